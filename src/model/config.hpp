@@ -1,0 +1,23 @@
+// One node's whole configuration after defaults, per-host values and drop-in files are resolved. A finished Config is
+// valid: every tracker that an instance names exists, every value is in range.
+#pragma once
+
+#include "model/instance.hpp"
+#include "model/tracker.hpp"
+
+#include <string>
+#include <vector>
+
+namespace holdfast::model {
+
+struct Config {
+    std::string node_name;
+    std::vector<Instance> instances; ///< sorted by name, names unique
+    std::vector<Tracker> trackers;   ///< sorted by name, names unique
+    bool operator==(const Config&) const = default;
+};
+
+const Instance* find_instance(const Config&, const std::string& name);
+const Tracker* find_tracker(const Config&, const std::string& name);
+
+} // namespace holdfast::model

@@ -1,0 +1,67 @@
+// What the operator asked of one virtual router: finished values, every default here and nowhere else. A YAML object with
+// addresses of both families is two of these, `web/ipv4` and `web/ipv6` (config/ splits it).
+#pragma once
+
+#include "base/id.hpp"
+#include "base/ip.hpp"
+#include "base/time.hpp"
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace holdfast::model {
+
+enum class Version : std::uint8_t { v2 = 2, v3 = 3 };
+
+/// What a failing tracker does to an instance.
+struct TrackUse {
+    std::string tracker;
+    /// Added to the priority: a positive weight while the tracker is up, a negative one while it is down
+    /// (-253 to 253, not 0). Nothing: a failing tracker is a fault.
+    std::optional<int> weight;
+    bool operator==(const TrackUse&) const = default;
+};
+
+/// How long the kernel keeps an address that nobody renews (PROTOCOL.md, "The lease").
+struct Lease {
+    bool on{true};
+    bool operator==(const Lease&) const = default;
+};
+
+/// Plain-text password of VRRPv2 (RFC 2338 5.3.6.1), zero padded: keeps strangers' mistakes out, not attackers.
+struct PassAuthentication {
+    std::array<std::uint8_t, 8> key{};
+    bool operator==(const PassAuthentication&) const = default;
+};
+
+struct Instance {
+    std::string name; ///< of the object: `web`, or `web/ipv4` and `web/ipv6` for a pair
+    std::string interface;
+    Family family{Family::ipv4};
+    Vrid vrid{};
+    Version version{Version::v3};
+    Priority priority{100}; ///< 255: this node owns the addresses (RFC 9568 1.6)
+    /// v3: 10 ms to 40.95 s in steps of 10 ms; v2: whole seconds, 1 to 255 s.
+    Duration advert_interval{1s};
+    bool preempt{true};
+    Duration preempt_delay{0};
+    bool prompt{true}; ///< prompt takeover (PROTOCOL.md)
+    bool accept{true};
+    Duration startup_delay{0};    ///< after start and after each link-up
+    Duration handover_timeout{3s}; ///< the most that leaving may take; 0: addresses go at once
+    Duration announce_refresh{30s}; ///< gratuitous ARP or NA while master; 0: never
+    Lease lease{};
+    std::optional<PassAuthentication> authentication; ///< version 2 only
+    std::vector<Prefix> addresses;                    ///< in the file's order, all of `family`, at most 255
+    std::vector<TrackUse> track;
+
+    bool is_owner() const { return priority == owner_priority; }
+    bool operator==(const Instance&) const = default;
+};
+
+/// The YAML object an instance comes from: `web` for `web/ipv4`. Commands take this name for both.
+std::string object_name(const std::string& instance_name);
+
+} // namespace holdfast::model
