@@ -1,0 +1,59 @@
+// One virtual router decides: RFC 9568 6.4 with the additions of PROTOCOL.md. Pure: (self, state, event, now) gives the next
+// state and what to send. Each function is one (state, event) pair that acts; every other pair changes nothing.
+#pragma once
+
+#include "vrrp/state.hpp"
+#include "vrrp/timing.hpp"
+
+namespace holdfast::vrrp {
+
+/// A valid advertisement of this virtual router from another address than ours.
+struct AdvertReceived {
+    Heard heard;
+};
+/// A deadline of the state has come.
+struct Elapsed {};
+/// Link, own address and group membership are all there and nothing is faulty: begin.
+struct Ready {};
+/// As Ready, and the process before us was master less than three intervals ago with the addresses still in the kernel.
+struct Adopt {};
+/// This node must not serve. `at_once`: the link or the address itself is bad, so waiting helps nobody.
+struct Faulted {
+    bool at_once{false};
+};
+/// Hand over: a planned stop or a `failover`.
+struct Leave {
+    LeaveCause cause{LeaveCause::stop};
+};
+/// Every address was announced by the successor.
+struct Released {};
+/// The effective priority is another; `self` has the new one.
+struct PriorityChanged {
+    Priority before{};
+};
+/// We slept past our own lease and another master was heard, or may have been (the queue overflowed).
+struct LeaseLost {};
+
+using Event = std::variant<AdvertReceived, Elapsed, Ready, Adopt, Faulted, Leave, Released, PriorityChanged, LeaseLost>;
+
+/// Something odd that changed nothing but deserves a counter.
+enum class Oddity : std::uint8_t { none, zero_from_stranger, interval_capped };
+
+struct Step {
+    State next;
+    Reason reason{Reason::starting}; ///< meaningful when `next` is another alternative than before
+    std::uint8_t adverts{0};         ///< copies to send now
+    Priority priority{};             ///< of these copies
+    bool announce{false};            ///< announce every held address now
+    Oddity oddity{Oddity::none};
+};
+
+/// Copies of the priority 0 advert (one may be lost; later ones would re-arm the standby's skew timer).
+inline constexpr std::uint8_t leaving_copies = 3;
+
+Step on(const Self&, const State&, const Event&, Time now);
+
+/// True if `heard` wins against us: higher priority, or the same and the higher address (RFC 9568 6.4.3).
+bool outranks(const Heard&, const Self&);
+
+} // namespace holdfast::vrrp
