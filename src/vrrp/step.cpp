@@ -254,6 +254,7 @@ struct Table {
         return {.next = listening(self, now), .reason = Reason::lease_lost};
     }
 
+    Step operator()(const Fault&, const Cleared&) const { return {.next = Init{}, .reason = Reason::starting}; }
     Step operator()(const Fault&, const Leave& e) const { return e.cause == LeaveCause::stop ? stopped() : stay(state); }
 
     template <typename AnyState, typename AnyEvent>

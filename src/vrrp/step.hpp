@@ -21,6 +21,8 @@ struct Adopt {};
 struct Faulted {
     bool at_once{false};
 };
+/// No fault is left, but `startup_delay` or a tracker's first answer is still to be waited for.
+struct Cleared {};
 /// Hand over: a planned stop or a `failover`.
 struct Leave {
     LeaveCause cause{LeaveCause::stop};
@@ -34,7 +36,7 @@ struct PriorityChanged {
 /// We slept past our own lease and another master was heard, or may have been (the queue overflowed).
 struct LeaseLost {};
 
-using Event = std::variant<AdvertReceived, Elapsed, Ready, Adopt, Faulted, Leave, Released, PriorityChanged, LeaseLost>;
+using Event = std::variant<AdvertReceived, Elapsed, Ready, Adopt, Faulted, Cleared, Leave, Released, PriorityChanged, LeaseLost>;
 
 /// Something odd that changed nothing but deserves a counter.
 enum class Oddity : std::uint8_t { none, zero_from_stranger, interval_capped };

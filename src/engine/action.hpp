@@ -1,0 +1,95 @@
+// Everything the engine can ask of the world. Actions are values; carrying them out decides nothing.
+#pragma once
+
+#include "base/bytes.hpp"
+#include "engine/event.hpp"
+#include "engine/note.hpp"
+
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace holdfast::engine {
+
+// ---- the wire: done by the loop thread, at once -------------------------------------------------------------------------
+struct SendAdvert {
+    std::uint32_t router{};  ///< slot in the record, for the time of the last advert
+    LinkIndex link{};
+    IpAddress source;
+    IpAddress destination;
+    std::shared_ptr<const Bytes> message; ///< VRRP message with its checksum
+    Priority priority{};
+    std::uint8_t copies{1};
+};
+struct Announce {
+    LinkIndex link{};
+    wire::Announcement announcement;
+};
+/// Open the sockets for this link and family and join the group; answered by ListenDone.
+struct Listen {
+    LinkIndex link{};
+    Family family{};
+};
+struct Unlisten {
+    LinkIndex link{};
+    Family family{};
+};
+
+// ---- kernel operations: done by the executor thread, in order, each answered by OperationDone -------------------------
+/// Refused with EEXIST when the address is there already: what is not ours is never touched.
+struct AddAddress {
+    LinkIndex link{};
+    Prefix prefix;
+    std::optional<std::chrono::seconds> lease; ///< valid lifetime; nothing: for ever
+    bool prefix_route{false};                  ///< let the kernel add the on-link route (else IFA_F_NOPREFIXROUTE)
+};
+/// Gives an address of ours a new lifetime.
+struct RenewAddress {
+    LinkIndex link{};
+    Prefix prefix;
+    std::optional<std::chrono::seconds> lease;
+    bool prefix_route{false};
+};
+struct RemoveAddress {
+    LinkIndex link{};
+    Prefix prefix;
+};
+/// net.ipv4.conf.LINK.promote_secondaries = 1, by rtnetlink (IFLA_AF_SPEC).
+struct PromoteSecondaries {
+    LinkIndex link{};
+};
+struct Operation {
+    OperationId id{};
+    /// The executor does not start it later than this: a renewal that comes after the lease would revive the address.
+    Time not_after{never};
+    std::variant<AddAddress, RenewAddress, RemoveAddress, PromoteSecondaries> what;
+};
+/// List links and addresses anew; answered by KernelListed.
+struct ListKernel {};
+
+// ---- trackers, people ---------------------------------------------------------------------------------------------------
+struct StartTracker {
+    model::Tracker tracker;
+};
+struct StopTracker {
+    std::string name;
+};
+
+enum class CommandError : std::uint8_t { no_such_instance, not_master, no_successor, busy, stopping };
+struct Reply {
+    std::uint64_t command{};
+    std::optional<CommandError> error;
+    std::string text; ///< for people, also on success
+};
+struct Tell {
+    Note note;
+};
+/// Everything has left: the process may end.
+struct Finished {};
+
+using Action = std::variant<SendAdvert, Announce, Listen, Unlisten, Operation, ListKernel, StartTracker, StopTracker, Reply,
+                            Tell, Finished>;
+using Actions = std::vector<Action>;
+
+} // namespace holdfast::engine

@@ -1,0 +1,253 @@
+#include "engine/engine.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <fmt/format.h>
+
+namespace holdfast::engine {
+namespace {
+
+constexpr Duration tracker_patience = 2s; ///< how long a start waits for the first observation of its trackers
+constexpr Duration listen_retry = 1s;
+
+std::string explain_errno(int error) {
+    if (error == EPERM || error == EACCES)
+        return "permission denied: the daemon needs CAP_NET_RAW and CAP_NET_ADMIN";
+    return std::strerror(error);
+}
+
+/// Waiting for a successor helps only when our own service failed; without link or address nobody can be served.
+bool must_leave_at_once(const std::vector<FaultCause>& faults) {
+    return std::ranges::any_of(faults, [](const FaultCause& fault) { return fault.code != "tracker" && fault.code != "address_refused"; });
+}
+
+} // namespace
+
+void Engine::mark(const std::string& interface) {
+    for (auto& router : routers_)
+        if (router && router->model->interface == interface) router->needs_assessment = true;
+    settle_needed_ = true;
+}
+
+// ---- what the kernel says -----------------------------------------------------------------------------------------------
+
+void Engine::handle(const LinkChanged& event) {
+    const auto* before = kernel_.link(event.link.index);
+    if (before && *before == event.link) return;
+    if (before && before->name != event.link.name) mark(std::string{before->name});
+    kernel_.set(event.link);
+    mark(event.link.name);
+    observe_interfaces();
+}
+
+void Engine::handle(const LinkRemoved& event) {
+    const auto* link = kernel_.link(event.link);
+    if (!link) return;
+    const std::string name = link->name;
+    for (auto& router : routers_)
+        if (router && router->link == event.link) detach(*router);
+    kernel_.remove(event.link);
+    promoted_.erase(event.link);
+    mark(name);
+    observe_interfaces();
+}
+
+void Engine::handle(const KernelListed& event) {
+    std::vector<LinkIndex> gone;
+    for (const auto& router : routers_)
+        if (router && router->link &&
+            std::ranges::find(event.links, *router->link, &Link::index) == event.links.end())
+            gone.push_back(*router->link);
+    for (const auto index : gone) handle(LinkRemoved{index});
+    kernel_.replace(event, now_);
+    for (auto& router : routers_)
+        if (router) router->needs_assessment = true;
+    for (const auto& [key, slot] : addresses_) dirty_addresses_.push_back(key);
+    for (const auto& [key, address] : kernel_.addresses())
+        if (address.ours) dirty_addresses_.push_back(key);
+    settle_needed_ = true;
+    observe_interfaces();
+}
+
+void Engine::handle(const ListenDone& event) {
+    const auto at = listeners_.find({event.link, event.family});
+    if (at == listeners_.end()) return;
+    at->second.state = event.error ? Listener::State::failed : Listener::State::open;
+    at->second.error = event.error;
+    at->second.retry_at = event.error ? now_ + listen_retry : never;
+    for (auto& router : routers_)
+        if (router && router->link == event.link) router->needs_assessment = true;
+    settle_needed_ = true;
+}
+
+// ---- attaching to a link ------------------------------------------------------------------------------------------------
+
+void Engine::attach(Router& router, const Link* link) {
+    if (link && router.link == link->index) return;
+    detach(router);
+    if (!link) return;
+    router.link = link->index;
+    record_changed_ = true;
+    auto [listener, is_new] = listeners_.try_emplace({link->index, router.model->family});
+    ++listener->second.users;
+    if (is_new) out_->push_back(Listen{link->index, router.model->family});
+    const auto widens = [](const Prefix& prefix) { return prefix.length < full_prefix(Family::ipv4); };
+    if (router.model->family == Family::ipv4 && router.model->lease.on && !promoted_.contains(link->index) &&
+        std::ranges::any_of(router.model->addresses, widens)) {
+        promoted_[link->index] = Promote::asked;
+        promotions_[next_operation_] = link->index;
+        out_->push_back(Operation{OperationId{next_operation_++}, never, PromoteSecondaries{link->index}});
+    }
+    claim_addresses(router);
+    index_routes();
+}
+
+void Engine::detach(Router& router) {
+    if (!router.link) return;
+    drop_claims(router);
+    const auto at = listeners_.find({*router.link, router.model->family});
+    if (at != listeners_.end() && --at->second.users == 0) {
+        out_->push_back(Unlisten{at->first.first, at->first.second});
+        listeners_.erase(at);
+    }
+    router.link.reset();
+    router.link_up_at.reset();
+    router.has_source = false;
+    router.message.reset();
+    index_routes();
+}
+
+bool Engine::is_virtual(const IpAddress& ip) const {
+    return std::ranges::any_of(config_->instances, [&](const model::Instance& instance) {
+        return !instance.is_owner() && std::ranges::find(instance.addresses, ip, &Prefix::address) != instance.addresses.end();
+    });
+}
+
+// ---- the assessment: faults, priority, readiness ------------------------------------------------------------------------
+
+std::vector<FaultCause> Engine::find_faults(Router& router, const Link* link) {
+    const auto& model = *router.model;
+    std::vector<FaultCause> faults;
+    if (!link) {
+        faults.push_back({"link_missing", fmt::format("there is no interface {}", model.interface)});
+        return faults;
+    }
+    if (!link->up)
+        faults.push_back({"link_down", fmt::format("{} is down or has no carrier", model.interface)});
+    const auto source = kernel_.primary(link->index, model.family, [this](const IpAddress& ip) { return is_virtual(ip); });
+    if (source != std::optional{router.self.address} || !router.has_source) {
+        router.message.reset();
+        router.has_source = source.has_value();
+        if (source) router.self.address = *source;
+    }
+    if (!source)
+        faults.push_back(model.family == Family::ipv4
+                             ? FaultCause{"no_address", fmt::format("{} has no IPv4 address of its own to send from", model.interface)}
+                             : FaultCause{"no_link_local", fmt::format("{} has no usable link-local address", model.interface)});
+    const auto listener = listeners_.find({link->index, model.family});
+    if (listener != listeners_.end() && listener->second.state == Listener::State::failed)
+        faults.push_back({"not_listening", fmt::format("cannot listen for VRRP on {}: {}", model.interface,
+                                                       explain_errno(listener->second.error))});
+    for (const auto& use : model.track) {
+        const auto at = trackers_.find(use.tracker);
+        if (at != trackers_.end() && is_fault(use, at->second.verdict))
+            faults.push_back({"tracker", fmt::format("tracker {} is down: {}", use.tracker, at->second.detail)});
+    }
+    if (!router.refused.empty()) faults.push_back({"address_refused", router.refused});
+    return faults;
+}
+
+void Engine::update_priority(Router& router) {
+    const auto& model = *router.model;
+    int sum = model.priority.value;
+    std::vector<Contribution> contributions;
+    for (const auto& use : model.track) {
+        const auto at = trackers_.find(use.tracker);
+        const int weight = at == trackers_.end() ? 0 : contribution(use, at->second.verdict);
+        if (use.weight) contributions.push_back({use.tracker, weight});
+        sum += weight;
+    }
+    const Priority before = router.self.priority;
+    const Priority effective = model.is_owner() ? owner_priority : Priority{static_cast<std::uint8_t>(std::clamp(sum, 1, 254))};
+    if (contributions != router.contributions || effective != before) {
+        router.contributions = std::move(contributions);
+        router.view_changed = view_changed_ = true;
+    }
+    router.self.priority = effective;
+    if (effective != before) apply(router, vrrp::PriorityChanged{before});
+}
+
+void Engine::assess(Router& router) {
+    router.needs_assessment = false;
+    const auto& model = *router.model;
+    const auto* link = kernel_.link(model.interface);
+    attach(router, link);
+    router.self.version = model.version;
+    router.self.interval = model.advert_interval;
+    router.self.preempt = model.preempt && !router.held_until;
+    router.self.preempt_delay = model.preempt_delay;
+    router.self.prompt = model.prompt;
+    router.self.handover_timeout = model.handover_timeout;
+    if (link && link->up) {
+        if (!router.link_up_at) router.link_up_at = now_;
+    } else {
+        router.link_up_at.reset();
+    }
+    auto faults = find_faults(router, link);
+    if (faults != router.faults) {
+        router.faults = std::move(faults);
+        router.view_changed = view_changed_ = true;
+    }
+    update_priority(router);
+    if (stopping_ || router.retiring || router.replacement)
+        apply(router, vrrp::Leave{vrrp::LeaveCause::stop});
+    else if (!router.faults.empty())
+        apply(router, vrrp::Faulted{must_leave_at_once(router.faults)});
+    else
+        begin_if_ready(router);
+    deadlines_[router.slot] = router_deadline(router);
+}
+
+bool Engine::may_adopt(const Router& router, const Link& link) const {
+    if (!router.candidate || now_ >= router.candidate->until) return false;
+    if (router.candidate->link != link.index || router.candidate->mac != link.mac) return false;
+    return router.model->is_owner() || std::ranges::all_of(router.model->addresses, [&](const Prefix& prefix) {
+               const auto* known = kernel_.address({link.index, prefix});
+               return known && known->ours;
+           });
+}
+
+/// Master-down counts from carrier, own address and group membership, all three, and after `startup_delay`.
+void Engine::begin_if_ready(Router& router) {
+    if (std::holds_alternative<vrrp::Fault>(router.state)) apply(router, vrrp::Cleared{});
+    if (!std::holds_alternative<vrrp::Init>(router.state)) return;
+    std::string waiting;
+    Time until = never;
+    const auto listener = listeners_.find({*router.link, router.model->family});
+    const bool adopts = may_adopt(router, *kernel_.link(*router.link));
+    if (listener == listeners_.end() || listener->second.state != Listener::State::open) {
+        waiting = "the group membership";
+    } else if (!adopts && now_ < *router.link_up_at + router.model->startup_delay) {
+        waiting = "startup_delay";
+        until = *router.link_up_at + router.model->startup_delay;
+    }
+    for (const auto& use : router.model->track) {
+        const auto at = trackers_.find(use.tracker);
+        if (adopts || at == trackers_.end() || at->second.verdict != Verdict::pending) continue;
+        // A prober that never answers must not keep the address out of service for ever.
+        if (now_ >= at->second.since + tracker_patience) continue;
+        waiting = fmt::format("the first result of tracker {}", use.tracker);
+        until = std::min(until, at->second.since + tracker_patience);
+    }
+    router.wait_until = until;
+    if (waiting != router.waiting) {
+        router.waiting = waiting;
+        router.view_changed = view_changed_ = true;
+    }
+    if (!waiting.empty()) return;
+    if (!adopts) return apply(router, vrrp::Ready{});
+    ++adoptions_;
+    apply(router, vrrp::Adopt{});
+}
+
+} // namespace holdfast::engine

@@ -1,0 +1,286 @@
+#include "engine/engine.hpp"
+
+#include "base/assert.hpp"
+#include "base/result.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace holdfast::engine {
+
+void Engine::on(const Event& event, Time now, Actions& out) {
+    now_ = now;
+    out_ = &out;
+    std::visit([this](const auto& e) { handle(e); }, event);
+    // Woken late, nothing is written before the receive queues are drained; Elapsed says that they are.
+    const bool asleep = now >= lease_watch_ && !std::holds_alternative<Elapsed>(event);
+    if (settle_needed_ && !asleep) settle();
+    out_ = nullptr;
+}
+
+/// Joint rules to a fixpoint: what one router's step changes may concern another (released addresses, replacements).
+void Engine::settle() {
+    constexpr int more_than_enough = 16;
+    for (int turn = 0; settle_needed_ && turn < more_than_enough; ++turn) {
+        settle_needed_ = false;
+        if (!kernel_.listed()) return;
+        for (auto& router : routers_)
+            if (router && router->needs_assessment) assess(*router);
+        run_commands();
+        reconcile();
+        sweep_retired();
+    }
+    finish_if_stopped();
+}
+
+void Engine::handle(const StopRequested&) {
+    if (stopping_) return;
+    stopping_ = true;
+    tell(Severity::notice, NoteKind::stopping, "", "stopping: every address is handed over before it is removed");
+    for (auto& router : routers_)
+        if (router) router->needs_assessment = true;
+    settle_needed_ = view_changed_ = true;
+}
+
+void Engine::finish_if_stopped() {
+    if (!stopping_ || finished_ || !addresses_are_gone()) return;
+    const auto stopped = [](const auto& router) { return !router || std::holds_alternative<vrrp::Init>(router->state); };
+    if (!std::ranges::all_of(routers_, stopped)) return;
+    finished_ = true;
+    out_->push_back(Finished{});
+}
+
+// ---- the step ---------------------------------------------------------------------------------------------------------
+
+void Engine::apply(Router& router, const vrrp::Event& event) {
+    auto step = vrrp::on(router.self, router.state, event, now_);
+    if (step.adverts > 0) send(router, step.priority, step.adverts);
+    if (const auto* heard = std::get_if<vrrp::AdvertReceived>(&event); heard && step.oddity != vrrp::Oddity::none) {
+        if (step.oddity == vrrp::Oddity::zero_from_stranger) {
+            ++router.counters.priority_zero_ignored;
+            complain(Severity::warning, NoteKind::stranger_priority, router, 0,
+                     fmt::format("{} announced priority 0, but it is not the master of {}: ignored",
+                                 to_string(heard->heard.from), router.name()));
+        } else {
+            ++router.counters.intervals_capped;
+            complain(Severity::warning, NoteKind::interval_capped, router, 0,
+                     fmt::format("{} announces an interval of {}, more than four times ours ({}): counted as ours; give both "
+                                 "hosts the same `advert_interval:`",
+                                 to_string(heard->heard.from), to_string(heard->heard.interval),
+                                 to_string(router.self.interval)));
+        }
+    }
+    const bool moved = step.next.index() != router.state.index();
+    const bool claims_changed = vrrp::holds_addresses(step.next) != vrrp::holds_addresses(router.state);
+    std::swap(router.state, step.next);
+    if (moved) entered(router, step.next, step.reason);
+    if (claims_changed) mark_addresses(router);
+    if (step.announce) announce(router);
+    deadlines_[router.slot] = router_deadline(router);
+}
+
+/// Bookkeeping of a state edge; `before` is the state that was left.
+void Engine::entered(Router& router, const vrrp::State& before, vrrp::Reason reason) {
+    const auto from = vrrp::name(before), to = vrrp::name(router.state);
+    router.reason = reason;
+    router.since = now_;
+    router.view_changed = view_changed_ = record_changed_ = settle_needed_ = true;
+    if (std::holds_alternative<vrrp::Master>(router.state)) {
+        router.held_until.reset();
+        router.candidate.reset();
+        if (!vrrp::serves(before)) {
+            ++router.counters.became_master;
+            const auto lease = lease_of(router);
+            router.lease_deadline = lease ? now_ + *lease : never;
+        }
+        for (auto& [key, slot] : addresses_)
+            if (slot.has_router && slot.router == router.slot) {
+                slot.released = false;
+                slot.announce_on_confirm = true;
+                // Adopted or resumed: the address is there already, so renewing it now is the confirmation.
+                if (kernel_.address(key)) slot.renew_at = now_;
+            }
+        mark_addresses(router);
+    }
+    if (!router.serves()) {
+        router.rounds = {};
+        router.lease_deadline = never;
+        if (vrrp::serves(before)) ++router.counters.left_master;
+        router.needs_assessment = true;
+    }
+    lease_watch_ = never;
+    for (const auto& other : routers_)
+        if (other && other->serves()) lease_watch_ = std::min(lease_watch_, other->lease_deadline);
+    if (router.failover) answer_failover(router);
+    if (from == to) return;
+
+    auto transition = std::make_shared<const Transition>(Transition{next_transition_++, router.name(), std::string{from},
+                                                                    std::string{to}, std::string{vrrp::name(reason)},
+                                                                    std::string{vrrp::explain(reason)},
+                                                                    router.self.priority, now_});
+    auto kept = *transitions_;
+    if (kept.size() == transitions_kept) kept.erase(kept.begin());
+    kept.push_back(transition);
+    transitions_ = std::make_shared<const std::vector<std::shared_ptr<const Transition>>>(std::move(kept));
+
+    std::string why{vrrp::explain(reason)};
+    if (reason == vrrp::Reason::fault && !router.faults.empty()) why = router.faults.front().text;
+    const auto severity = to == "fault" ? Severity::warning : Severity::notice;
+    out_->push_back(Tell{{severity, NoteKind::state_change, router.name(),
+                          fmt::format("{}: {} -> {}: {}", router.name(), from, to, why), from, to, vrrp::name(reason)}});
+}
+
+// ---- commands ---------------------------------------------------------------------------------------------------------
+
+void Engine::handle(const Commanded& command) {
+    commands_.push_back(command);
+    settle_needed_ = true;
+}
+
+void Engine::run_commands() {
+    while (!commands_.empty()) {
+        const auto command = std::move(commands_.front());
+        commands_.pop_front();
+        const auto refuse = [&](CommandError error, std::string text) {
+            out_->push_back(Reply{command.id, error, std::move(text)});
+        };
+        std::vector<Router*> named, masters;
+        for (auto& router : routers_) {
+            if (!router || router->retiring) continue;
+            if (router->name() != command.command.name && model::object_name(router->name()) != command.command.name) continue;
+            named.push_back(router.get());
+            if (std::holds_alternative<vrrp::Master>(router->state)) masters.push_back(router.get());
+        }
+        if (named.empty()) {
+            refuse(CommandError::no_such_instance, fmt::format("there is no instance '{}'", command.command.name));
+        } else if (stopping_) {
+            refuse(CommandError::stopping, "the daemon is stopping: everything is being handed over anyway");
+        } else if (std::ranges::any_of(named, [](const Router* r) { return r->failover.has_value(); })) {
+            refuse(CommandError::busy, fmt::format("a failover of '{}' is under way", command.command.name));
+        } else if (masters.empty()) {
+            refuse(CommandError::not_master,
+                   fmt::format("'{}' is {} on this host, so there is nothing to hand over: run it on the master",
+                               command.command.name, vrrp::name(named.front()->state)));
+        } else {
+            for (auto* router : masters) {
+                router->failover = command.id;
+                router->failover_hold = command.command.hold;
+                apply(*router, vrrp::Leave{vrrp::LeaveCause::failover});
+            }
+        }
+    }
+}
+
+/// A pair is one command with one answer: the last member to arrive gives it, the first failure decides it.
+void Engine::answer_failover(Router& router) {
+    if (std::holds_alternative<vrrp::Leaving>(router.state)) return;
+    const auto command = *router.failover;
+    router.failover.reset();
+    const bool succeeded = std::holds_alternative<vrrp::Backup>(router.state);
+    if (succeeded) {
+        router.held_until = router.failover_hold ? now_ + *router.failover_hold : never;
+        router.needs_assessment = true;
+    }
+    const auto waits = [&](const auto& other) { return other && other->failover == command; };
+    if (succeeded && std::ranges::any_of(routers_, waits)) return;
+    for (auto& other : routers_)
+        if (waits(other)) other->failover.reset();
+    if (succeeded) {
+        const auto& master = std::get<vrrp::Backup>(router.state).master;
+        out_->push_back(Reply{command, std::nullopt,
+                              fmt::format("{} is now master of '{}'; this host is held back {}",
+                                          master ? to_string(master->from) : "another host", model::object_name(router.name()),
+                                          router.failover_hold ? "for " + to_string(*router.failover_hold)
+                                                               : "until that one leaves")});
+    } else if (std::holds_alternative<vrrp::Master>(router.state)) {
+        out_->push_back(Reply{command, CommandError::no_successor,
+                              fmt::format("no successor in {} ms; this host kept '{}' all the time",
+                                          vrrp::handover_limit(router.self) / 1ms, router.name())});
+    } else {
+        out_->push_back(Reply{command, CommandError::stopping,
+                              fmt::format("'{}' is {} now: the address was handed over for another reason", router.name(),
+                                          vrrp::name(router.state))});
+    }
+}
+
+// ---- deadlines ----------------------------------------------------------------------------------------------------------
+
+Time Engine::router_deadline(const Router& router) const {
+    Time deadline = std::min(vrrp::next_deadline(router.state), router.rounds.next);
+    if (router.held_until) deadline = std::min(deadline, *router.held_until);
+    if (router.candidate) deadline = std::min(deadline, router.candidate->until);
+    if (!router.refused.empty()) deadline = std::min(deadline, router.refused_until);
+    return std::min(deadline, router.wait_until);
+}
+
+Time Engine::next_deadline() const {
+    Time deadline = std::min({next_renewal_, retry_at_, lease_watch_});
+    for (const auto& each : deadlines_) deadline = std::min(deadline, each);
+    for (const auto& [name, tracker] : trackers_) deadline = std::min(deadline, tracker.resample);
+    for (const auto& [key, listener] : listeners_) deadline = std::min(deadline, listener.retry_at);
+    return deadline;
+}
+
+void Engine::handle(const Elapsed&) {
+    if (now_ >= lease_watch_) {
+        lease_watch_ = never;
+        for (auto& router : routers_) {
+            if (!router) continue;
+            if (router->lapsed(now_)) {
+                // Nobody was heard since: still master. The addresses come back, then everybody is told.
+                complain(Severity::warning, NoteKind::woken_late, *router, 0,
+                         fmt::format("{}: this host slept past its own lease; nobody took over, so it goes on as master",
+                                     router->name()));
+                const auto lease = lease_of(*router);
+                router->lease_deadline = lease ? now_ + *lease : never;
+                claim_addresses(*router);
+            }
+            if (router->serves()) lease_watch_ = std::min(lease_watch_, router->lease_deadline);
+        }
+        settle_needed_ = true;
+    }
+    for (std::size_t slot = 0; slot < deadlines_.size(); ++slot)
+        if (deadlines_[slot] <= now_ && routers_[slot]) elapsed(*routers_[slot]);
+    for (auto& [name, tracker] : trackers_) {
+        if (tracker.resample > now_) continue;
+        const auto before = tracker.verdict;
+        if (resample(tracker, now_)) tracker_changed(tracker, before);
+    }
+    for (auto& [key, listener] : listeners_) {
+        if (listener.retry_at > now_) continue;
+        listener.retry_at = never;
+        listener.state = Listener::State::asked;
+        out_->push_back(Listen{key.first, key.second});
+    }
+    if (now_ >= retry_at_) {
+        retry_at_ = never;
+        for (const auto& [key, slot] : addresses_) dirty_addresses_.push_back(key);
+        settle_needed_ = true;
+    }
+    if (now_ >= next_renewal_) renew_round();
+}
+
+void Engine::elapsed(Router& router) {
+    if (router.held_until && now_ >= *router.held_until) {
+        router.held_until.reset();
+        router.needs_assessment = router.view_changed = view_changed_ = true;
+    }
+    if (!router.refused.empty() && now_ >= router.refused_until) {
+        router.refused.clear();
+        router.needs_assessment = true;
+    }
+    if (router.candidate && now_ >= router.candidate->until) {
+        router.candidate.reset();
+        mark_addresses(router);
+    }
+    if (now_ >= router.wait_until) {
+        router.wait_until = never;
+        router.needs_assessment = true;
+    }
+    if (router.needs_assessment) settle_needed_ = true;
+    if (vrrp::next_deadline(router.state) <= now_) apply(router, vrrp::Elapsed{});
+    if (router.rounds.next <= now_) next_round(router);
+    deadlines_[router.slot] = router_deadline(router);
+}
+
+} // namespace holdfast::engine

@@ -1,0 +1,194 @@
+// All virtual routers, trackers and addresses of this node together: events in, actions out. Pure: no socket, clock, file,
+// thread or randomness. One invariant above all: what is programmed, sent and shown follows from the state; nothing is kept
+// twice. The files behind this class: engine (dispatch, deadlines), packets, assess (faults, readiness, priority),
+// addresses (reconciling), reload (configuration, trackers), views (snapshot, record).
+#pragma once
+
+#include "engine/action.hpp"
+#include "engine/event.hpp"
+#include "engine/kernel_view.hpp"
+#include "engine/plan.hpp"
+#include "engine/router.hpp"
+#include "engine/snapshot.hpp"
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+namespace holdfast::engine {
+
+class Engine {
+  public:
+    /// Appends what is to be done to `out`, in the order in which it must be done.
+    void on(const Event& event, Time now, Actions& out);
+
+    /// When `Elapsed` is wanted, or `never`. A time in the past means now.
+    Time next_deadline() const;
+
+    /// The state as views show it. Cheap when nothing changed: the same pointer.
+    std::shared_ptr<const Snapshot> snapshot();
+    /// Something that a view shows has changed since the last snapshot(), counters aside.
+    bool view_changed() const { return view_changed_; }
+    /// Counters too, for a periodic refresh.
+    void touch_counters();
+
+    /// What the next process needs to adopt; `record_changed` says that the last one taken is out of date.
+    Record record();
+    bool record_changed() const { return record_changed_; }
+
+    // For tests and monitors.
+    const std::vector<std::unique_ptr<Router>>& routers() const { return routers_; }
+    const KernelView& kernel() const { return kernel_; }
+    bool is_stopping() const { return stopping_; }
+
+  private:
+    struct AddressSlot {
+        std::uint32_t router{};
+        bool has_router{false};
+        std::optional<OperationId> operation; ///< in flight
+        bool adding{false}, removing{false};  ///< what is in flight
+        Time issued{};
+        std::optional<Duration> issued_lease;
+        Time renew_at{never};
+        bool released{false};            ///< the successor announced it
+        bool announce_on_confirm{false};
+        Time not_before{};               ///< back-off when somebody keeps deleting it
+        unsigned restores{0};
+        Time last_restore{};
+    };
+    struct Listener {
+        enum class State : std::uint8_t { asked, open, failed } state{State::asked};
+        int error{0};
+        Time retry_at{never};
+        unsigned users{0};
+    };
+    enum class Promote : std::uint8_t { asked, granted, refused };
+    using ListenerKey = std::pair<LinkIndex, Family>;
+
+    // dispatch
+    void handle(const AdvertReceived&);
+    void handle(const AdvertRejected&);
+    void handle(const QueueOverflowed&);
+    void handle(const AnnouncementSeen&);
+    void handle(const LinkChanged&);
+    void handle(const LinkRemoved&);
+    void handle(const AddressChanged&);
+    void handle(const AddressRemoved&);
+    void handle(const KernelListed&);
+    void handle(const OperationDone&);
+    void handle(const ListenDone&);
+    void handle(const TrackerObserved&);
+    void handle(const Recovered&);
+    void handle(const ConfigLoaded&);
+    void handle(const Commanded&);
+    void handle(const StopRequested&);
+    void handle(const Elapsed&);
+
+    // engine.cpp
+    void settle();
+    void apply(Router&, const vrrp::Event&);
+    void entered(Router&, const vrrp::State& before, vrrp::Reason);
+    void answer_failover(Router&);
+    void run_commands();
+    void finish_if_stopped();
+    Time router_deadline(const Router&) const;
+    void elapsed(Router&);
+
+    // packets.cpp
+    Router* route(LinkIndex, Family, Vrid);
+    std::optional<wire::Reject> unacceptable(const Router&, const AdvertReceived&) const;
+    void reject(Router&, wire::Reject, const IpAddress& source);
+    void remember_peer(Router&, const AdvertReceived&);
+    void note_oddities(Router&, const AdvertReceived&, vrrp::Oddity);
+    void send(Router&, Priority, std::uint8_t copies);
+    void announce(Router&);
+    void announce(Router&, const AddressKey&);
+    void start_rounds(Router&, unsigned first_round);
+    void next_round(Router&);
+    void index_routes();
+
+    // assess.cpp
+    void assess(Router&);
+    void attach(Router&, const Link*);
+    void detach(Router&);
+    std::vector<FaultCause> find_faults(Router&, const Link*);
+    void update_priority(Router&);
+    void begin_if_ready(Router&);
+    bool may_adopt(const Router&, const Link&) const;
+    bool is_virtual(const IpAddress&) const;
+    void mark(const std::string& interface);
+
+    // addresses.cpp
+    void claim_addresses(Router&);
+    void drop_claims(Router&);
+    void mark_addresses(Router&);
+    std::optional<DesiredAddress> desired(const AddressKey&, const AddressSlot&) const;
+    std::optional<Duration> lease_of(const Router&) const;
+    void reconcile();
+    void reconcile(const AddressKey&, AddressSlot&);
+    void confirmed(const AddressKey&, AddressSlot&);
+    void refuse(const AddressKey&, AddressSlot&, int error);
+    void promotion_done(LinkIndex, int error);
+    void renew_round();
+    bool addresses_are_gone() const;
+    std::string_view address_state(const AddressKey&) const;
+    Router* router_of(const AddressSlot&) const;
+
+    // reload.cpp
+    void add_router(std::shared_ptr<const model::Instance>);
+    void change_router(Router&, std::shared_ptr<const model::Instance>);
+    void retire(Router&);
+    void sweep_retired();
+    void reload_trackers(const model::Config& before, const model::Config& after);
+    void observe_interfaces();
+    void tracker_changed(const TrackerState&, Verdict before);
+
+    // views.cpp
+    std::shared_ptr<const InstanceView> view(const Router&) const;
+    std::shared_ptr<const TrackerView> view(const TrackerState&) const;
+    void tell(Severity, NoteKind, const std::string& object, std::string text);
+    void complain(Severity, NoteKind, const Router&, unsigned detail, std::string text);
+
+    std::shared_ptr<const model::Config> config_ = std::make_shared<const model::Config>();
+    KernelView kernel_;
+    std::vector<std::unique_ptr<Router>> routers_; ///< by slot; empty slots are null
+    std::vector<Time> deadlines_;                  ///< by slot
+    std::unordered_map<std::uint64_t, std::uint32_t> routes_; ///< (link, family, vrid) to slot
+    std::map<std::string, TrackerState> trackers_;
+    std::map<AddressKey, AddressSlot> addresses_;
+    std::vector<AddressKey> dirty_addresses_;
+    std::unordered_map<std::uint64_t, AddressKey> operations_; ///< in flight
+    std::unordered_map<std::uint64_t, LinkIndex> promotions_;  ///< in flight
+    std::map<LinkIndex, Promote> promoted_;
+    std::map<ListenerKey, Listener> listeners_;
+    struct RecoveredRouter {
+        RecordedRouter router;
+        Time until{};
+    };
+    std::map<std::string, RecoveredRouter> recovered_; ///< until the first configuration names its routers
+    std::uint32_t adoptions_{0};
+    BootTime first_adoption_{};
+    std::deque<Commanded> commands_;
+    std::uint64_t next_operation_{1};
+    Time next_renewal_{never};
+    Time retry_at_{never}; ///< of addresses that back off
+    Time lease_watch_{never}; ///< the earliest lease deadline of a serving router
+    std::uint64_t next_transition_{1};
+    std::shared_ptr<const std::vector<std::shared_ptr<const Transition>>> transitions_ =
+        std::make_shared<const std::vector<std::shared_ptr<const Transition>>>();
+    NoteLimiter limiter_;
+    bool stopping_{false}, finished_{false};
+    bool settle_needed_{false};
+    bool view_changed_{true}, record_changed_{true};
+    std::shared_ptr<const Snapshot> snapshot_;
+    std::vector<std::shared_ptr<const InstanceView>> instance_views_; ///< by slot
+    std::map<std::string, std::shared_ptr<const TrackerView>> tracker_views_;
+
+    // Of the turn in progress.
+    Time now_{};
+    Actions* out_{nullptr};
+};
+
+} // namespace holdfast::engine

@@ -1,0 +1,129 @@
+// Everything that can happen to the engine. One closed set: what is not here cannot change a decision.
+#pragma once
+
+#include "base/id.hpp"
+#include "base/ip.hpp"
+#include "base/time.hpp"
+#include "engine/record.hpp"
+#include "model/config.hpp"
+#include "wire/arp.hpp"
+#include "wire/vrrp.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace holdfast::engine {
+
+/// A link as the kernel describes it (rtnetlink(7), RTM_NEWLINK).
+struct Link {
+    LinkIndex index{};
+    std::string name;
+    bool up{false}; ///< administratively up and with carrier (IFF_UP and IFF_LOWER_UP)
+    MacAddress mac;
+    unsigned mtu{1500};
+    bool has_arp{true}; ///< false: nothing is announced on it (IFF_NOARP, loopback)
+    bool operator==(const Link&) const = default;
+};
+
+/// An address as the kernel describes it (RTM_NEWADDR).
+struct KernelAddress {
+    LinkIndex link{};
+    Prefix prefix;
+    bool ours{false};                     ///< IFA_PROTO is our tag
+    bool tentative{false};                ///< duplicate address detection has not ended, or it failed
+    std::optional<Duration> lifetime;     ///< valid lifetime left; nothing: for ever
+    bool operator==(const KernelAddress&) const = default;
+};
+
+enum class Observation : std::uint8_t { up, down, unknown };
+
+/// Names one kernel operation until its OperationDone.
+using OperationId = Id<struct OperationTag, std::uint64_t>;
+
+// ---- from the wire ----------------------------------------------------------------------------------------------------
+struct AdvertReceived {
+    LinkIndex link{};
+    IpAddress source;
+    wire::Advert advert;
+};
+struct AdvertRejected {
+    LinkIndex link{};
+    IpAddress source;
+    std::optional<Vrid> vrid;
+    wire::Reject reason{};
+};
+/// The receive queue of a link dropped packets (SO_RXQ_OVFL): somebody may have been missed.
+struct QueueOverflowed {
+    LinkIndex link{};
+};
+/// ARP or NA from another host.
+struct AnnouncementSeen {
+    LinkIndex link{};
+    wire::Announcement announcement;
+};
+
+// ---- from the kernel --------------------------------------------------------------------------------------------------
+struct LinkChanged {
+    Link link;
+};
+struct LinkRemoved {
+    LinkIndex link{};
+};
+struct AddressChanged {
+    KernelAddress address;
+};
+struct AddressRemoved {
+    LinkIndex link{};
+    Prefix prefix;
+};
+/// A complete list: at start, and after events were lost.
+struct KernelListed {
+    std::vector<Link> links;
+    std::vector<KernelAddress> addresses;
+};
+struct OperationDone {
+    OperationId id{};
+    int error{0}; ///< errno(3), 0 for success, ECANCELED when it came too late to be safe
+};
+struct ListenDone {
+    LinkIndex link{};
+    Family family{};
+    int error{0};
+};
+
+// ---- from trackers, people and the clock -------------------------------------------------------------------------------
+struct TrackerObserved {
+    std::string tracker;
+    Observation observation{};
+    std::string detail;    ///< one line for people
+    bool degraded{false};  ///< up, but not whole: workers without their master
+};
+/// The record of the process before us, read at start. `age` was measured on CLOCK_BOOTTIME for each router.
+struct Recovered {
+    Record record;
+    BootTime now{};
+};
+struct ConfigLoaded {
+    std::shared_ptr<const model::Config> config;
+};
+
+struct FailoverCommand {
+    std::string name;             ///< of an instance, or of a pair
+    std::optional<Duration> hold; ///< how long not to preempt the successor; nothing: until it leaves
+};
+struct Commanded {
+    std::uint64_t id{};
+    FailoverCommand command;
+};
+struct StopRequested {};
+/// Some deadline has come. The loop sends it only when every receive queue was drained (PROTOCOL.md, "The lease").
+struct Elapsed {};
+
+using Event = std::variant<AdvertReceived, AdvertRejected, QueueOverflowed, AnnouncementSeen, LinkChanged, LinkRemoved,
+                           AddressChanged, AddressRemoved, KernelListed, OperationDone, ListenDone, TrackerObserved,
+                           Recovered, ConfigLoaded, Commanded, StopRequested, Elapsed>;
+
+} // namespace holdfast::engine

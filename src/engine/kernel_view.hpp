@@ -1,0 +1,69 @@
+// What the kernel last said about links and addresses: a mirror, never a wish. Everything here came from an event.
+#pragma once
+
+#include "engine/event.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace holdfast::engine {
+
+/// The kernel's own identity of an address on a link.
+struct AddressKey {
+    LinkIndex link{};
+    Prefix prefix;
+    friend auto operator<=>(const AddressKey&, const AddressKey&) = default;
+};
+
+class KernelView {
+  public:
+    void replace(const KernelListed&, Time now);
+    void set(const Link& link) { links_[link.index] = link; }
+    void remove(LinkIndex);
+    void set(const KernelAddress&, Time now);
+    void remove(const AddressKey& key) { addresses_.erase(key); }
+
+    struct Address {
+        bool ours{false};
+        bool tentative{false};
+        Time expires{never};
+        std::uint64_t order{}; ///< of arrival: the kernel's first address of a link is its primary one
+        bool operator==(const Address&) const = default;
+    };
+
+    const Link* link(LinkIndex) const;
+    const Link* link(const std::string& name) const;
+    const Address* address(const AddressKey&) const;
+    const std::map<AddressKey, Address>& addresses() const { return addresses_; }
+    bool listed() const { return listed_; }
+
+    /// The address a router sends from: the link's first of the family that is not ours and not in `except`; for IPv6 a
+    /// usable link-local one (RFC 9568 5.1.2.1).
+    template <typename IsVirtual>
+    std::optional<IpAddress> primary(LinkIndex link, Family family, IsVirtual is_virtual) const {
+        const Address* best = nullptr;
+        std::optional<IpAddress> result;
+        for (auto at = addresses_.lower_bound({link, {}}); at != addresses_.end() && at->first.link == link; ++at) {
+            const auto& ip = at->first.prefix.address;
+            if (ip.family != family || at->second.ours || at->second.tentative || is_virtual(ip)) continue;
+            if (family == Family::ipv6 && !ip.is_link_local()) continue;
+            if (best && best->order < at->second.order) continue;
+            best = &at->second;
+            result = ip;
+        }
+        return result;
+    }
+
+    /// Some address of another owner on the link already has `prefix` on link.
+    bool covered_by_others(const AddressKey& key) const;
+
+  private:
+    std::map<LinkIndex, Link> links_;
+    std::map<AddressKey, Address> addresses_;
+    std::uint64_t order_{0};
+    bool listed_{false};
+};
+
+} // namespace holdfast::engine

@@ -1,0 +1,206 @@
+#include "engine/engine.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+
+namespace holdfast::engine {
+namespace {
+
+constexpr std::array<Duration, rounds_of_takeover> announce_rounds{0ms, 10ms, 100ms, 1s};
+
+std::uint64_t route_key(LinkIndex link, Family family, Vrid vrid) {
+    return std::uint64_t{link.value} << 16 | static_cast<std::uint64_t>(family) << 8 | vrid.value;
+}
+
+wire::Advert advert_of(const Router& router, Priority priority) {
+    const auto& model = *router.model;
+    wire::Advert advert{.version = static_cast<std::uint8_t>(model.version),
+                        .vrid = model.vrid,
+                        .priority = priority,
+                        .interval = model.advert_interval};
+    if (model.authentication) {
+        advert.auth_type = wire::AuthType::pass;
+        advert.auth_data = model.authentication->key;
+    }
+    advert.addresses.reserve(model.addresses.size());
+    for (const auto& prefix : model.addresses) advert.addresses.push_back(prefix.address);
+    return advert;
+}
+
+} // namespace
+
+// ---- in ---------------------------------------------------------------------------------------------------------------
+
+void Engine::index_routes() {
+    routes_.clear();
+    for (const auto& router : routers_)
+        if (router && router->link)
+            routes_[route_key(*router->link, router->model->family, router->model->vrid)] = router->slot;
+}
+
+Router* Engine::route(LinkIndex link, Family family, Vrid vrid) {
+    const auto at = routes_.find(route_key(link, family, vrid));
+    return at == routes_.end() ? nullptr : routers_[at->second].get();
+}
+
+/// What makes a well-formed advert not one for this instance.
+std::optional<wire::Reject> Engine::unacceptable(const Router& router, const AdvertReceived& event) const {
+    const auto& model = *router.model;
+    const auto& advert = event.advert;
+    if (advert.version != static_cast<std::uint8_t>(model.version)) return wire::Reject::version;
+    if (event.source == router.self.address) return wire::Reject::own_source;
+    if (model.version != model::Version::v2) return std::nullopt;
+    const auto expected = model.authentication ? wire::AuthType::pass : wire::AuthType::none;
+    if (advert.auth_type != expected) return wire::Reject::authentication;
+    if (model.authentication && advert.auth_data != model.authentication->key) return wire::Reject::authentication;
+    if (advert.interval != model.advert_interval) return wire::Reject::interval;
+    return std::nullopt;
+}
+
+void Engine::handle(const AdvertReceived& event) {
+    auto* router = route(event.link, event.source.family, event.advert.vrid);
+    if (!router) return;
+    if (const auto reason = unacceptable(*router, event)) return reject(*router, *reason, event.source);
+    const bool listening = !std::holds_alternative<vrrp::Init>(router->state) &&
+                           !std::holds_alternative<vrrp::Fault>(router->state);
+    if (!listening) return;
+    ++router->counters.adverts_received;
+    if (event.advert.priority == leaving_priority) ++router->counters.priority_zero_received;
+    remember_peer(*router, event);
+    if (router->lapsed(now_)) {
+        complain(Severity::warning, NoteKind::lease_lost, *router, 0,
+                 fmt::format("{}: this host slept past its own lease and {} serves now", router->name(),
+                             to_string(event.source)));
+        apply(*router, vrrp::LeaseLost{});
+    }
+    apply(*router, vrrp::AdvertReceived{{event.source, event.advert.priority, event.advert.interval}});
+}
+
+void Engine::handle(const AdvertRejected& event) {
+    if (!event.vrid) return;
+    if (auto* router = route(event.link, event.source.family, *event.vrid)) reject(*router, event.reason, event.source);
+}
+
+void Engine::reject(Router& router, wire::Reject reason, const IpAddress& source) {
+    ++router.counters.rejected[static_cast<std::size_t>(reason)];
+    complain(Severity::warning, NoteKind::packet_rejected, router, static_cast<unsigned>(reason),
+             fmt::format("{}: dropped a VRRP packet of {}: {}", router.name(), to_string(source), wire::explain(reason)));
+}
+
+void Engine::handle(const QueueOverflowed& event) {
+    for (auto& router : routers_)
+        if (router && router->link == event.link && router->lapsed(now_)) apply(*router, vrrp::LeaseLost{});
+}
+
+void Engine::remember_peer(Router& router, const AdvertReceived& event) {
+    const auto& advert = event.advert;
+    auto at = router.peers.find(event.source);
+    if (at == router.peers.end()) {
+        if (router.peers.size() == peers_kept)
+            router.peers.erase(std::ranges::min_element(
+                router.peers, {}, [](const auto& entry) { return entry.second.last_seen; }));
+        at = router.peers.try_emplace(event.source).first;
+        router.view_changed = view_changed_ = true;
+        note_oddities(router, event, vrrp::Oddity::none);
+    }
+    auto& peer = at->second;
+    if (peer.priority != advert.priority) {
+        router.view_changed = view_changed_ = true;
+        note_oddities(router, event, vrrp::Oddity::none);
+    }
+    peer = {event.source, advert.priority, advert.version, advert.interval, now_};
+}
+
+/// Things worth a line when a peer first says them: that it owns the addresses, or that it serves other addresses than we.
+void Engine::note_oddities(Router& router, const AdvertReceived& event, vrrp::Oddity) {
+    const auto& advert = event.advert;
+    if (advert.priority == owner_priority)
+        complain(Severity::warning, NoteKind::stranger_priority, router, 255,
+                 fmt::format("{}: {} claims priority 255, to own the addresses; if it does not, somebody is taking them over",
+                             router.name(), to_string(event.source)));
+    const auto& ours = router.model->addresses;
+    const auto same = std::ranges::equal(advert.addresses, ours, {}, {}, &Prefix::address) ||
+                      (advert.addresses.size() == ours.size() &&
+                       std::ranges::all_of(ours, [&](const Prefix& prefix) {
+                           return std::ranges::find(advert.addresses, prefix.address) != advert.addresses.end();
+                       }));
+    if (!same)
+        complain(Severity::warning, NoteKind::address_lists_differ, router, 0,
+                 fmt::format("{}: {} advertises {} address(es), this host has {}: give both hosts the same `addresses:`",
+                             router.name(), to_string(event.source), advert.addresses.size(), ours.size()));
+}
+
+/// Only a leaving router cares: its successor has the address.
+void Engine::handle(const AnnouncementSeen& event) {
+    const auto* link = kernel_.link(event.link);
+    if (!link || link->mac == event.announcement.mac) return;
+    for (auto at = addresses_.lower_bound({event.link, {event.announcement.address, 0}});
+         at != addresses_.end() && at->first.link == event.link && at->first.prefix.address == event.announcement.address;
+         ++at) {
+        auto* router = router_of(at->second);
+        const auto* leaving = router ? std::get_if<vrrp::Leaving>(&router->state) : nullptr;
+        if (!leaving || !leaving->successor || at->second.released) continue;
+        at->second.released = true;
+        dirty_addresses_.push_back(at->first);
+        settle_needed_ = true;
+        const bool all = std::ranges::all_of(addresses_, [&](const auto& entry) {
+            return router_of(entry.second) != router || entry.second.released;
+        });
+        if (all) apply(*router, vrrp::Released{});
+    }
+}
+
+// ---- out --------------------------------------------------------------------------------------------------------------
+
+void Engine::send(Router& router, Priority priority, std::uint8_t copies) {
+    if (!router.link) return;
+    const auto group = vrrp_group(router.model->family);
+    auto message = router.message;
+    if (!message || router.message_priority != priority) {
+        message = std::make_shared<const Bytes>(wire::encode(advert_of(router, priority), router.self.address, group));
+        if (priority != leaving_priority) {
+            router.message = message;
+            router.message_priority = priority;
+        }
+    }
+    router.counters.adverts_sent += copies;
+    if (priority == leaving_priority) router.counters.priority_zero_sent += copies;
+    router.last_sent = now_;
+    out_->push_back(SendAdvert{router.slot, *router.link, router.self.address, group, std::move(message), priority, copies});
+}
+
+void Engine::announce(Router& router, const AddressKey& key) {
+    const auto* link = kernel_.link(key.link);
+    if (!link || !link->has_arp || !link->up) return;
+    ++router.counters.announcements_sent;
+    out_->push_back(Announce{key.link, {key.prefix.address, link->mac}});
+}
+
+/// Every address that the kernel has now; the others are announced when they are confirmed.
+void Engine::announce(Router& router) {
+    if (!std::holds_alternative<vrrp::Master>(router.state)) return; // a leaving router is silent
+    for (const auto& [key, slot] : addresses_)
+        if (router_of(slot) == &router && kernel_.address(key) && !slot.released) announce(router, key);
+}
+
+void Engine::start_rounds(Router& router, unsigned first_round) {
+    router.rounds.start = now_;
+    router.rounds.round = first_round;
+    router.rounds.next = first_round < announce_rounds.size() ? now_ + announce_rounds[first_round]
+                         : router.model->announce_refresh > Duration::zero() ? now_ + router.model->announce_refresh
+                                                                              : never;
+    deadlines_[router.slot] = router_deadline(router);
+}
+
+void Engine::next_round(Router& router) {
+    announce(router);
+    auto& rounds = router.rounds;
+    ++rounds.round;
+    if (rounds.round < announce_rounds.size())
+        rounds.next = rounds.start + announce_rounds[rounds.round];
+    else
+        rounds.next = router.model->announce_refresh > Duration::zero() ? now_ + router.model->announce_refresh : never;
+}
+
+} // namespace holdfast::engine

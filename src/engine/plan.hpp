@@ -1,0 +1,26 @@
+// plan(observed, desired): which kernel operation brings one address from what the kernel says to what the routers want.
+// Start, takeover, reload, crash recovery and drift repair all come through here. What is not ours is never touched.
+#pragma once
+
+#include "engine/action.hpp"
+#include "engine/kernel_view.hpp"
+
+#include <optional>
+
+namespace holdfast::engine {
+
+/// What the routers want of one address.
+struct DesiredAddress {
+    std::optional<std::chrono::seconds> lease; ///< nothing: for ever
+    bool prefix_route{false};
+    bool operator==(const DesiredAddress&) const = default;
+};
+
+using OperationBody = decltype(Operation::what);
+
+/// Nothing to do gives nothing. A renewal is due when `renew_at` has passed, or when the kernel's lifetime is not of the
+/// wanted kind (a lease where there is none, or the reverse).
+std::optional<OperationBody> plan(const AddressKey&, const KernelView::Address* observed,
+                                  const std::optional<DesiredAddress>& desired, Time renew_at, Time now);
+
+} // namespace holdfast::engine

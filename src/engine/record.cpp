@@ -1,0 +1,138 @@
+#include "engine/record.hpp"
+
+namespace holdfast::engine {
+namespace {
+
+constexpr std::uint32_t magic = 0x48464431; // "HFD1"
+
+std::uint32_t crc32(ByteView bytes) {
+    std::uint32_t crc = ~0U;
+    for (const auto byte : bytes) {
+        crc ^= byte;
+        for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ (0xedb88320U & (0U - (crc & 1U)));
+    }
+    return ~crc;
+}
+
+void put64(Bytes& out, std::uint64_t value) {
+    put32(out, static_cast<std::uint32_t>(value >> 32));
+    put32(out, static_cast<std::uint32_t>(value));
+}
+
+void put_text(Bytes& out, const std::string& text) {
+    put16(out, static_cast<unsigned>(text.size()));
+    put(out, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+}
+
+/// Reads on after a shortage too, with zeroes; `ok` tells at the end.
+struct Parser {
+    Reader reader;
+    bool ok{true};
+
+    template <typename T>
+    T or_fail(std::optional<T> value) {
+        if (!value) ok = false;
+        return value.value_or(T{});
+    }
+    std::uint8_t u8() { return or_fail(reader.u8()); }
+    std::uint16_t u16() { return or_fail(reader.u16()); }
+    std::uint32_t u32() {
+        const std::uint32_t high = u16();
+        return high << 16 | u16();
+    }
+    std::uint64_t u64() {
+        const std::uint64_t high = u32();
+        return high << 32 | u32();
+    }
+    std::string text() {
+        const auto bytes = or_fail(reader.take(u16()));
+        return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+    }
+    MacAddress mac() {
+        MacAddress result;
+        for (auto& byte : result.bytes) byte = u8();
+        return result;
+    }
+    Family family() {
+        const auto value = u8();
+        if (value != 4 && value != 6) ok = false;
+        return value == 6 ? Family::ipv6 : Family::ipv4;
+    }
+    Prefix prefix(Family of) {
+        Prefix result{{of, {}}, u8()};
+        for (std::size_t i = 0; i < address_size(of); ++i) result.address.bytes[i] = u8();
+        if (result.length > full_prefix(of)) ok = false;
+        return result;
+    }
+};
+
+RecordedRouter parse_router(Parser& in) {
+    RecordedRouter router;
+    router.slot = in.u32();
+    router.name = in.text();
+    router.interface = in.text();
+    router.link = LinkIndex{in.u32()};
+    router.mac = in.mac();
+    router.vrid = Vrid{in.u8()};
+    router.family = in.family();
+    router.master = in.u8() != 0;
+    router.priority = Priority{in.u8()};
+    router.interval = Duration{static_cast<Duration::rep>(in.u64())};
+    const auto count = in.u16();
+    for (unsigned i = 0; i < count && in.ok; ++i) router.addresses.push_back(in.prefix(router.family));
+    if (router.slot >= record_capacity) in.ok = false;
+    return router;
+}
+
+} // namespace
+
+Bytes encode(const Record& record) {
+    Bytes out;
+    put32(out, magic);
+    put32(out, record_version);
+    put_text(out, record.boot_id);
+    put64(out, record.network_namespace);
+    put32(out, record.adoptions);
+    put64(out, static_cast<std::uint64_t>(record.first_adoption.time_since_epoch().count()));
+    put16(out, static_cast<unsigned>(record.routers.size()));
+    for (const auto& router : record.routers) {
+        put32(out, router.slot);
+        put_text(out, router.name);
+        put_text(out, router.interface);
+        put32(out, router.link.value);
+        put(out, router.mac.bytes);
+        put8(out, router.vrid.value);
+        put8(out, static_cast<unsigned>(router.family));
+        put8(out, router.master ? 1 : 0);
+        put8(out, router.priority.value);
+        put64(out, static_cast<std::uint64_t>(router.interval.count()));
+        put16(out, static_cast<unsigned>(router.addresses.size()));
+        for (const auto& prefix : router.addresses) {
+            put8(out, prefix.length);
+            put(out, prefix.address.span());
+        }
+    }
+    put32(out, crc32(out));
+    return out;
+}
+
+Result<Record> decode_record(ByteView bytes) {
+    if (bytes.size() < 12) return unexpected{"it is too short"};
+    const auto body = bytes.first(bytes.size() - 4);
+    Parser tail{Reader{bytes.last(4)}};
+    if (tail.u32() != crc32(body)) return unexpected{"its checksum is wrong"};
+    Parser in{Reader{body}};
+    if (in.u32() != magic) return unexpected{"it is not a state record"};
+    if (in.u32() != record_version) return unexpected{"another version of holdfast wrote it"};
+    Record record;
+    record.boot_id = in.text();
+    record.network_namespace = in.u64();
+    record.adoptions = in.u32();
+    record.first_adoption = BootTime{Duration{static_cast<Duration::rep>(in.u64())}};
+    const auto count = in.u16();
+    for (unsigned i = 0; i < count && in.ok; ++i) record.routers.push_back(parse_router(in));
+    if (!in.ok || in.reader.left() != 0) return unexpected{"it is malformed"};
+    return record;
+}
+
+} // namespace holdfast::engine

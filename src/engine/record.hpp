@@ -1,0 +1,51 @@
+// What has to outlive this process so that the next one can take up its mastership: plain bytes with a checksum. daemon/
+// keeps them in a memory-mapped file. The time of the last advert is not in here: it changes with every advert, so it lives
+// beside this in one word a router (RecordFile).
+#pragma once
+
+#include "base/bytes.hpp"
+#include "base/id.hpp"
+#include "base/ip.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+
+#include <array>
+#include <string>
+#include <vector>
+
+namespace holdfast::engine {
+
+struct RecordedRouter {
+    std::uint32_t slot{}; ///< of its last-advert word
+    std::string name;
+    std::string interface;
+    LinkIndex link{};
+    MacAddress mac;
+    Vrid vrid{};
+    Family family{};
+    bool master{false};
+    Priority priority{};
+    Duration interval{};
+    std::vector<Prefix> addresses; ///< owned in the kernel
+    BootTime last_advert{};        ///< filled in by the reader of the file
+    bool operator==(const RecordedRouter&) const = default;
+};
+
+struct Record {
+    std::string boot_id;             ///< /proc/sys/kernel/random/boot_id
+    std::uint64_t network_namespace{}; ///< inode of /proc/self/ns/net
+    std::uint32_t adoptions{};       ///< in a row, for the crash-loop guard
+    BootTime first_adoption{};
+    std::vector<RecordedRouter> routers;
+    bool operator==(const Record&) const = default;
+};
+
+inline constexpr std::uint32_t record_version = 1;
+/// Routers a record can hold (and thus adopt); more are run, but start as backups after a crash.
+inline constexpr std::size_t record_capacity = 4096;
+
+Bytes encode(const Record&);
+/// Refuses what is torn, of another version or malformed; the error says which.
+Result<Record> decode_record(ByteView);
+
+} // namespace holdfast::engine

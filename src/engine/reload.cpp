@@ -1,0 +1,206 @@
+// The configuration arrives: at start all at once, later as a diff that leaves unchanged objects alone (N12).
+
+#include "engine/engine.hpp"
+
+#include "base/result.hpp"
+#include "model/diff.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace holdfast::engine {
+namespace {
+
+constexpr unsigned adoptions_in_a_row = 5;
+constexpr Duration adoption_memory = 1min;
+constexpr int adoption_window = 3; ///< intervals after the last advert: the least that any peer waits (priority 254)
+
+} // namespace
+
+void Engine::handle(const Recovered& event) {
+    adoptions_ = event.now - event.record.first_adoption < adoption_memory ? event.record.adoptions : 0;
+    first_adoption_ = adoptions_ > 0 ? event.record.first_adoption : event.now;
+    if (adoptions_ >= adoptions_in_a_row) {
+        tell(Severity::error, NoteKind::woken_late, "",
+             fmt::format("died {} times within {}: nothing is adopted this time, the addresses go to the other host; see the "
+                         "journal for the first crash",
+                         adoptions_, to_string(adoption_memory)));
+        return;
+    }
+    for (const auto& router : event.record.routers) {
+        if (!router.master) continue;
+        const auto left = router.last_advert + adoption_window * router.interval - event.now;
+        if (left > Duration::zero()) recovered_[router.name] = {router, now_ + left};
+    }
+}
+
+void Engine::handle(const ConfigLoaded& event) {
+    const auto before = std::exchange(config_, event.config);
+    const auto changes = model::diff(*before, *config_);
+    reload_trackers(*before, *config_);
+    const auto find = [this](const std::string& name) {
+        const auto at = std::ranges::find_if(routers_, [&](const auto& router) { return router && router->name() == name; });
+        return at == routers_.end() ? nullptr : at->get();
+    };
+    for (const auto& name : changes.removed_instances)
+        if (auto* router = find(name)) retire(*router);
+    for (const auto& change : changes.changed_instances) {
+        auto model = std::make_shared<const model::Instance>(*model::find_instance(*config_, change.name));
+        auto* router = find(change.name);
+        if (router && change.how == model::Reload::live && !router->retiring) {
+            change_router(*router, std::move(model));
+        } else if (router) {
+            router->replacement = std::move(model);
+            router->needs_assessment = true;
+        }
+    }
+    for (const auto& name : changes.added_instances) {
+        auto model = std::make_shared<const model::Instance>(*model::find_instance(*config_, name));
+        if (auto* leaving = find(name))
+            leaving->replacement = std::move(model);
+        else
+            add_router(std::move(model));
+    }
+    recovered_.clear();
+    view_changed_ = record_changed_ = settle_needed_ = true;
+}
+
+void Engine::add_router(std::shared_ptr<const model::Instance> model) {
+    auto at = std::ranges::find(routers_, nullptr);
+    if (at == routers_.end()) {
+        routers_.emplace_back();
+        deadlines_.push_back(never);
+        instance_views_.emplace_back();
+        at = std::prev(routers_.end());
+    }
+    auto router = std::make_unique<Router>();
+    router->slot = static_cast<std::uint32_t>(at - routers_.begin());
+    router->model = std::move(model);
+    router->since = now_;
+    router->self.priority = router->model->priority;
+    if (const auto found = recovered_.find(router->name()); found != recovered_.end()) {
+        const auto& old = found->second.router;
+        if (old.interface == router->model->interface && old.vrid == router->model->vrid &&
+            old.family == router->model->family)
+            router->candidate = AdoptionCandidate{found->second.until, old.link, old.mac};
+    }
+    *at = std::move(router);
+}
+
+/// Same router on the wire, other settings: nothing leaves, only what differs moves.
+void Engine::change_router(Router& router, std::shared_ptr<const model::Instance> model) {
+    const bool other_addresses = model->addresses != router.model->addresses;
+    const bool other_interval = model->advert_interval != router.model->advert_interval;
+    if (other_addresses) drop_claims(router);
+    router.model = std::move(model);
+    if (other_addresses) claim_addresses(router);
+    router.message.reset();
+    router.needs_assessment = router.view_changed = true;
+    if (auto* master = std::get_if<vrrp::Master>(&router.state); master && other_interval)
+        master->next_advert = std::min(master->next_advert, now_ + router.model->advert_interval);
+}
+
+void Engine::retire(Router& router) {
+    router.retiring = router.needs_assessment = true;
+    router.replacement.reset();
+}
+
+/// A router that left goes when its addresses are gone; another one may stand in its place then.
+void Engine::sweep_retired() {
+    for (auto& router : routers_) {
+        if (!router || (!router->retiring && !router->replacement) || stopping_) continue;
+        if (!std::holds_alternative<vrrp::Init>(router->state)) continue;
+        const bool gone = std::ranges::none_of(addresses_, [&](const auto& entry) {
+            const auto* observed = kernel_.address(entry.first);
+            return router_of(entry.second) == router.get() && (entry.second.operation || (observed && observed->ours));
+        });
+        if (!gone) continue;
+        auto next = router->replacement;
+        detach(*router);
+        instance_views_[router->slot].reset();
+        deadlines_[router->slot] = never;
+        router.reset();
+        view_changed_ = record_changed_ = true;
+        if (next) {
+            add_router(std::move(next));
+            settle_needed_ = true;
+            return sweep_retired(); // routers_ may have moved
+        }
+    }
+}
+
+// ---- trackers -----------------------------------------------------------------------------------------------------------
+
+void Engine::reload_trackers(const model::Config& before, const model::Config& after) {
+    const auto changes = model::diff(before, after);
+    const auto watched_outside = [](const model::Tracker& tracker) {
+        return !std::holds_alternative<model::InterfaceTracker>(tracker.kind);
+    };
+    const auto stop = [&](const std::string& name) {
+        if (watched_outside(trackers_[name].model)) out_->push_back(StopTracker{name});
+    };
+    for (const auto& name : changes.removed_trackers) {
+        stop(name);
+        trackers_.erase(name);
+        tracker_views_.erase(name);
+    }
+    for (const auto& name : changes.changed_trackers) stop(name);
+    auto started = changes.added_trackers;
+    started.insert(started.end(), changes.changed_trackers.begin(), changes.changed_trackers.end());
+    for (const auto& name : started) {
+        auto& tracker = trackers_[name];
+        const auto& model = *model::find_tracker(after, name);
+        const bool same_target = tracker.model.kind == model.kind;
+        tracker.model = model;
+        tracker.resample = never;
+        tracker.against = false;
+        if (!same_target) {
+            tracker.verdict = Verdict::pending;
+            tracker.detail.clear();
+            tracker.since = now_;
+        }
+        tracker_views_.erase(name);
+        if (watched_outside(model)) out_->push_back(StartTracker{model});
+    }
+    for (auto& router : routers_)
+        if (router && !started.empty()) router->needs_assessment = true;
+    observe_interfaces();
+}
+
+/// Interface trackers read the mirror of the kernel; only a change of what it says is an observation.
+void Engine::observe_interfaces() {
+    if (!kernel_.listed()) return;
+    for (auto& [name, tracker] : trackers_) {
+        const auto* kind = std::get_if<model::InterfaceTracker>(&tracker.model.kind);
+        if (!kind) continue;
+        const auto* link = kernel_.link(kind->interface);
+        const bool up = link && link->up;
+        if (tracker.against && up == (tracker.verdict == Verdict::down)) continue; // known; resampling counts it
+        const auto before = tracker.verdict;
+        const auto* detail = !link ? "it does not exist" : up ? "up" : "down or without carrier";
+        if (observe(tracker, up ? Observation::up : Observation::down, detail, false, now_)) tracker_changed(tracker, before);
+    }
+}
+
+void Engine::handle(const TrackerObserved& event) {
+    const auto at = trackers_.find(event.tracker);
+    if (at == trackers_.end()) return;
+    const auto before = at->second.verdict;
+    if (observe(at->second, event.observation, event.detail, event.degraded, now_)) tracker_changed(at->second, before);
+}
+
+void Engine::tracker_changed(const TrackerState& tracker, Verdict before) {
+    tracker_views_.erase(tracker.model.name);
+    view_changed_ = true;
+    if (tracker.verdict == before) return;
+    for (auto& router : routers_) {
+        const auto uses = [&](const model::TrackUse& use) { return use.tracker == tracker.model.name; };
+        if (router && std::ranges::any_of(router->model->track, uses)) router->needs_assessment = true;
+    }
+    settle_needed_ = true;
+    tell(tracker.verdict == Verdict::down ? Severity::warning : Severity::notice, NoteKind::tracker_changed,
+         tracker.model.name,
+         fmt::format("tracker {}: {} -> {}: {}", tracker.model.name, name(before), name(tracker.verdict), tracker.detail));
+}
+
+} // namespace holdfast::engine

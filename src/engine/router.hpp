@@ -1,0 +1,78 @@
+// One virtual router as the engine runs it: its model, its state, and what the state needs to become packets and addresses.
+#pragma once
+
+#include "engine/action.hpp"
+#include "engine/snapshot.hpp"
+#include "vrrp/step.hpp"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace holdfast::engine {
+
+/// A dead process of ours was master; until `until` (three intervals after its last advert) we may take up its mastership.
+struct AdoptionCandidate {
+    Time until{};
+    LinkIndex link{};
+    MacAddress mac;
+};
+
+/// The addresses are announced when they are confirmed, again 10, 100 and 1,000 ms later, then every `announce_refresh`.
+struct AnnounceRounds {
+    Time start{};
+    unsigned round{0};
+    Time next{never};
+};
+
+struct Router {
+    std::uint32_t slot{};
+    std::shared_ptr<const model::Instance> model;
+    std::shared_ptr<const model::Instance> replacement; ///< takes this one's place when it has left
+    bool retiring{false};                               ///< removed by a reload: leaves, then goes
+
+    vrrp::State state;
+    vrrp::Reason reason{vrrp::Reason::starting};
+    Time since{};
+    vrrp::Self self;
+
+    std::optional<LinkIndex> link;
+    bool has_source{false};
+    std::optional<Time> link_up_at;
+    std::vector<FaultCause> faults;
+    std::vector<Contribution> contributions;
+    std::string waiting;    ///< what keeps it in `init`
+    Time wait_until{never}; ///< when that is over, if time alone ends it
+    std::optional<AdoptionCandidate> candidate;
+
+    std::optional<Time> held_until;               ///< held back after a failover; never: until the successor leaves
+    std::optional<std::uint64_t> failover;        ///< command to answer when leaving ends
+    std::optional<Duration> failover_hold;
+    std::string refused;                          ///< why an address could not be programmed
+    Time refused_until{};
+
+    Time lease_deadline{never}; ///< when the kernel may have dropped the addresses, if nobody renewed them
+    Time last_sent{};
+    AnnounceRounds rounds;
+    std::shared_ptr<const Bytes> message; ///< encoded advert at `message_priority`
+    Priority message_priority{};
+
+    std::map<IpAddress, PeerView> peers; ///< bounded: peers_kept
+    Counters counters;
+
+    bool needs_assessment{true};
+    bool view_changed{true};
+
+    const std::string& name() const { return model->name; }
+    bool serves() const { return vrrp::serves(state); }
+    /// Past its own lease: the addresses may be gone and somebody else may serve.
+    bool lapsed(Time now) const { return serves() && now >= lease_deadline; }
+};
+
+inline constexpr std::size_t peers_kept = 16;
+/// Announcement rounds after a takeover; from this number on there is only the refresh.
+inline constexpr unsigned rounds_of_takeover = 4;
+
+} // namespace holdfast::engine

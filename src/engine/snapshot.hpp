@@ -1,0 +1,109 @@
+// The one truth that every view shows: D-Bus objects, holdfastctl, JSON, journal and metrics all read a Snapshot and keep
+// nothing of their own. Immutable; unchanged parts are shared with the snapshot before, so publishing costs what changed.
+#pragma once
+
+#include "engine/track.hpp"
+#include "model/config.hpp"
+#include "vrrp/state.hpp"
+#include "wire/reject.hpp"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace holdfast::engine {
+
+/// Monotonic counters of one instance, never reset while it lives.
+struct Counters {
+    std::uint64_t adverts_sent{}, adverts_received{};
+    std::uint64_t priority_zero_sent{}, priority_zero_received{}, priority_zero_ignored{};
+    std::uint64_t announcements_sent{};
+    std::uint64_t became_master{}, left_master{};
+    std::uint64_t addresses_restored{}; ///< deleted by somebody else and put back
+    std::uint64_t lease_renewals{};
+    std::uint64_t intervals_capped{};
+    std::array<std::uint64_t, wire::reject_count> rejected{};
+    bool operator==(const Counters&) const = default;
+};
+
+/// A reason why an instance must not serve: a set of these, recomputed from what is known, never counted.
+struct FaultCause {
+    std::string code; ///< "link_down", "tracker", ...
+    std::string text; ///< "eth0 has no carrier"
+    bool operator==(const FaultCause&) const = default;
+};
+
+struct PeerView {
+    IpAddress address;
+    Priority priority{};
+    std::uint8_t version{};
+    Duration interval{};
+    Time last_seen{};
+    bool operator==(const PeerView&) const = default;
+};
+
+struct AddressView {
+    Prefix prefix;
+    std::string_view state; ///< "absent" "adding" "assigned" "removing" "foreign" "refused"
+    bool operator==(const AddressView&) const = default;
+};
+
+struct Contribution {
+    std::string tracker;
+    int weight{};
+    bool operator==(const Contribution&) const = default;
+};
+
+struct InstanceView {
+    std::shared_ptr<const model::Instance> model;
+    std::string state; ///< "init" "backup" "master" "fault"
+    std::string reason_code, reason;
+    Time since{};
+    Priority priority{}; ///< effective
+    std::vector<Contribution> contributions;
+    std::vector<FaultCause> faults;
+    std::vector<AddressView> addresses;
+    std::optional<PeerView> master;  ///< the active router, when it is not this node
+    std::vector<PeerView> peers;
+    std::optional<IpAddress> source; ///< primary address, that adverts come from
+    Duration master_down{};          ///< as it holds now, with the learnt interval
+    Duration lease{};                ///< in force; 0: none
+    std::string lease_note;          ///< why there is none
+    bool held_back{false};
+    Counters counters;
+};
+
+struct TrackerView {
+    std::shared_ptr<const model::Tracker> model;
+    Verdict verdict{};
+    bool degraded{false};
+    std::string detail;
+    Time since{};
+    std::vector<std::string> users;
+};
+
+/// One state edge. Numbered without gaps, so a reader that missed some knows how many.
+struct Transition {
+    std::uint64_t number{};
+    std::string instance;
+    std::string from, to;
+    std::string reason_code, reason;
+    Priority priority{};
+    Time at{};
+};
+
+struct Snapshot {
+    std::string node_name;
+    std::vector<std::shared_ptr<const InstanceView>> instances;
+    std::vector<std::shared_ptr<const TrackerView>> trackers;
+    /// The last 1,024, oldest first.
+    std::shared_ptr<const std::vector<std::shared_ptr<const Transition>>> transitions;
+    bool stopping{false};
+};
+
+inline constexpr std::size_t transitions_kept = 1024;
+
+} // namespace holdfast::engine

@@ -1,0 +1,132 @@
+// What others see of the engine: snapshot, record, notes.
+
+#include "engine/engine.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace holdfast::engine {
+
+void Engine::tell(Severity severity, NoteKind kind, const std::string& object, std::string text) {
+    out_->push_back(Tell{{severity, kind, object, std::move(text), {}, {}, {}}});
+}
+
+/// A complaint about something that others can repeat at will: at most once a minute for each (router, kind, detail).
+void Engine::complain(Severity severity, NoteKind kind, const Router& router, unsigned detail, std::string text) {
+    const std::uint64_t key = std::uint64_t{router.slot} << 32 | static_cast<std::uint64_t>(kind) << 16 | detail;
+    const auto suppressed = limiter_.pass(key, now_);
+    if (!suppressed) return;
+    if (*suppressed > 0) text += fmt::format(" ({} more like this since)", *suppressed);
+    tell(severity, kind, router.name(), std::move(text));
+}
+
+void Engine::touch_counters() {
+    for (auto& router : routers_)
+        if (router) router->view_changed = true;
+    view_changed_ = true;
+}
+
+std::shared_ptr<const InstanceView> Engine::view(const Router& router) const {
+    auto result = std::make_shared<InstanceView>();
+    auto& v = *result;
+    v.model = router.model;
+    v.state = vrrp::name(router.state);
+    v.reason_code = vrrp::name(router.reason);
+    v.reason = vrrp::explain(router.reason);
+    if (!router.faults.empty() && !router.serves()) {
+        v.reason_code = router.faults.front().code;
+        v.reason = router.faults.front().text;
+    } else if (!router.waiting.empty() && std::holds_alternative<vrrp::Init>(router.state)) {
+        v.reason = "it waits for " + router.waiting;
+    }
+    v.since = router.since;
+    v.priority = router.self.priority;
+    v.contributions = router.contributions;
+    v.faults = router.faults;
+    for (const auto& prefix : router.model->addresses)
+        v.addresses.push_back({prefix, router.link ? address_state({*router.link, prefix}) : "absent"});
+    for (const auto& [address, peer] : router.peers) v.peers.push_back(peer);
+    const auto* backup = std::get_if<vrrp::Backup>(&router.state);
+    const auto interval = backup ? backup->master_interval : router.self.interval;
+    if (backup) {
+        const auto& master = backup->lower_master ? backup->lower_master : backup->master;
+        const auto peer = master ? router.peers.find(master->from) : router.peers.end();
+        if (peer != router.peers.end()) v.master = peer->second;
+    }
+    if (router.has_source) v.source = router.self.address;
+    v.master_down = vrrp::master_down(router.self, interval);
+    v.lease = lease_of(router).value_or(Duration::zero());
+    if (v.lease == Duration::zero())
+        v.lease_note = router.model->is_owner() ? "the owner's address is the interface's own"
+                       : !router.model->lease.on ? "switched off by `lease: off`"
+                                                 : "promote_secondaries can't be set on the interface";
+    v.held_back = router.held_until.has_value();
+    v.counters = router.counters;
+    return result;
+}
+
+std::shared_ptr<const TrackerView> Engine::view(const TrackerState& tracker) const {
+    auto result = std::make_shared<TrackerView>();
+    result->model = std::make_shared<const model::Tracker>(tracker.model);
+    result->verdict = tracker.verdict;
+    result->degraded = tracker.degraded;
+    result->detail = tracker.detail;
+    result->since = tracker.since;
+    for (const auto& instance : config_->instances)
+        if (std::ranges::find(instance.track, tracker.model.name, &model::TrackUse::tracker) != instance.track.end())
+            result->users.push_back(instance.name);
+    return result;
+}
+
+std::shared_ptr<const Snapshot> Engine::snapshot() {
+    if (snapshot_ && !view_changed_) return snapshot_;
+    auto next = std::make_shared<Snapshot>();
+    next->node_name = config_->node_name;
+    next->transitions = transitions_;
+    next->stopping = stopping_;
+    for (const auto& router : routers_) {
+        if (!router) continue;
+        auto& cached = instance_views_[router->slot];
+        if (!cached || router->view_changed) cached = view(*router);
+        router->view_changed = false;
+        next->instances.push_back(cached);
+    }
+    std::ranges::sort(next->instances, {}, [](const auto& instance) { return instance->model->name; });
+    for (const auto& [name, tracker] : trackers_) {
+        auto& cached = tracker_views_[name];
+        if (!cached) cached = view(tracker);
+        next->trackers.push_back(cached);
+    }
+    view_changed_ = false;
+    return snapshot_ = next;
+}
+
+Record Engine::record() {
+    record_changed_ = false;
+    Record result;
+    result.adoptions = adoptions_;
+    result.first_adoption = first_adoption_;
+    for (const auto& router : routers_) {
+        if (!router || !router->link || result.routers.size() == record_capacity || router->slot >= record_capacity) continue;
+        const auto* link = kernel_.link(*router->link);
+        RecordedRouter entry{.slot = router->slot,
+                             .name = router->name(),
+                             .interface = router->model->interface,
+                             .link = *router->link,
+                             .mac = link ? link->mac : MacAddress{},
+                             .vrid = router->model->vrid,
+                             .family = router->model->family,
+                             .master = std::holds_alternative<vrrp::Master>(router->state),
+                             .priority = router->self.priority,
+                             .interval = router->model->advert_interval,
+                             .addresses = {},
+                             .last_advert = {}};
+        for (const auto& prefix : router->model->addresses)
+            if (const auto* known = kernel_.address({*router->link, prefix}); known && known->ours)
+                entry.addresses.push_back(prefix);
+        result.routers.push_back(std::move(entry));
+    }
+    return result;
+}
+
+} // namespace holdfast::engine
