@@ -1,0 +1,148 @@
+#include "config/check.hpp"
+
+#include <array>
+#include <fmt/format.h>
+#include <tuple>
+
+namespace holdfast::config {
+namespace {
+
+using model::Instance;
+using model::Tracker;
+using model::Version;
+
+bool has_family(const Instance& instance, Family family) {
+    return std::ranges::any_of(instance.addresses,
+                               [&](const Prefix& prefix) { return prefix.address.family == family; });
+}
+
+/// Where this address stands; `track` and `addresses` have one node per entry.
+Mark place_of(const Draft<Instance>& draft, const IpAddress& address, Mark otherwise) {
+    const auto at = draft.given.find("addresses");
+    if (at == draft.given.end() || !at->second.node) return otherwise;
+    for (const auto& item : at->second.node->items)
+        if (const auto prefix = parse_prefix(item.text); prefix && prefix->address == address) return item.mark;
+    return at->second.value;
+}
+
+void check_version_2(Context& context, const Named<Instance>& named) {
+    const auto& draft = named.draft;
+    const auto& instance = draft.object;
+    const auto version = context.sources.place(draft.place("version", named.mark));
+    if (draft.usable("advert_interval") && instance.advert_interval % 1s != Duration::zero())
+        context.problems.error(draft.place("advert_interval", named.mark),
+                               fmt::format("advert_interval {} needs version 3: version 2 has whole seconds only",
+                                           to_string(instance.advert_interval)),
+                               fmt::format("version 2 is set at {}; write 1s, or use version 3 on all hosts", version));
+    if (!draft.usable("addresses") || !has_family(instance, Family::ipv6)) return;
+    const auto first =
+        std::ranges::find(instance.addresses, Family::ipv6, [](const Prefix& p) { return p.address.family; });
+    context.problems.error(
+        place_of(draft, first->address, named.mark), "version 2 has no IPv6 addresses",
+        fmt::format("version 2 is set at {}; use version 3 on all hosts, or an instance of its own for IPv6", version));
+}
+
+void check_version_3(Context& context, const Named<Instance>& named) {
+    const auto& draft = named.draft;
+    const auto& instance = draft.object;
+    constexpr Duration longest = 40'950ms;
+    if (draft.usable("advert_interval") && instance.advert_interval > longest)
+        context.problems.error(
+            draft.place("advert_interval", named.mark),
+            fmt::format("advert_interval {} is too long for version 3", to_string(instance.advert_interval)),
+            "version 3 has 10ms to 40.95s in steps of 10ms");
+    if (draft.has("authentication"))
+        context.problems.error(draft.given.at("authentication").key, "version 3 has no authentication",
+                               "RFC 9568 removed it: drop it, or write version: 2 on all hosts");
+}
+
+/// The same router twice on a link, or the same address twice anywhere.
+struct Seen {
+    std::map<std::tuple<std::string, Vrid, Family>, const Named<Instance>*> routers;
+    std::map<std::pair<std::string, IpAddress>, const Named<Instance>*> addresses;
+};
+
+void check_router(Context& context, const Named<Instance>& named, Family family, Seen& seen) {
+    const auto& draft = named.draft;
+    const auto [first, fresh] =
+        seen.routers.emplace(std::tuple{draft.object.interface, draft.object.vrid, family}, &named);
+    if (fresh) return;
+    const auto& other = *first->second;
+    context.problems.error(draft.place("vrid", named.mark),
+                           fmt::format("instances '{}' and '{}' are the same virtual router: vrid {} on {}, {}",
+                                       other.name, named.name, draft.object.vrid.value, draft.object.interface,
+                                       to_string(family)),
+                           fmt::format("the other one is at {}; give one of them another vrid",
+                                       context.sources.place(other.draft.place("vrid", other.mark))));
+}
+
+void check_address(Context& context, const Named<Instance>& named, const IpAddress& address, Seen& seen) {
+    // A link-local address means something else on every link (RFC 4291 2.5.6).
+    const bool per_link = address.family == Family::ipv6 && address.is_link_local();
+    const auto [first, fresh] =
+        seen.addresses.emplace(std::pair{per_link ? named.draft.object.interface : "", address}, &named);
+    if (fresh) return;
+    const auto& other = *first->second;
+    context.problems.error(place_of(named.draft, address, named.mark),
+                           fmt::format("{} is an address of instance '{}' already", to_string(address), other.name),
+                           fmt::format("it stands at {}; an address has one instance",
+                                       context.sources.place(place_of(other.draft, address, other.mark))));
+}
+
+constexpr std::array kinds{std::string_view{"interface"}, std::string_view{"process"}, std::string_view{"unit"},
+                           std::string_view{"http"}};
+
+void check_kind(Context& context, const Named<Tracker>& named) {
+    std::string_view first;
+    for (const auto kind : kinds) {
+        if (!named.draft.has(kind)) continue;
+        if (!first.empty())
+            context.problems.error(
+                named.draft.given.at(kind).key,
+                fmt::format("tracker '{}' watches {} already, and {} would be a second thing", named.name, first, kind),
+                "make two trackers and track both");
+        if (first.empty()) first = kind;
+    }
+    if (first.empty())
+        context.problems.error(named.mark, fmt::format("tracker '{}' does not say what it watches", named.name),
+                               "add one of interface, process, unit and http");
+    if (!first.empty() && first != "process" && named.draft.has("quorum"))
+        context.problems.error(named.draft.given.at("quorum").key,
+                               fmt::format("quorum goes with process, not with {}", first), "remove it");
+}
+
+} // namespace
+
+void check_instance(Context& context, const Named<Instance>& named) {
+    if (!named.draft.usable("version")) return;
+    if (named.draft.object.version == Version::v2)
+        check_version_2(context, named);
+    else
+        check_version_3(context, named);
+}
+
+void check_tracker(Context& context, Named<Tracker>& named) {
+    check_kind(context, named);
+    auto& draft = named.draft;
+    if (!draft.has("timeout")) draft.object.timeout = draft.object.interval;
+    if (!draft.usable("timeout") || !draft.usable("interval") || draft.object.timeout <= draft.object.interval) return;
+    context.problems.error(draft.place("timeout", named.mark),
+                           fmt::format("timeout {} is longer than the interval, {}", to_string(draft.object.timeout),
+                                       to_string(draft.object.interval)),
+                           "one probe has to end before the next one starts");
+}
+
+void check_together(Context& context, const std::vector<Named<Instance>>& instances) {
+    Seen seen;
+    for (const auto& named : instances) {
+        const auto& draft = named.draft;
+        if (!draft.usable("interface") || !draft.usable("addresses")) continue;
+        const bool is_router = draft.has("interface") && draft.has("vrid") && draft.usable("vrid");
+        for (const auto family : {Family::ipv4, Family::ipv6})
+            if (is_router && has_family(draft.object, family)) check_router(context, named, family, seen);
+        for (const auto& prefix : draft.object.addresses)
+            check_address(context, named, prefix.address, seen);
+    }
+}
+
+} // namespace holdfast::config

@@ -1,0 +1,56 @@
+#include "config/dump.hpp"
+
+#include "base/assert.hpp"
+
+#include <fmt/format.h>
+#include <iterator>
+
+namespace holdfast::config {
+namespace {
+
+template <typename Object>
+void dump_object(std::string& out, const std::string& name, std::span<const Directive<Object>> rows,
+                 const Object& object, Secrets secrets) {
+    out += fmt::format("  {}:\n", yaml_text(name));
+    for (const auto& row : rows)
+        if (const auto text = row.write(object, secrets)) out += fmt::format("    {}: {}\n", row.word, *text);
+}
+
+/// The object of the file that `web/ipv4` and `web/ipv6` come from.
+std::vector<model::Instance> join_families(const std::vector<model::Instance>& instances) {
+    std::vector<model::Instance> result;
+    for (const auto& instance : instances) {
+        const auto name = model::object_name(instance.name);
+        if (!result.empty() && result.back().name == name) {
+            auto& addresses = result.back().addresses;
+            addresses.insert(addresses.end(), instance.addresses.begin(), instance.addresses.end());
+            continue;
+        }
+        result.push_back(instance);
+        result.back().name = name;
+    }
+    return result;
+}
+
+} // namespace
+
+std::string dump(const model::Config& config, Secrets secrets) {
+    std::string out;
+    if (!config.node_name.empty()) out += fmt::format("node_name: {}\n", yaml_text(config.node_name));
+    const auto instances = join_families(config.instances);
+    out += instances.empty() ? "instances: {}\n" : "instances:\n";
+    for (const auto& instance : instances)
+        dump_object(out, instance.name, instance_directives(), instance, secrets);
+    if (!config.trackers.empty()) out += "trackers:\n";
+    for (const auto& tracker : config.trackers)
+        dump_object(out, tracker.name, tracker_directives(), tracker, secrets);
+    return out;
+}
+
+std::uint64_t hash(const model::Config& config) {
+    Hash result;
+    result.add(dump(config));
+    return result.value();
+}
+
+} // namespace holdfast::config

@@ -1,0 +1,119 @@
+#include "config/foreign.hpp"
+
+#include "base/text.hpp"
+#include "config/utf8.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+
+namespace holdfast::config {
+namespace {
+
+constexpr std::array instance_words{
+    ForeignWord{"state", "who is master is decided by priority: remove it"},
+    ForeignWord{"virtual_router_id", "write vrid"},
+    ForeignWord{"advert_int", "write advert_interval, with a unit: 1s"},
+    ForeignWord{"virtual_ipaddress", "write addresses: [192.0.2.10/24]"},
+    ForeignWord{"virtual_ipaddress_excluded", "write all of them under addresses"},
+    ForeignWord{"nopreempt", "write preempt: false"},
+    ForeignWord{"no_accept", "write accept: false"},
+    ForeignWord{"auth_type", "write authentication: {type: pass, credential: NAME}"},
+    ForeignWord{"auth_pass", "write authentication: {type: pass, credential: NAME}"},
+    ForeignWord{"vrrp_version", "write version"},
+    ForeignWord{"native_ipv6", "an IPv6 address in addresses is enough: remove it"},
+    ForeignWord{"track_interface", "describe it under trackers: and name it in track"},
+    ForeignWord{"track_process", "describe it under trackers: and name it in track"},
+    ForeignWord{"track_script", "describe it under trackers: and name it in track"},
+    ForeignWord{"track_file", "describe it under trackers: and name it in track"},
+    ForeignWord{"garp_master_refresh", "write announce_refresh, with a unit: 30s"},
+    ForeignWord{"vrrp_garp_master_refresh", "write announce_refresh, with a unit: 30s"},
+    ForeignWord{"vrrp_startup_delay", "write startup_delay, with a unit: 5s"},
+    ForeignWord{"unicast", later},
+    ForeignWord{"unicast_peer", later},
+    ForeignWord{"unicast_src_ip", later},
+    ForeignWord{"use_vmac", later},
+    ForeignWord{"virtual_mac", later},
+    ForeignWord{"virtual_routes", later},
+    ForeignWord{"virtual_rules", later},
+    ForeignWord{"routes", later},
+    ForeignWord{"rules", later},
+    ForeignWord{"notify", later},
+    ForeignWord{"notify_master", later},
+    ForeignWord{"notify_backup", later},
+    ForeignWord{"notify_fault", later},
+    ForeignWord{"notify_stop", later},
+    ForeignWord{"smtp_alert", later},
+};
+
+constexpr std::array tracker_words{
+    ForeignWord{"script", later},
+    ForeignWord{"restart", later},
+    ForeignWord{"file", later},
+    ForeignWord{"bfd", later},
+    ForeignWord{"weight", "give it where the tracker is used: track: [{tracker: NAME, weight: -60}]"},
+    ForeignWord{"init_fail", "a tracker is unknown until its first observation: remove it"},
+};
+
+constexpr std::array top_words{
+    ForeignWord{"sync_groups", later},
+    ForeignWord{"virtual_servers", later},
+    ForeignWord{"vrrp_instance", "write instances:"},
+    ForeignWord{"vrrp_script", "write trackers:"},
+    ForeignWord{"vrrp_track_process", "write trackers:"},
+    ForeignWord{"vrrp_sync_group", later},
+    ForeignWord{"virtual_server", later},
+    ForeignWord{"global_defs", "write defaults:"},
+    ForeignWord{"router_id", "write node_name"},
+};
+
+} // namespace
+
+std::span<const ForeignWord> foreign_instance_words() {
+    return instance_words;
+}
+std::span<const ForeignWord> foreign_tracker_words() {
+    return tracker_words;
+}
+std::span<const ForeignWord> foreign_top_words() {
+    return top_words;
+}
+
+std::string some(std::span<const std::string> names) {
+    constexpr std::size_t most = 8;
+    std::vector<std::string> shown;
+    for (const auto& name : names.first(std::min(most, names.size())))
+        shown.push_back(printable(name));
+    if (names.size() > most) return join(shown, ", ") + ", ...";
+    if (shown.size() < 2) return join(shown, "");
+    const auto last = shown.back();
+    shown.pop_back();
+    return join(shown, ", ") + " and " + last;
+}
+
+void unknown_key(Context& context, const Entry& entry, std::span<const std::string_view> known,
+                 std::span<const ForeignWord> foreign, std::string_view where) {
+    const auto word = std::ranges::find(foreign, std::string_view{entry.key}, &ForeignWord::word);
+    if (word != foreign.end() && word->hint == later) {
+        context.problems.error(entry.mark, fmt::format("{} is not supported yet by this version", quoted(entry.key)),
+                               "it comes with a later version: remove it until then");
+        return;
+    }
+    const auto message = fmt::format("{} is not a directive of {}", quoted(entry.key), where);
+    if (word != foreign.end()) {
+        context.problems.error(entry.mark, message, std::string{word->hint});
+        return;
+    }
+    if (entry.key == "<<") {
+        context.problems.error(entry.mark, message, "what all instances share goes under 'defaults:'");
+        return;
+    }
+    const std::vector<std::string> words{known.begin(), known.end()};
+    const auto slip = nearest(entry.key, words);
+    context.problems.error(entry.mark, message,
+                           slip               ? fmt::format("did you mean '{}'?", *slip)
+                           : words.size() < 8 ? fmt::format("there is {}", some(words))
+                                              : "docs/directives.md has all of them");
+}
+
+} // namespace holdfast::config

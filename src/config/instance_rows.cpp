@@ -1,0 +1,139 @@
+// The directives of an instance: the one place that says what an instance may be told.
+#include "config/directive.hpp"
+#include "config/list.hpp"
+
+namespace holdfast::config {
+namespace {
+
+using model::Instance;
+using model::Reload;
+
+constexpr Duration hour = std::chrono::hours{1};
+
+template <typename Read, typename Write>
+Directive<Instance> list_row(std::string_view word, Shape shape, std::string values, std::string_view help, Read read,
+                             Write write) {
+    return {.word = word,
+            .shape = shape,
+            .reload = Reload::live,
+            .values = std::move(values),
+            .help = help,
+            .read = std::move(read),
+            .write = std::move(write),
+            .required = false,
+            .in_defaults = false,
+            .default_text = {}};
+}
+
+Directive<Instance> addresses_row() {
+    return list_row(
+               "addresses", Shape::list,
+               "a list of IP addresses, each with its prefix length (/32 or /128 without), at most 255 of a family",
+               "The virtual addresses, in the order of the packet; both families make two objects, NAME/ipv4 and "
+               "NAME/ipv6.",
+               [](Context& context, const Node& node, Instance& instance) -> std::optional<Mark> {
+                   auto addresses = read_addresses(context, node);
+                   if (!addresses) return std::nullopt;
+                   instance.addresses = std::move(*addresses);
+                   return node.mark;
+               },
+               [](const Instance& instance, Secrets) { return std::optional{write_addresses(instance.addresses)}; })
+        .must_be_given();
+}
+
+Directive<Instance> track_row() {
+    return list_row(
+               "track", Shape::list, "a list of tracker names, or {tracker: NAME, weight: -253 to 253}",
+               "What the instance depends on: a failure is a fault; with a weight it changes the priority instead.",
+               [](Context& context, const Node& node, Instance& instance) -> std::optional<Mark> {
+                   auto track = read_track(context, node);
+                   if (!track) return std::nullopt;
+                   instance.track = std::move(*track);
+                   return node.mark;
+               },
+               [](const Instance& instance, Secrets) { return std::optional{write_track(instance.track)}; })
+        .also_in_defaults();
+}
+
+Directive<Instance> authentication_row() {
+    return list_row(
+               "authentication", Shape::map,
+               "{type: pass, credential: NAME} or {type: pass, password: TEXT}, 1 to 8 bytes",
+               "Plain-text password of version 2, for a wire that is shared with older routers.",
+               [](Context& context, const Node& node, Instance& instance) -> std::optional<Mark> {
+                   const auto authentication = read_authentication(context, node);
+                   if (!authentication) return std::nullopt;
+                   instance.authentication = *authentication;
+                   return node.mark;
+               },
+               [](const Instance& instance, Secrets secrets) -> std::optional<std::string> {
+                   if (!instance.authentication) return std::nullopt;
+                   return write_authentication(*instance.authentication, secrets);
+               })
+        .also_in_defaults()
+        .says_default("none");
+}
+
+std::vector<Directive<Instance>> rows() {
+    return {
+        row<&Instance::interface>("interface", Text{check_vrrp_link, "the name of a network interface"},
+                                  Reload::restart,
+                                  "The link that adverts and addresses are on; it may appear later than the daemon.")
+            .must_be_given()
+            .also_in_defaults(),
+        row<&Instance::vrid>(
+            "vrid", Number<Vrid>{1, 255}, Reload::restart,
+            "Virtual router id: the same on all hosts of this instance, and of no other instance on the link.")
+            .must_be_given(),
+        row<&Instance::version>("version", VersionNumber{}, Reload::restart,
+                                "VRRP version on the wire; version 2 has IPv4 only.")
+            .also_in_defaults(),
+        row<&Instance::priority>(
+            "priority", Number<Priority>{1, 255}, Reload::live,
+            "Who is master: the highest; 255 says that this node's interface has the addresses anyway "
+            "(a change to or from 255 restarts the instance).")
+            .also_in_defaults(),
+        row<&Instance::advert_interval>(
+            "advert_interval", AdvertInterval{}, Reload::live,
+            "Time between two adverts of the master; a standby takes over after about three.")
+            .also_in_defaults(),
+        row<&Instance::preempt>("preempt", Flag{}, Reload::live,
+                                "A node of higher priority takes over from a working master.")
+            .also_in_defaults(),
+        row<&Instance::preempt_delay>("preempt_delay", Span{0s, hour}, Reload::live,
+                                      "How long a node of higher priority hears a lower master before it takes over.")
+            .also_in_defaults(),
+        row<&Instance::prompt>("prompt", Flag{}, Reload::live,
+                               "Take over at once from a master whose priority falls below this node's.")
+            .also_in_defaults(),
+        row<&Instance::accept>("accept", Flag{}, Reload::live,
+                               "The master answers packets to the addresses even if it is not their owner.")
+            .also_in_defaults(),
+        row<&Instance::startup_delay>(
+            "startup_delay", Span{0s, hour}, Reload::live,
+            "Wait after start and after each link-up, for switches that forward late (STP, LACP).")
+            .also_in_defaults(),
+        row<&Instance::handover_timeout>(
+            "handover_timeout", Span{0s, 1min}, Reload::live,
+            "The most that a planned move waits for the successor; 0s: addresses go at once.")
+            .also_in_defaults(),
+        row<&Instance::announce_refresh>("announce_refresh", Span{1s, 24 * hour, true}, Reload::live,
+                                         "A master announces its addresses again (ARP, NA) this often; 0s: never.")
+            .also_in_defaults(),
+        row<&Instance::lease>("lease", LeaseMode{}, Reload::live,
+                              "The kernel removes the addresses itself when nobody renews them.")
+            .also_in_defaults(),
+        addresses_row(),
+        track_row(),
+        authentication_row(),
+    };
+}
+
+} // namespace
+
+std::span<const Directive<Instance>> instance_directives() {
+    static const auto all = rows();
+    return all;
+}
+
+} // namespace holdfast::config

@@ -1,0 +1,21 @@
+// The directives of an instance whose value is a list or a map: addresses, track, authentication. Invariant: what comes
+// back was complained about in full, or not at all.
+#pragma once
+
+#include "config/directive.hpp"
+
+#include <optional>
+#include <vector>
+
+namespace holdfast::config {
+
+std::optional<std::vector<Prefix>> read_addresses(Context&, const Node&);
+std::string write_addresses(const std::vector<Prefix>&);
+
+std::optional<std::vector<model::TrackUse>> read_track(Context&, const Node&);
+std::string write_track(const std::vector<model::TrackUse>&);
+
+std::optional<model::PassAuthentication> read_authentication(Context&, const Node&);
+std::string write_authentication(const model::PassAuthentication&, Secrets);
+
+} // namespace holdfast::config

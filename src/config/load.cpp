@@ -1,0 +1,268 @@
+#include "config/load.hpp"
+
+#include "base/assert.hpp"
+#include "config/check.hpp"
+#include "config/yaml.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+#include <set>
+
+namespace holdfast::config {
+namespace {
+
+using model::Instance;
+using model::Tracker;
+
+constexpr std::array sections{std::string_view{"node_name"}, std::string_view{"defaults"},
+                              std::string_view{"instances"}, std::string_view{"trackers"}};
+
+/// One load from text to model. Its steps are in the order of load() below.
+class Load {
+  public:
+    explicit Load(const Request& request)
+        : request_{request}, context_{sources_, problems_, request.node_name, request.credential, {}} {}
+
+    std::expected<Loaded, std::vector<Diagnostic>> run();
+
+  private:
+    void read_files();
+    void collect_sections(const Node& root);
+    void collect_objects(const Entry& section, std::vector<const Entry*>& objects);
+    void settle_node_name();
+    void read_defaults();
+    void read_trackers();
+    void read_instances();
+    Loaded finish() const;
+    void add_origins(Loaded&) const;
+
+    const Request& request_;
+    Sources sources_;
+    Problems problems_;
+    Context context_;
+    std::vector<Node> roots_; ///< filled before anything points into it
+    bool whole_{true};        ///< every file became a tree
+    const Entry* node_name_{nullptr};
+    const Entry* defaults_entry_{nullptr};
+    bool has_instances_{false};
+    std::vector<const Entry*> instance_entries_, tracker_entries_;
+    std::map<std::pair<std::string, std::string>, Mark> first_; ///< (section, name), so that a second one can name it
+    Draft<Instance> defaults_;
+    std::vector<Named<Instance>> instances_;
+    std::vector<Named<Tracker>> trackers_;
+};
+
+void Load::read_files() {
+    if (request_.files.empty()) problems_.error({.file = static_cast<unsigned>(-1)}, "there is no configuration file");
+    for (const auto& file : request_.files) {
+        const auto number = sources_.add(file);
+        auto root = parse_yaml(sources_, number, problems_);
+        whole_ = whole_ && root;
+        if (root) roots_.push_back(std::move(*root));
+    }
+    for (const auto& root : roots_)
+        collect_sections(root);
+    // A broken file may have had them: no second message for the same mistake.
+    if (!has_instances_ && whole_ && !problems_.failed())
+        problems_.error({0, 0, 0}, "there is no 'instances:'",
+                        "describe at least one; 'instances: {}' says that none is wanted");
+}
+
+void Load::collect_sections(const Node& root) {
+    if (root.kind == Node::Kind::nothing) return; // only comments
+    if (!root.is_map()) {
+        const bool keepalived = root.is_scalar() && root.text.find("vrrp_instance") != std::string::npos;
+        problems_.error(
+            root.mark,
+            fmt::format("the file must be a map with 'instances:', not {}", root.is_list() ? "a list" : "a text"),
+            keepalived ? "this looks like a keepalived.conf; that form comes with a later version"
+                       : "was it written to the end?");
+        return;
+    }
+    for (const auto& entry : root.entries) {
+        const bool known = std::ranges::find(sections, std::string_view{entry.key}) != sections.end();
+        if (!known) {
+            unknown_key(context_, entry, sections, foreign_top_words(), "the file");
+            continue;
+        }
+        if (entry.key == "instances") {
+            has_instances_ = true;
+            collect_objects(entry, instance_entries_);
+        } else if (entry.key == "trackers") {
+            collect_objects(entry, tracker_entries_);
+        } else {
+            const auto [first, fresh] = first_.emplace(std::pair{"", entry.key}, entry.mark);
+            if (!fresh)
+                problems_.error(entry.mark, fmt::format("'{}' is given twice", entry.key),
+                                fmt::format("first given at {}; keep one of them", sources_.place(first->second)));
+            (entry.key == "node_name" ? node_name_ : defaults_entry_) = &entry;
+        }
+    }
+}
+
+void Load::collect_objects(const Entry& section, std::vector<const Entry*>& objects) {
+    if (!section.value.is_map()) {
+        const bool nothing = section.value.kind == Node::Kind::nothing;
+        problems_.error(
+            section.value.mark,
+            nothing ? fmt::format("'{}' is empty", section.key)
+                    : fmt::format("'{}' must be a map from names to objects", section.key),
+            nothing ? fmt::format("was the file written to the end? '{}: {{}}' says that none is wanted", section.key)
+                    : "");
+        return;
+    }
+    const std::string_view one = section.key == "instances" ? "instance" : "tracker";
+    for (const auto& entry : section.value.entries) {
+        if (!is_name(entry.key)) {
+            problems_.error(
+                entry.mark,
+                fmt::format("{} cannot be the name of {} {}", quoted(entry.key), one == "instance" ? "an" : "a", one),
+                "a name has 1 to 64 letters, digits, '_', '.' or '-'");
+            continue;
+        }
+        const auto [first, fresh] = first_.emplace(std::pair{section.key, entry.key}, entry.mark);
+        if (!fresh) {
+            problems_.error(entry.mark, fmt::format("{} '{}' is described twice", one, entry.key),
+                            fmt::format("first described at {}; keep one of them", sources_.place(first->second)));
+            continue;
+        }
+        if (!entry.value.is_map()) {
+            problems_.error(entry.value.mark, fmt::format("{} '{}' must be a map of directives, not {}", one, entry.key,
+                                                          entry.value.kind == Node::Kind::nothing ? "empty"
+                                                          : entry.value.is_list()                 ? "a list"
+                                                                                                  : "a text"));
+            continue;
+        }
+        objects.push_back(&entry);
+    }
+}
+
+void Load::settle_node_name() {
+    if (!node_name_) {
+        if (!request_.node_name.empty() && !is_name(request_.node_name))
+            problems_.error({0, 0, 0}, "the host's name cannot be used as the name of this node",
+                            "set node_name: in the file, 1 to 64 letters, digits, '_', '.' or '-'");
+        return;
+    }
+    const auto name = check_object_name(node_name_->value);
+    if (name)
+        context_.node_name = *name;
+    else
+        complain(context_, "node_name", node_name_->value, name.error());
+}
+
+void Load::read_defaults() {
+    if (!defaults_entry_) return;
+    const auto& value = defaults_entry_->value;
+    if (!value.is_map()) {
+        complain(context_, "'defaults'", value, must_be("a map of directives", value));
+        return;
+    }
+    std::vector<Directive<Instance>> rows;
+    std::vector<ForeignWord> foreign{foreign_instance_words().begin(), foreign_instance_words().end()};
+    for (const auto& row : instance_directives()) {
+        if (row.in_defaults)
+            rows.push_back(row);
+        else
+            foreign.push_back({row.word, "every instance has its own: write it there"});
+    }
+    read_object<Instance>(context_, value, rows, foreign, "'defaults'", defaults_);
+}
+
+void Load::read_trackers() {
+    for (const auto* entry : tracker_entries_)
+        context_.trackers.push_back(entry->key);
+    for (const auto* entry : tracker_entries_) {
+        Named<Tracker> named{entry->key, entry->mark, {}};
+        named.draft.object.name = entry->key;
+        read_object<Tracker>(context_, entry->value, tracker_directives(), foreign_tracker_words(), "a tracker",
+                             named.draft);
+        check_tracker(context_, named);
+        trackers_.push_back(std::move(named));
+    }
+}
+
+void Load::read_instances() {
+    for (const auto* entry : instance_entries_) {
+        Named<Instance> named{entry->key, entry->mark, defaults_};
+        named.draft.object.name = entry->key;
+        read_object<Instance>(context_, entry->value, instance_directives(), foreign_instance_words(), "an instance",
+                              named.draft);
+        require<Instance>(context_, instance_directives(), named.draft, fmt::format("instance '{}'", entry->key),
+                          entry->mark);
+        check_instance(context_, named);
+        instances_.push_back(std::move(named));
+    }
+    check_together(context_, instances_);
+}
+
+/// `web` with one family, `web/ipv4` and `web/ipv6` with both.
+void split_families(const Instance& both, std::vector<Instance>& out) {
+    const auto start = out.size();
+    for (const auto family : {Family::ipv4, Family::ipv6}) {
+        auto one = both;
+        one.family = family;
+        std::erase_if(one.addresses, [&](const Prefix& prefix) { return prefix.address.family != family; });
+        if (!one.addresses.empty()) out.push_back(std::move(one));
+    }
+    if (out.size() - start < 2) return;
+    for (auto at = start; at < out.size(); ++at)
+        out[at].name += fmt::format("/{}", to_string(out[at].family));
+}
+
+Loaded Load::finish() const {
+    Loaded loaded;
+    loaded.config.node_name = context_.node_name;
+    for (const auto& named : instances_)
+        split_families(named.draft.object, loaded.config.instances);
+    for (const auto& named : trackers_)
+        loaded.config.trackers.push_back(named.draft.object);
+    std::ranges::sort(loaded.config.instances, {}, &Instance::name);
+    std::ranges::sort(loaded.config.trackers, {}, &Tracker::name);
+    add_origins(loaded);
+    return loaded;
+}
+
+void Load::add_origins(Loaded& loaded) const {
+    const auto add = [&](const std::string& path, Mark mark) {
+        Diagnostic place{.severity = Severity::warning, .message = {}, .hint = {}};
+        sources_.locate(mark, place);
+        loaded.origins.places.emplace(path, std::move(place));
+    };
+    const auto add_all = [&](std::string_view section, const auto& objects) {
+        for (const auto& named : objects) {
+            const auto path = fmt::format("{}/{}", section, named.name);
+            add(path, named.mark);
+            for (const auto& [word, given] : named.draft.given)
+                add(fmt::format("{}/{}", path, word), given.value);
+        }
+    };
+    add_all("instances", instances_);
+    add_all("trackers", trackers_);
+    for (const auto& named : instances_) {
+        const auto at = named.draft.given.find("priority");
+        if (at == named.draft.given.end() || !at->second.node->is_map()) continue;
+        for (const auto& entry : at->second.node->entries)
+            if (const auto value = Number<Priority>{1, 255}.parse(entry.value))
+                loaded.origins.priorities[named.name].emplace(entry.key, *value);
+    }
+}
+
+std::expected<Loaded, std::vector<Diagnostic>> Load::run() {
+    read_files();
+    settle_node_name();
+    read_defaults();
+    read_trackers();
+    read_instances();
+    if (problems_.failed()) return std::unexpected{problems_.diagnostics(sources_)};
+    return finish();
+}
+
+} // namespace
+
+std::expected<Loaded, std::vector<Diagnostic>> load(const Request& request) {
+    return Load{request}.run();
+}
+
+} // namespace holdfast::config

@@ -1,0 +1,42 @@
+// The door of config/: the texts of a configuration -> one finished model::Config, or everything that is wrong with it.
+// Pure: files and credentials are read by whoever calls. Invariant: a Config that comes back is valid as a whole.
+#pragma once
+
+#include "config/diagnostic.hpp"
+#include "config/source.hpp"
+#include "model/config.hpp"
+
+#include <expected>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace holdfast::config {
+
+struct Request {
+    std::string node_name;     ///< the host's name; `node_name:` in a file wins
+    std::vector<Source> files; ///< the main file first, then the drop-ins in name order
+    /// The text of a service credential (systemd.exec(5), CREDENTIALS), nothing when there is none of this name. May be
+    /// empty.
+    std::function<std::optional<std::string>(const std::string& name)> credential{};
+};
+
+/// What the model does not keep and a warning needs.
+struct Origins {
+    /// Where a directive was given: "instances/web/priority", or the object itself: "trackers/nginx". A diagnostic that
+    /// only waits for its message.
+    std::map<std::string, Diagnostic> places;
+    /// Priorities of an instance (as the file names it) by host, where the file has a map.
+    std::map<std::string, std::map<std::string, Priority>> priorities;
+};
+
+struct Loaded {
+    model::Config config;
+    Origins origins; ///< for lint/
+};
+
+std::expected<Loaded, std::vector<Diagnostic>> load(const Request&);
+
+} // namespace holdfast::config

@@ -1,0 +1,159 @@
+// The texts that name something on the host: links, processes, units, local URLs. Each rule is the kernel's or
+// systemd's own, so that a name which can never match is an error here and not a silence later.
+#include "base/ip.hpp"
+#include "base/text.hpp"
+#include "config/utf8.hpp"
+#include "config/value.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <fmt/format.h>
+
+namespace holdfast::config {
+namespace {
+
+constexpr std::size_t longest_link = 15; // IFNAMSIZ - 1
+constexpr std::size_t longest_comm = 15; // TASK_COMM_LEN - 1
+constexpr std::size_t longest_unit = 255;
+constexpr std::size_t longest_url = 2048;
+
+std::unexpected<Complaint> complain(std::string text, std::string hint = {}) {
+    return std::unexpected{Complaint{std::move(text), std::move(hint)}};
+}
+
+bool has_control_or_space(std::string_view text) {
+    return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; });
+}
+
+bool is_loopback(const IpAddress& address) {
+    if (address.family == Family::ipv4) return address.bytes[0] == 127;
+    const auto loopback = parse_ip("::1");
+    return address == *loopback;
+}
+
+constexpr std::array unit_types{".service", ".socket", ".target", ".mount", ".automount", ".timer",
+                                ".path",    ".slice",  ".scope",  ".swap",  ".device"};
+
+struct Authority {
+    std::string_view host;
+    std::string_view port; ///< empty: 80
+    bool bracketed{false};
+};
+
+/// "host", "host:port", "[v6]", "[v6]:port".
+std::optional<Authority> split_authority(std::string_view text) {
+    if (text.starts_with('[')) {
+        const auto end = text.find(']');
+        if (end == std::string_view::npos) return std::nullopt;
+        const auto rest = text.substr(end + 1);
+        if (!rest.empty() && (rest[0] != ':' || rest.size() == 1)) return std::nullopt;
+        return Authority{text.substr(1, end - 1), rest.empty() ? rest : rest.substr(1), true};
+    }
+    const auto colon = text.find(':');
+    if (colon == std::string_view::npos) return Authority{text, {}, false};
+    if (colon + 1 == text.size()) return std::nullopt;
+    return Authority{text.substr(0, colon), text.substr(colon + 1), false};
+}
+
+bool is_port(std::string_view text) {
+    unsigned port = 0;
+    const auto* const end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data(), end, port);
+    return error == std::errc{} && rest == end && port >= 1 && port <= 65535;
+}
+
+bool is_local_host(const Authority& authority) {
+    if (!authority.bracketed && authority.host == "localhost") return true;
+    const auto address = parse_ip(authority.host);
+    return address && is_loopback(*address) && (address->family == Family::ipv6) == authority.bracketed;
+}
+
+} // namespace
+
+Parsed<std::string> check_link(const Node& node) {
+    const std::string_view wanted = "the name of a network interface";
+    if (!node.is_scalar() || node.text.empty()) return std::unexpected{must_be(wanted, node)};
+    const auto& text = node.text;
+    if (text.size() > longest_link)
+        return complain(fmt::format("must be {}, and {} has more than {} bytes", wanted, quoted(text), longest_link));
+    if (has_control_or_space(text) || text.find_first_of("/:") != std::string::npos || text == "." || text == "..")
+        return std::unexpected{must_be(wanted, node)};
+    return text;
+}
+
+Parsed<std::string> check_vrrp_link(const Node& node) {
+    auto link = check_link(node);
+    if (link && *link == "lo")
+        return complain("cannot be the loopback 'lo': no other host hears what is sent there",
+                        "name the interface that the other hosts share with this one");
+    return link;
+}
+
+Parsed<std::string> check_process(const Node& node) {
+    if (!node.is_scalar() || node.text.empty()) return std::unexpected{must_be("the name of a process", node)};
+    const auto& text = node.text;
+    if (text.starts_with('/')) {
+        const auto base = text.substr(text.rfind('/') + 1);
+        return complain(fmt::format("must be the name of a process, not the path {}", quoted(text)),
+                        base.empty() ? "" : fmt::format("write {}", printable(base)));
+    }
+    if (text.size() > longest_comm)
+        return complain(
+            fmt::format("can never match {}: the kernel keeps {} bytes of a process name", quoted(text), longest_comm),
+            invalid_utf8(text.substr(0, longest_comm))
+                ? "see /proc/PID/comm for the name the kernel keeps"
+                : fmt::format("write {}, which is what /proc/PID/comm says", printable(text.substr(0, longest_comm))));
+    if (std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }))
+        return std::unexpected{must_be("the name of a process", node)};
+    return text;
+}
+
+Parsed<std::string> check_unit(const Node& node) {
+    const std::string_view wanted = "the name of a systemd unit";
+    if (!node.is_scalar() || node.text.empty()) return std::unexpected{must_be(wanted, node)};
+    const auto& text = node.text;
+    const bool legal = std::ranges::all_of(
+        text, [](char c) { return is_name(std::string_view{&c, 1}) || c == ':' || c == '\\' || c == '@'; });
+    if (!legal || text.size() > longest_unit || text.starts_with('@')) return std::unexpected{must_be(wanted, node)};
+    const auto* const type = std::ranges::find_if(unit_types, [&](std::string_view t) { return text.ends_with(t); });
+    if (type == unit_types.end())
+        return complain(fmt::format("must be {} with its type, not {}", wanted, quoted(text)),
+                        fmt::format("write {}.service", printable(text)));
+    const auto stem = std::string_view{text}.substr(0, text.size() - std::string_view{*type}.size());
+    if (stem.empty()) return std::unexpected{must_be(wanted, node)};
+    if (stem.ends_with('@'))
+        return complain(fmt::format("must be a unit that can run, and {} is a template", quoted(text)),
+                        fmt::format("name an instance of it, like {}1{}", printable(stem), *type));
+    return text;
+}
+
+Parsed<std::string> check_local_url(const Node& node) {
+    const std::string_view wanted = "a URL like http://127.0.0.1/health";
+    constexpr std::string_view scheme = "http://";
+    if (!node.is_scalar() || node.text.empty()) return std::unexpected{must_be(wanted, node)};
+    const std::string_view url = node.text;
+    if (url.starts_with("https://"))
+        return complain("cannot be https: a tracker asks this host's own service, in plain HTTP", "write http://");
+    if (!url.starts_with(scheme) || url.size() > longest_url || has_control_or_space(url) || url.find('#') != url.npos)
+        return std::unexpected{must_be(wanted, node)};
+    const auto rest = url.substr(scheme.size());
+    const auto authority_text = rest.substr(0, rest.find_first_of("/?"));
+    const auto authority = split_authority(authority_text);
+    if (!authority || authority->host.empty() || authority_text.find('@') != authority_text.npos)
+        return std::unexpected{must_be(wanted, node)};
+    if (!authority->port.empty() && !is_port(authority->port))
+        return complain(fmt::format("has a port that is not 1 to 65535: {}", quoted(authority->port)));
+    if (!is_local_host(*authority))
+        return complain(fmt::format("must ask this host itself, and {} is not loopback", quoted(authority->host)),
+                        "a tracker watches the local service: write 127.0.0.1, [::1] or localhost");
+    return std::string{url};
+}
+
+Parsed<std::string> check_object_name(const Node& node) {
+    if (!node.is_scalar() || !is_name(node.text))
+        return std::unexpected{must_be("a name of 1 to 64 letters, digits, '_', '.' or '-'", node)};
+    return node.text;
+}
+
+} // namespace holdfast::config

@@ -1,0 +1,33 @@
+// Collects everything that is wrong with a configuration, so that the operator hears of all of it at once. Invariant:
+// nothing is lost in silence; what is left out of a very long list is counted.
+#pragma once
+
+#include "config/diagnostic.hpp"
+#include "config/source.hpp"
+#include "config/tree.hpp"
+
+#include <string>
+#include <vector>
+
+namespace holdfast::config {
+
+class Problems {
+  public:
+    void error(Mark, std::string message, std::string hint = {});
+    /// Takes over what another one collected.
+    void append(Problems&& other);
+    bool failed() const { return count_ > 0; }
+    /// Sorted by place, each with its source line.
+    std::vector<Diagnostic> diagnostics(const Sources&) const;
+
+  private:
+    struct Problem {
+        Mark mark;
+        std::string message;
+        std::string hint;
+    };
+    std::vector<Problem> problems_;
+    std::size_t count_{0};
+};
+
+} // namespace holdfast::config

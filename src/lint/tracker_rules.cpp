@@ -1,0 +1,48 @@
+// Rules about trackers: is each used, does each notice a failure sooner than the host's own death would be noticed.
+#include "lint/rule.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace holdfast::lint {
+namespace {
+
+bool tracks(const model::Instance& instance, const std::string& tracker) {
+    return std::ranges::find(instance.track, tracker, &model::TrackUse::tracker) != instance.track.end();
+}
+
+/// Three intervals, without the skew: what a standby needs to notice that the host is dead.
+Duration silence(const model::Instance& instance) {
+    return 3 * instance.advert_interval;
+}
+
+/// The longest time from a failure to the verdict, for a tracker that has to ask.
+Duration time_to_notice(const model::Tracker& tracker) {
+    return tracker.fall * tracker.interval + tracker.timeout;
+}
+
+} // namespace
+
+void tracker_rules(const config::Loaded& loaded, Findings& findings) {
+    for (const auto& tracker : loaded.config.trackers) {
+        const auto path = "trackers/" + tracker.name;
+        const model::Instance* fastest = nullptr;
+        for (const auto& instance : loaded.config.instances)
+            if (tracks(instance, tracker.name) && (!fastest || silence(instance) < silence(*fastest)))
+                fastest = &instance;
+        if (!fastest)
+            findings.warn(path, fmt::format("no instance tracks '{}'", tracker.name),
+                          fmt::format("add it: track: [{}]", tracker.name));
+        else if (std::holds_alternative<model::HttpTracker>(tracker.kind) &&
+                 time_to_notice(tracker) > silence(*fastest))
+            findings.warn(
+                path + "/interval",
+                fmt::format(
+                    "'{}' may need {} to notice a failure, longer than the {} after which '{}' misses a dead host",
+                    tracker.name, to_string(time_to_notice(tracker)), to_string(silence(*fastest)),
+                    model::object_name(fastest->name)),
+                "shorten interval and timeout, or lower fall");
+    }
+}
+
+} // namespace holdfast::lint
