@@ -1,0 +1,211 @@
+#include "ipc/codec.hpp"
+
+#include <concepts>
+#include <fmt/format.h>
+#include <tuple>
+#include <type_traits>
+
+namespace holdfast::ipc {
+
+namespace {
+
+constexpr unsigned version = 1;
+
+// The kind byte of each message. Requests are below 64, reports from 64 on.
+template <typename M>
+constexpr unsigned kind = 0;
+template <>
+constexpr unsigned kind<StartHttp> = 1;
+template <>
+constexpr unsigned kind<Stop> = 2;
+template <>
+constexpr unsigned kind<WatchProcesses> = 3;
+template <>
+constexpr unsigned kind<Unwatch> = 4;
+template <>
+constexpr unsigned kind<Verdict> = 64;
+template <>
+constexpr unsigned kind<ProcessesFound> = 65;
+
+template <typename M, typename T>
+concept Is = std::same_as<std::remove_const_t<M>, T>;
+
+// The fields of each message, once for both directions, so that they cannot drift apart.
+template <Is<StartHttp> M>
+auto fields(M& m) {
+    return std::tie(m.id, m.url, m.interval, m.timeout);
+}
+template <typename M>
+    requires Is<M, Stop> || Is<M, Unwatch>
+auto fields(M& m) {
+    return std::tie(m.id);
+}
+template <Is<WatchProcesses> M>
+auto fields(M& m) {
+    return std::tie(m.id, m.name, m.quorum);
+}
+template <Is<Verdict> M>
+auto fields(M& m) {
+    return std::tie(m.id, m.ok, m.detail, m.latency);
+}
+template <Is<ProcessInfo> M>
+auto fields(M& m) {
+    return std::tie(m.pid, m.start, m.child_of_match, m.parent_of_match, m.has_fd);
+}
+template <Is<ProcessesFound> M>
+auto fields(M& m) {
+    return std::tie(m.id, m.first, m.last, m.processes);
+}
+
+class Writer {
+  public:
+    explicit Writer(Bytes& out) : out_{out} {}
+
+    void write(bool value) { put8(out_, value ? 1 : 0); }
+    void write(std::uint32_t value) { put32(out_, value); }
+    void write(std::int32_t value) { put32(out_, static_cast<std::uint32_t>(value)); }
+    void write(std::uint64_t value) {
+        put32(out_, static_cast<std::uint32_t>(value >> 32));
+        put32(out_, static_cast<std::uint32_t>(value & 0xffffffffU));
+    }
+    void write(Duration value) { write(static_cast<std::uint64_t>(value.count())); }
+    void write(WatchId id) { write(id.value); }
+    void write(const std::string& value) { // `valid` has bounded it
+        put16(out_, static_cast<unsigned>(value.size()));
+        out_.insert(out_.end(), value.begin(), value.end());
+    }
+    void write(const std::vector<ProcessInfo>& list) {
+        put16(out_, static_cast<unsigned>(list.size()));
+        for (const auto& each : list)
+            write_fields(each);
+    }
+    template <typename M>
+    void write_fields(const M& message) {
+        std::apply([this](const auto&... field) { (write(field), ...); }, fields(message));
+    }
+
+  private:
+    Bytes& out_;
+};
+
+class Parser {
+  public:
+    explicit Parser(ByteView bytes) : reader_{bytes} {}
+
+    bool read(bool& value) {
+        const auto byte = reader_.u8();
+        if (!byte || *byte > 1) return false;
+        value = *byte == 1;
+        return true;
+    }
+    bool read(std::uint32_t& value) {
+        const auto high = reader_.u16();
+        const auto low = reader_.u16();
+        if (!high || !low) return false;
+        value = static_cast<std::uint32_t>(*high) << 16 | *low;
+        return true;
+    }
+    bool read(std::int32_t& value) {
+        std::uint32_t raw{};
+        if (!read(raw)) return false;
+        value = static_cast<std::int32_t>(raw);
+        return true;
+    }
+    bool read(std::uint64_t& value) {
+        std::uint32_t high{};
+        std::uint32_t low{};
+        if (!read(high) || !read(low)) return false;
+        value = static_cast<std::uint64_t>(high) << 32 | low;
+        return true;
+    }
+    bool read(Duration& value) {
+        std::uint64_t raw{};
+        if (!read(raw)) return false;
+        value = Duration{static_cast<Duration::rep>(raw)};
+        return true;
+    }
+    bool read(WatchId& id) { return read(id.value); }
+    bool read(std::string& value) {
+        const auto size = reader_.u16();
+        if (!size) return false;
+        const auto part = reader_.take(*size);
+        if (!part) return false;
+        value.assign(part->begin(), part->end());
+        return true;
+    }
+    bool read(std::vector<ProcessInfo>& list) {
+        const auto count = reader_.u16();
+        constexpr std::size_t bytes_each = 15;
+        if (!count || reader_.left() < *count * bytes_each) return false; // before anything is allocated
+        list.resize(*count);
+        for (auto& each : list)
+            if (!read_fields(each)) return false;
+        return true;
+    }
+    template <typename M>
+    bool read_fields(M& message) {
+        return std::apply([this](auto&... field) { return (read(field) && ...); }, fields(message));
+    }
+    bool at_end() const { return reader_.left() == 0; }
+
+  private:
+    Reader reader_;
+};
+
+template <typename Variant>
+Result<Bytes> encode_any(const Variant& message) {
+    if (auto checked = valid(message); !checked) return unexpected{checked.error()};
+    Bytes out;
+    put8(out, version);
+    std::visit(
+        [&out]<typename M>(const M& each) {
+            put8(out, kind<M>);
+            Writer{out}.write_fields(each);
+        },
+        message);
+    if (out.size() > max_packet) return unexpected{fmt::format("the message is longer than {} bytes", max_packet)};
+    return out;
+}
+
+/// Fills `out` when `M` is the kind asked for; false when it is another. A body that does not parse leaves `out` empty.
+template <typename M, typename Variant>
+bool decode_one(unsigned asked, ByteView body, std::optional<Variant>& out) {
+    if (asked != kind<M>) return false;
+    Parser parser{body};
+    M message{};
+    if (parser.read_fields(message) && parser.at_end()) out = std::move(message);
+    return true;
+}
+
+template <typename Variant, typename... Ms>
+Result<Variant> decode_any(ByteView packet, const std::variant<Ms...>* /* names the alternatives */) {
+    if (packet.size() > max_packet) return unexpected{fmt::format("longer than {} bytes", max_packet)};
+    if (packet.size() < 2) return unexpected{fmt::format("too short for a message: {} bytes", packet.size())};
+    if (packet[0] != version)
+        return unexpected{fmt::format(
+            "version {} of the protocol, this end speaks {}: restart holdfast after an upgrade", packet[0], version)};
+    std::optional<Variant> out;
+    const bool known = (decode_one<Ms>(packet[1], packet.subspan(2), out) || ...);
+    if (!known) return unexpected{fmt::format("unknown kind {}", packet[1])};
+    if (!out) return unexpected{fmt::format("the body of kind {} is malformed ({} bytes)", packet[1], packet.size())};
+    if (auto checked = valid(*out); !checked) return unexpected{checked.error()};
+    return *std::move(out);
+}
+
+} // namespace
+
+Result<Bytes> encode(const Request& request) {
+    return encode_any(request);
+}
+Result<Bytes> encode(const Report& report) {
+    return encode_any(report);
+}
+
+Result<Request> decode_request(ByteView packet) {
+    return decode_any<Request>(packet, static_cast<const Request*>(nullptr));
+}
+Result<Report> decode_report(ByteView packet) {
+    return decode_any<Report>(packet, static_cast<const Report*>(nullptr));
+}
+
+} // namespace holdfast::ipc

@@ -1,0 +1,194 @@
+#include "ipc/helper.hpp"
+
+#include "base/assert.hpp"
+#include "ipc/codec.hpp"
+#include "ipc/pidfd.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <fmt/format.h>
+#include <sys/wait.h>
+
+namespace holdfast::ipc {
+
+namespace {
+
+constexpr int messages_a_call = 64;
+
+/// What ends a subscription.
+Request ending(const Request& request) {
+    const WatchId id = id_of(request);
+    if (std::holds_alternative<WatchProcesses>(request)) return Unwatch{id};
+    return Stop{id};
+}
+
+} // namespace
+
+Helper::Helper(Options options) : options_{std::move(options)} {
+    HF_ASSERT(!options_.command.empty() && epoll_.fd() >= 0);
+}
+
+Helper::~Helper() {
+    if (child_.pid <= 0) return;
+    send_signal(child_.pidfd, SIGKILL);
+    siginfo_t info{};
+    ::waitid(P_PIDFD, static_cast<id_t>(child_.pidfd.get()), &info, WEXITED);
+}
+
+std::vector<HelperEvent> Helper::start(Time now) {
+    Events events;
+    launch(now, events);
+    return events;
+}
+
+void Helper::launch(Time now, Events& events) {
+    retry_at_ = never;
+    auto pair = channel_pair();
+    if (!pair) return failed(pair.error(), now, events);
+    auto child = spawn(options_.command, pair->second);
+    if (!child) return failed(child.error(), now, events);
+    child_ = std::move(*child);
+    channel_ = Channel{std::move(pair->first)};
+    started_at_ = now;
+    pending_ = wanted_;
+    epoll_.set(child_.pidfd.get(), EPOLLIN);
+    epoll_.set(channel_.fd(), EPOLLIN);
+    events.emplace_back(HelperStarted{child_.pid});
+    flush(now);
+}
+
+Result<void> Helper::subscribe(const Request& request, Time now) {
+    if (auto checked = valid(request); !checked) return checked;
+    const WatchId id = id_of(request);
+    HF_ASSERT(std::holds_alternative<StartHttp>(request) || std::holds_alternative<WatchProcesses>(request));
+    wanted_.insert_or_assign(id, request);
+    if (!channel_) return {};
+    pending_.insert_or_assign(id, request);
+    flush(now);
+    return {};
+}
+
+void Helper::unsubscribe(WatchId id, Time now) {
+    const auto wanted = wanted_.find(id);
+    if (wanted == wanted_.end()) return;
+    const Request end_of_it = ending(wanted->second);
+    wanted_.erase(wanted);
+    pending_.erase(id);
+    if (!told_.contains(id)) return;
+    pending_.insert_or_assign(id, end_of_it);
+    flush(now);
+}
+
+// What does not fit stays pending; the socket tells when there is room.
+void Helper::flush(Time now) {
+    while (channel_ && !pending_.empty()) {
+        const auto next = pending_.begin();
+        const auto bytes = encode(next->second);
+        HF_ASSERT(bytes.has_value()); // `subscribe` has checked it
+        const Sent sent = channel_.send(*bytes);
+        if (sent == Sent::closed) return; // its end will be read
+        if (sent == Sent::full) {
+            if (blocked_since_ == never) blocked_since_ = now;
+            epoll_.set(channel_.fd(), EPOLLIN | EPOLLOUT);
+            return;
+        }
+        blocked_since_ = never;
+        if (wanted_.contains(next->first))
+            told_.insert(next->first);
+        else
+            told_.erase(next->first);
+        pending_.erase(next);
+    }
+    blocked_since_ = never;
+    if (channel_) epoll_.set(channel_.fd(), EPOLLIN);
+}
+
+std::vector<HelperEvent> Helper::on_readable(Time now) {
+    Events events;
+    receive(events);
+    flush(now);
+    collect(now, events);
+    return events;
+}
+
+void Helper::receive(Events& events) {
+    for (int i = 0; channel_ && i < messages_a_call; ++i) {
+        auto packet = channel_.receive();
+        if (!packet) {
+            if (packet.error() == Nothing::ever) condemn("closed its socket");
+            return;
+        }
+        if (!accept(*packet, events)) return;
+    }
+}
+
+// A helper that says what it must not is as good as dead: its state can't be known. False: it has been condemned.
+bool Helper::accept(Packet& packet, Events& events) {
+    const auto refuse = [this](std::string_view why) {
+        condemn(fmt::format("sent a malformed message ({})", why));
+        return false;
+    };
+    if (packet.truncated) return refuse("longer than 64 KiB");
+    auto report = decode_report(packet.bytes);
+    if (!report) return refuse(report.error());
+    // Descriptors that we had no room for: without knowing which, none can be matched to its process. The processes are
+    // still listed; their ends are then seen by the scans.
+    if (packet.lost_descriptors)
+        packet.fds.clear();
+    else if (packet.fds.size() != descriptors_of(*report))
+        return refuse("another number of descriptors than it says");
+    if (wanted_.contains(std::visit([](const auto& each) { return each.id; }, *report)))
+        events.emplace_back(Reported{*std::move(report), std::move(packet.fds)});
+    return true;
+}
+
+// SIGKILL also when it seems to be gone: its end of the socket may be closed while it hangs.
+void Helper::condemn(std::string reason) {
+    epoll_.remove(channel_.fd());
+    channel_ = Channel{};
+    told_.clear();
+    pending_.clear();
+    blocked_since_ = never;
+    condemned_ = std::move(reason);
+    send_signal(child_.pidfd, SIGKILL);
+}
+
+// Never waits: until the process has ended, its pidfd stays in the epoll set and calls again.
+void Helper::collect(Time now, Events& events) {
+    if (child_.pid <= 0) return;
+    siginfo_t info{};
+    const int result = ::waitid(P_PIDFD, static_cast<id_t>(child_.pidfd.get()), &info, WEXITED | WNOHANG);
+    if (result == 0 && info.si_pid == 0) return; // still there
+    if (channel_) condemn("ended");
+    const std::string how = result == 0 ? describe_exit(info.si_status, info.si_code) : "collected by somebody else";
+    epoll_.remove(child_.pidfd.get());
+    child_ = Child{};
+    failed(fmt::format("{} ({})", condemned_, how), now, events);
+}
+
+void Helper::failed(std::string reason, Time now, Events& events) {
+    if (started_at_ != never && now - started_at_ >= options_.healthy_after) deaths_ = 0;
+    const unsigned doublings = std::min(deaths_, 16U);
+    const Duration retry = std::min(options_.first_retry * (1U << doublings), options_.longest_retry);
+    ++deaths_;
+    started_at_ = never;
+    retry_at_ = now + retry;
+    events.emplace_back(HelperDied{fmt::format("{}: {}", options_.name, reason), deaths_, retry});
+}
+
+Time Helper::next_deadline() const {
+    if (blocked_since_ != never) return blocked_since_ + options_.stuck_after;
+    return retry_at_;
+}
+
+std::vector<HelperEvent> Helper::on_deadline(Time now) {
+    Events events;
+    if (now < next_deadline()) return events;
+    if (blocked_since_ != never)
+        condemn("did not take its messages"); // its pidfd calls collect
+    else
+        launch(now, events);
+    return events;
+}
+
+} // namespace holdfast::ipc

@@ -1,0 +1,113 @@
+// What holdfastd and its helpers say to each other, as plain values. A Request goes from the daemon to a helper, a
+// Report comes back, and nothing else is ever said. Invariant: every value that passes its `valid` check can be encoded
+// and comes out of the decoder equal (codec.hpp).
+#pragma once
+
+#include "base/id.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace holdfast::ipc {
+
+/// One subscription, chosen by the daemon. The prober and the runner each have their own numbers.
+using WatchId = Id<struct WatchTag, std::uint64_t>;
+
+inline constexpr std::size_t max_packet = 65536;    ///< bytes of one message
+inline constexpr std::size_t max_descriptors = 64;  ///< of one message (the kernel's limit is 253, unix(7))
+inline constexpr std::size_t max_url = 4096;        ///< bytes
+inline constexpr std::size_t max_process_name = 64; ///< bytes; the kernel keeps the first 15 (proc(5), comm)
+inline constexpr std::size_t max_detail = 200;      ///< bytes, printable ASCII
+inline constexpr std::size_t max_processes_a_message = 4096;
+inline constexpr Duration shortest_probe = 1ms; ///< the least interval and timeout
+inline constexpr Duration longest_probe = std::chrono::hours{24 * 366};
+
+// --- daemon to prober
+// ---------------------------------------------------------------------------------------------------
+
+/// GET `url` every `interval`, each time given `timeout` in all. The same id again replaces the probe.
+struct StartHttp {
+    WatchId id;
+    std::string url;   ///< http:// only
+    Duration interval; ///< shortest_probe to longest_probe
+    Duration timeout;  ///< shortest_probe to longest_probe
+    bool operator==(const StartHttp&) const = default;
+};
+/// Ends a probe; a verdict already under way may still arrive.
+struct Stop {
+    WatchId id;
+    bool operator==(const Stop&) const = default;
+};
+
+// --- daemon to runner
+// ---------------------------------------------------------------------------------------------------
+
+/// Find the processes called `name` in this network namespace: every 100 ms while fewer than `quorum` run, else every 1
+/// s. The same id again starts over: every process is reported anew, with its descriptor.
+struct WatchProcesses {
+    WatchId id;
+    std::string name;        ///< /proc/PID/comm; what is longer than 15 bytes is compared by its first 15
+    std::uint32_t quorum{1}; ///< 1 to 65535
+    bool operator==(const WatchProcesses&) const = default;
+};
+struct Unwatch {
+    WatchId id;
+    bool operator==(const Unwatch&) const = default;
+};
+
+// --- helper to daemon
+// ---------------------------------------------------------------------------------------------------
+
+/// The result of one probe.
+struct Verdict {
+    WatchId id;
+    bool ok{false};
+    std::string detail;  ///< for people: "status 404"
+    Duration latency{0}; ///< from the start of the probe to its end
+    bool operator==(const Verdict&) const = default;
+};
+
+/// A process is told apart from an earlier one with its pid by its start time.
+struct ProcessInfo {
+    std::int32_t pid{0};
+    std::uint64_t start{0};      ///< clock ticks after boot (proc(5), stat field 22)
+    bool child_of_match{false};  ///< was seen as the child of another process of this list
+    bool parent_of_match{false}; ///< was seen as the parent of one
+    bool has_fd{false};          ///< its pidfd comes with this message, in the order of the list
+    bool operator==(const ProcessInfo&) const = default;
+};
+
+/// What one scan found. A scan is one or more messages, `first` to `last`; all of it lists every matching process, and
+/// only a process that is new since the last report brings a pidfd. There is one scan each 100 ms or 1 s even when
+/// nothing has changed: each is an observation for rise and fall.
+struct ProcessesFound {
+    WatchId id;
+    bool first{true};
+    bool last{true};
+    std::vector<ProcessInfo> processes;
+    bool operator==(const ProcessesFound&) const = default;
+};
+
+using Request = std::variant<StartHttp, Stop, WatchProcesses, Unwatch>;
+using Report = std::variant<Verdict, ProcessesFound>;
+
+inline WatchId id_of(const Request& request) {
+    return std::visit([](const auto& each) { return each.id; }, request);
+}
+
+/// How many descriptors travel with it.
+std::size_t descriptors_of(const Report&);
+
+/// Nothing when the value may travel, else the reason in words.
+Result<void> valid(const Request&);
+Result<void> valid(const Report&);
+
+/// `text` as a detail may be: at most max_detail bytes, each byte that is not printable ASCII replaced by '?'.
+std::string printable(std::string_view text);
+
+} // namespace holdfast::ipc

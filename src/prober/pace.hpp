@@ -1,0 +1,46 @@
+// When a probe is due: at once, then on a grid of absolute deadlines whose phase differs from watch to watch, so that
+// the probes of many watches spread over the interval. Pure. Invariant: deadlines come from the grid and not from the
+// moment the last probe ended, so lateness does not add up, and a missed one is never made up for by two probes at
+// once.
+#pragma once
+
+#include "base/time.hpp"
+
+#include <cstdint>
+
+namespace holdfast::prober {
+
+class Pace {
+  public:
+    /// `ordinal` numbers the watches. The first probe is due now, the second 0.5 to 1.5 intervals later.
+    Pace(Time now, Duration interval, std::uint64_t ordinal) : due_{now}, interval_{interval} {
+        // Multiples of the golden ratio modulo 1 fill the unit interval evenly, however many there are.
+        constexpr std::uint64_t golden = 0x9e3779b97f4a7c15U;
+        const auto part = static_cast<double>(ordinal * golden >> 11) / static_cast<double>(1ULL << 53);
+        const Duration phase{static_cast<Duration::rep>(static_cast<double>(interval.count()) * part)};
+        grid_ = now + interval / 2 + phase;
+    }
+
+    Time due() const { return due_; }
+    /// The probe that was due has started.
+    void started() {
+        due_ = grid_;
+        grid_ += interval_;
+    }
+    /// A probe ended. A deadline that has just passed meanwhile stays and is kept late, because a timeout as long as
+    /// the interval (the default) ends on the next deadline; one missed by a quarter of an interval and more is left
+    /// out.
+    void ended(Time now) {
+        const Duration late = now - due_;
+        if (late < interval_ / 4) return;
+        due_ += (late / interval_ + 1) * interval_;
+        grid_ = due_ + interval_;
+    }
+
+  private:
+    Time due_;
+    Time grid_{};
+    Duration interval_;
+};
+
+} // namespace holdfast::prober

@@ -1,0 +1,133 @@
+#include "prober/prober.hpp"
+
+#include "ipc/codec.hpp"
+#include "ipc/service.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace holdfast::prober {
+
+namespace {
+constexpr std::string_view name = "holdfast-prober";
+}
+
+Prober::Prober(ipc::Channel channel)
+    : channel_{std::move(channel)},
+      http_{epoll_, [this](ipc::WatchId id, const Outcome& outcome) { done(id, outcome); }} {
+    epoll_.set(channel_.fd(), EPOLLIN);
+}
+
+void Prober::run() {
+    for (;;) {
+        const Time next = next_deadline();
+        const auto ready = epoll_.wait(next == never ? Duration::max() : next - ipc::clock_now());
+        for (const auto& event : ready) {
+            if (event.data.fd != channel_.fd())
+                http_.on_socket(event.data.fd, event.events);
+            else if (!flush() || !take_requests())
+                return;
+        }
+        const Time now = ipc::clock_now();
+        if (now >= http_.next_deadline()) http_.on_timer();
+        start_due(now);
+    }
+}
+
+Time Prober::next_deadline() const {
+    return std::min(http_.next_deadline(), due_.empty() ? never : due_.top().first);
+}
+
+// False: the daemon is gone.
+bool Prober::take_requests() {
+    for (int i = 0; i < 64; ++i) { // then the probes' turn again
+        auto packet = channel_.receive();
+        if (!packet) return packet.error() == ipc::Nothing::yet;
+        auto request = packet->truncated ? Result<ipc::Request>{unexpected{std::string{"longer than 64 KiB"}}}
+                                         : ipc::decode_request(packet->bytes);
+        if (request)
+            take(*request);
+        else
+            ipc::warn(name, fmt::format("ignored a malformed request: {}", request.error()));
+    }
+    return true;
+}
+
+void Prober::take(const ipc::Request& request) {
+    const ipc::WatchId id = ipc::id_of(request);
+    const auto* start = std::get_if<ipc::StartHttp>(&request);
+    if (start == nullptr && !std::holds_alternative<ipc::Stop>(request)) {
+        ipc::warn(name, "ignored a request that is the runner's");
+        return;
+    }
+    http_.cancel(id);
+    watches_.erase(id);
+    if (start == nullptr) return;
+    if (watches_.size() >= max_watches) {
+        ipc::warn(name, fmt::format("refused a probe: there are {} already", max_watches));
+        return;
+    }
+    const Time now = ipc::clock_now();
+    watches_.emplace(id, Watch{*start, Pace{now, start->interval, started_++}});
+    schedule(id, now);
+}
+
+void Prober::schedule(ipc::WatchId id, Time due) {
+    // Replaced and stopped watches leave entries behind; more of them than live ones, and it is time to sweep.
+    if (due_.size() > 2 * watches_.size() + 64) {
+        due_ = {};
+        for (const auto& [each, watch] : watches_)
+            due_.emplace(watch.pace.due(), each);
+    }
+    due_.emplace(due, id);
+}
+
+void Prober::start_due(Time now) {
+    while (!due_.empty() && due_.top().first <= now) {
+        const auto [due, id] = due_.top();
+        due_.pop();
+        const auto it = watches_.find(id);
+        if (it == watches_.end() || it->second.pace.due() != due || http_.busy(id)) continue;
+        Watch& watch = it->second;
+        watch.pace.started();
+        http_.start(id, watch.what.url, watch.what.timeout, now);
+        schedule(id, watch.pace.due());
+    }
+}
+
+void Prober::done(ipc::WatchId id, const Outcome& outcome) {
+    const auto it = watches_.find(id);
+    if (it == watches_.end()) return;
+    const Time now = ipc::clock_now();
+    Pace& pace = it->second.pace;
+    const Time due = pace.due();
+    pace.ended(now);
+    if (due <= now) schedule(id, pace.due()); // its entry was skipped while the probe ran, or is out of date
+    if (!outcome.our_fault) return tell({id, outcome.ok, outcome.detail, outcome.latency});
+    if (warned_ != Time{} && now - warned_ < 1min) return;
+    warned_ = now;
+    ipc::warn(name,
+              fmt::format("cannot probe {}: {}; raise LimitNOFILE or memory", it->second.what.url, outcome.detail));
+}
+
+void Prober::tell(const ipc::Verdict& verdict) {
+    auto bytes = ipc::encode(ipc::Report{verdict});
+    if (!bytes) return ipc::warn(name, fmt::format("dropped a verdict: {}", bytes.error()));
+    if (waiting_.size() >= max_waiting) waiting_.pop_front();
+    waiting_.push_back(*std::move(bytes));
+    flush(); // a daemon that is gone is met at the next turn, as its end becomes readable
+}
+
+// False: the daemon is gone.
+bool Prober::flush() {
+    while (!waiting_.empty()) {
+        const auto sent = channel_.send(waiting_.front());
+        if (sent == ipc::Sent::closed) return false;
+        if (sent == ipc::Sent::full) break;
+        waiting_.pop_front();
+    }
+    epoll_.set(channel_.fd(), waiting_.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT);
+    return true;
+}
+
+} // namespace holdfast::prober

@@ -1,0 +1,51 @@
+// The prober's loop: requests in, probes on their deadlines, verdicts out. Invariant: its memory is bounded by its
+// subscriptions: a daemon that does not read loses the oldest verdicts, at most `max_waiting` wait for it.
+#pragma once
+
+#include "ipc/channel.hpp"
+#include "prober/http.hpp"
+#include "prober/pace.hpp"
+
+#include <deque>
+#include <map>
+#include <queue>
+
+namespace holdfast::prober {
+
+inline constexpr std::size_t max_waiting = 1024; ///< verdicts
+inline constexpr std::size_t max_watches = 65536;
+
+class Prober {
+  public:
+    explicit Prober(ipc::Channel channel);
+    /// Until the other end closes the socket.
+    void run();
+
+  private:
+    struct Watch {
+        ipc::StartHttp what;
+        Pace pace;
+    };
+
+    bool take_requests();
+    void take(const ipc::Request& request);
+    void start_due(Time now);
+    void schedule(ipc::WatchId id, Time due);
+    void done(ipc::WatchId id, const Outcome& outcome);
+    void tell(const ipc::Verdict& verdict);
+    bool flush();
+    Time next_deadline() const;
+
+    ipc::Channel channel_;
+    ipc::Epoll epoll_;
+    HttpDriver http_;
+    std::map<ipc::WatchId, Watch> watches_;
+    // By time, with entries that are out of date: one counts only while its watch is due at that very time.
+    using Entry = std::pair<Time, ipc::WatchId>;
+    std::priority_queue<Entry, std::vector<Entry>, std::greater<>> due_;
+    std::deque<Bytes> waiting_; ///< encoded verdicts that the socket has had no room for
+    std::uint64_t started_{0};  ///< subscriptions so far: the ordinal of the next one
+    Time warned_{};             ///< when stderr was last told of a probe that could not be made
+};
+
+} // namespace holdfast::prober
