@@ -66,7 +66,7 @@ void Engine::handle(const ConfigLoaded& event) {
 }
 
 void Engine::add_router(std::shared_ptr<const model::Instance> model) {
-    auto at = std::ranges::find(routers_, nullptr);
+    auto at = std::ranges::find_if(routers_, [](const auto& router) { return !router; });
     if (at == routers_.end()) {
         routers_.emplace_back();
         deadlines_.push_back(never);

@@ -1,0 +1,77 @@
+// What the loop and the bus thread say to each other, through one mailbox each way; all of it immutable values. The loop
+// never calls sdbus, the journal or sd_notify itself, because each of these can block.
+#pragma once
+
+#include "engine/action.hpp"
+#include "engine/event.hpp"
+#include "engine/snapshot.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace holdfast::bus {
+
+// ---- loop to bus thread -------------------------------------------------------------------------------------------------
+
+/// What a Snapshot does not know: the process around the engine.
+struct NodeFacts {
+    std::string config_path;
+    std::string config_hash;               ///< 16 hex digits
+    std::int64_t config_loaded_usec{};     ///< CLOCK_REALTIME
+    std::string last_reload_result{"ok"};  ///< "ok" or "failed"
+    std::vector<std::string> last_reload_errors; ///< rendered diagnostics
+    std::vector<std::string> missing;      ///< "not real-time: ...", "no journal": one sentence each
+    bool operator==(const NodeFacts&) const = default;
+};
+
+struct Published {
+    std::shared_ptr<const engine::Snapshot> snapshot;
+    std::shared_ptr<const NodeFacts> facts;
+};
+/// A reload has begun (RELOADING=1) or ended; `commands` are the D-Bus calls that wait for it.
+struct ReloadBegan {};
+struct ReloadEnded {
+    std::vector<std::uint64_t> commands;
+    bool ok{true};
+    std::vector<std::string> problems; ///< rendered diagnostics
+};
+/// READY=1: configuration read, kernel listed, sockets asked for.
+struct Ready {};
+struct Heartbeat {}; ///< the loop turns; WATCHDOG=1 follows
+struct WatchUnit {
+    std::string tracker, unit;
+};
+struct UnwatchUnit {
+    std::string tracker;
+};
+struct Quit {}; ///< say STOPPING=1 if not said, flush, end the thread
+
+using ToBus = std::variant<Published, engine::Note, engine::Reply, ReloadBegan, ReloadEnded, Ready, Heartbeat, WatchUnit,
+                           UnwatchUnit, Quit>;
+
+// ---- bus thread to loop -------------------------------------------------------------------------------------------------
+
+/// A D-Bus Failover; answered by engine::Reply with its id.
+struct CommandReceived {
+    engine::Commanded command;
+};
+/// A D-Bus Reload; answered by ReloadEnded with its id.
+struct ReloadRequested {
+    std::uint64_t command{};
+};
+struct UnitObserved {
+    engine::TrackerObserved observed;
+};
+/// Something that is not there: "no D-Bus: ...". Shown in the status; empty `text` takes it back.
+struct Missing {
+    std::string what; ///< "bus", "journal", ...
+    std::string text;
+};
+
+using ToLoop = std::variant<CommandReceived, ReloadRequested, UnitObserved, Missing>;
+
+} // namespace holdfast::bus

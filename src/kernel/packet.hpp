@@ -1,0 +1,67 @@
+// The packet sockets: adverts in and out over raw IP sockets, gratuitous ARP and neighbor advertisements over AF_PACKET.
+// Runs on the loop thread; nothing here blocks and nothing is interpreted beyond wire/'s decoding.
+#pragma once
+
+#include "base/fd.hpp"
+#include "base/result.hpp"
+#include "engine/action.hpp"
+#include "engine/event.hpp"
+
+#include <array>
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+namespace holdfast::kernel {
+
+using Deliver = std::function<void(engine::Event)>;
+
+/// The sockets of one link and family.
+class LinkSockets {
+  public:
+    /// Opens both sockets and joins the VRRP group. The error is an errno: EPERM without CAP_NET_RAW, ENODEV, ...
+    static Result<std::unique_ptr<LinkSockets>, int> open(LinkIndex link, Family family);
+
+    int advert_fd() const { return adverts_.get(); }
+    int announcement_fd() const { return announcements_.get(); }
+
+    void read_adverts(const Deliver&);
+    void read_announcements(const Deliver&);
+
+    /// Queues; flush() sends all in one call. An advert that can't leave is lost, as on any wire.
+    void queue(const engine::SendAdvert& advert);
+    void flush();
+    void announce(const wire::Announcement&) const;
+
+  private:
+    LinkSockets(LinkIndex link, Family family) : link_{link}, family_{family} {}
+    int open_adverts();
+    int open_announcements();
+
+    LinkIndex link_;
+    Family family_;
+    Fd adverts_;
+    Fd announcements_;
+    std::vector<engine::SendAdvert> outgoing_;
+    std::uint32_t dropped_{0}; ///< the kernel's count of lost packets (SO_RXQ_OVFL)
+};
+
+/// All of them, by link and family.
+class PacketIo {
+  public:
+    LinkSockets& add(LinkIndex link, Family family, std::unique_ptr<LinkSockets> sockets);
+    /// Gives the sockets back, for closing elsewhere; null when there are none.
+    std::unique_ptr<LinkSockets> remove(LinkIndex link, Family family);
+    LinkSockets* find(LinkIndex link, Family family);
+
+    void queue(const engine::SendAdvert& advert);
+    void announce(const engine::Announce& announce);
+    void flush();
+
+  private:
+    std::map<std::pair<LinkIndex, Family>, std::unique_ptr<LinkSockets>> sockets_;
+    std::vector<LinkSockets*> waiting_; ///< with something queued
+};
+
+} // namespace holdfast::kernel

@@ -1,0 +1,36 @@
+// A netlink socket on libnl's, reduced to what the observer and the executor do with it: send bytes, receive datagrams that
+// the kernel itself sent.
+#pragma once
+
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+
+#include <functional>
+#include <memory>
+#include <span>
+
+struct nl_sock;
+
+namespace holdfast::kernel {
+
+class NetlinkSocket {
+  public:
+    /// rtnetlink, optionally subscribed to groups (RTNLGRP_*). The error is an errno.
+    static Result<NetlinkSocket, int> open(std::span<const int> groups, bool blocking);
+
+    int fd() const;
+    /// 0 or an errno.
+    int send(ByteView message) const;
+    /// One datagram into `buffer`; its bytes, empty when there is none (EAGAIN), or an errno. A datagram that did not come
+    /// from the kernel is skipped; one that did not fit is ENOBUFS, like a lost one.
+    Result<ByteView, int> receive(std::span<std::uint8_t> buffer) const;
+
+  private:
+    struct Close {
+        void operator()(nl_sock*) const;
+    };
+    explicit NetlinkSocket(nl_sock* socket) : socket_{socket} {}
+    std::unique_ptr<nl_sock, Close> socket_;
+};
+
+} // namespace holdfast::kernel
