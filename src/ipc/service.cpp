@@ -26,6 +26,7 @@ namespace holdfast::ipc {
 namespace {
 
 constexpr unsigned nobody = 65534;
+constexpr unsigned lines_a_minute = 10;
 
 int option_of(int fd, int option) {
     int value = -1;
@@ -118,6 +119,13 @@ void become_ordinary() {
     ::signal(SIGPIPE, SIG_IGN);
 }
 
+void say(std::string_view name, std::string_view text) {
+    pollfd room{STDERR_FILENO, POLLOUT, 0};
+    if (::poll(&room, 1, 0) != 1 || (room.revents & POLLOUT) == 0) return;
+    const std::string line = fmt::format("<4>{}: {}\n", name, text);
+    if (::write(STDERR_FILENO, line.data(), line.size()) < 0) return; // nowhere left to say it
+}
+
 } // namespace
 
 Result<Channel, int> begin_service(const Service& service, std::span<char* const> arguments) {
@@ -153,10 +161,15 @@ Time clock_now() {
 }
 
 void warn(std::string_view name, std::string_view text) {
-    pollfd room{STDERR_FILENO, POLLOUT, 0};
-    if (::poll(&room, 1, 0) != 1 || (room.revents & POLLOUT) == 0) return;
-    const std::string line = fmt::format("<4>{}: {}\n", name, text);
-    if (::write(STDERR_FILENO, line.data(), line.size()) < 0) return; // nowhere left to say it
+    static Time window{};
+    static unsigned lines = 0; // of this minute
+    const Time now = clock_now();
+    if (now - window >= 1min) {
+        if (lines > lines_a_minute) say(name, fmt::format("left out {} lines", lines - lines_a_minute));
+        window = now;
+        lines = 0;
+    }
+    if (++lines <= lines_a_minute) say(name, text);
 }
 
 } // namespace holdfast::ipc

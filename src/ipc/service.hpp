@@ -28,8 +28,8 @@ Result<Channel, int> begin_service(const Service& service, std::span<char* const
 /// CLOCK_MONOTONIC. The helpers read their own clock; the daemon's rooms are given theirs.
 Time clock_now();
 
-/// One line on stderr with journald's warning level (sd-daemon(3)): "<4>NAME: TEXT". Never waits for the reader: when
-/// stderr is a full pipe the line is lost.
+/// One line on stderr with journald's warning level (sd-daemon(3)): "<4>NAME: TEXT". At most ten a minute, and it never
+/// waits for the reader: when stderr is a full pipe the line is lost. From the main thread only.
 void warn(std::string_view name, std::string_view text);
 
 } // namespace holdfast::ipc

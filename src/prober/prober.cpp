@@ -104,10 +104,8 @@ void Prober::done(ipc::WatchId id, const Outcome& outcome) {
     pace.ended(now);
     if (due <= now) schedule(id, pace.due()); // its entry was skipped while the probe ran, or is out of date
     if (!outcome.our_fault) return tell({id, outcome.ok, outcome.detail, outcome.latency});
-    if (warned_ != Time{} && now - warned_ < 1min) return;
-    warned_ = now;
-    ipc::warn(name,
-              fmt::format("cannot probe {}: {}; raise LimitNOFILE or memory", it->second.what.url, outcome.detail));
+    ipc::warn(name, fmt::format("cannot probe {}: {}; raise LimitNOFILE or memory", ipc::printable(it->second.what.url),
+                                outcome.detail));
 }
 
 void Prober::tell(const ipc::Verdict& verdict) {

@@ -45,7 +45,6 @@ class Prober {
     std::priority_queue<Entry, std::vector<Entry>, std::greater<>> due_;
     std::deque<Bytes> waiting_; ///< encoded verdicts that the socket has had no room for
     std::uint64_t started_{0};  ///< subscriptions so far: the ordinal of the next one
-    Time warned_{};             ///< when stderr was last told of a probe that could not be made
 };
 
 } // namespace holdfast::prober
