@@ -50,9 +50,9 @@ struct Directive {
     std::function<std::optional<Mark>(Context&, const Node&, Object&)> read;
     /// The value as YAML; nothing when it is not set.
     std::function<std::optional<std::string>(const Object&, Secrets)> write;
-    bool required{false};            ///< there is no default: every object needs it
-    bool in_defaults{false};         ///< allowed under `defaults:`
-    std::string_view default_text{}; ///< for people, where the default is no value of its own
+    bool required{false};       ///< there is no default: every object needs it
+    bool in_defaults{false};    ///< allowed under `defaults:`
+    std::string default_text{}; ///< for people, where the default is no value of its own
 
     Directive must_be_given() && {
         required = true;

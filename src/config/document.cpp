@@ -36,7 +36,7 @@ std::string code(std::string_view text) {
 template <typename Object>
 std::string default_of(const Directive<Object>& row) {
     if (row.required) return "required";
-    if (!row.default_text.empty()) return std::string{row.default_text};
+    if (!row.default_text.empty()) return row.default_text;
     const auto text = row.write(Object{}, Secrets::hide);
     return text ? code(*text) : "none";
 }

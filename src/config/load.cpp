@@ -34,7 +34,7 @@ class Load {
     void read_defaults();
     void read_trackers();
     void read_instances();
-    Loaded finish() const;
+    Loaded finish();
     void add_origins(Loaded&) const;
 
     const Request& request_;
@@ -63,6 +63,8 @@ void Load::read_files() {
     }
     for (const auto& root : roots_)
         collect_sections(root);
+    for (const auto* entry : tracker_entries_)
+        context_.trackers.push_back(entry->key);
     // A broken file may have had them: no second message for the same mistake.
     if (!has_instances_ && whole_ && !problems_.failed())
         problems_.error({0, 0, 0}, "there is no 'instances:'",
@@ -171,8 +173,6 @@ void Load::read_defaults() {
 }
 
 void Load::read_trackers() {
-    for (const auto* entry : tracker_entries_)
-        context_.trackers.push_back(entry->key);
     for (const auto* entry : tracker_entries_) {
         Named<Tracker> named{entry->key, entry->mark, {}};
         named.draft.object.name = entry->key;
@@ -211,7 +211,7 @@ void split_families(const Instance& both, std::vector<Instance>& out) {
         out[at].name += fmt::format("/{}", to_string(out[at].family));
 }
 
-Loaded Load::finish() const {
+Loaded Load::finish() {
     Loaded loaded;
     loaded.config.node_name = context_.node_name;
     for (const auto& named : instances_)
@@ -221,21 +221,17 @@ Loaded Load::finish() const {
     std::ranges::sort(loaded.config.instances, {}, &Instance::name);
     std::ranges::sort(loaded.config.trackers, {}, &Tracker::name);
     add_origins(loaded);
+    loaded.origins.sources = std::move(sources_);
     return loaded;
 }
 
 void Load::add_origins(Loaded& loaded) const {
-    const auto add = [&](const std::string& path, Mark mark) {
-        Diagnostic place{.severity = Severity::warning, .message = {}, .hint = {}};
-        sources_.locate(mark, place);
-        loaded.origins.places.emplace(path, std::move(place));
-    };
     const auto add_all = [&](std::string_view section, const auto& objects) {
         for (const auto& named : objects) {
             const auto path = fmt::format("{}/{}", section, named.name);
-            add(path, named.mark);
+            loaded.origins.places.emplace(path, named.mark);
             for (const auto& [word, given] : named.draft.given)
-                add(fmt::format("{}/{}", path, word), given.value);
+                loaded.origins.places.emplace(fmt::format("{}/{}", path, word), given.value);
         }
     };
     add_all("instances", instances_);

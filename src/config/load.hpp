@@ -25,9 +25,9 @@ struct Request {
 
 /// What the model does not keep and a warning needs.
 struct Origins {
-    /// Where a directive was given: "instances/web/priority", or the object itself: "trackers/nginx". A diagnostic that
-    /// only waits for its message.
-    std::map<std::string, Diagnostic> places;
+    Sources sources;
+    /// Where a directive was given: "instances/web/priority", or the object itself: "trackers/nginx".
+    std::map<std::string, Mark> places;
     /// Priorities of an instance (as the file names it) by host, where the file has a map.
     std::map<std::string, std::map<std::string, Priority>> priorities;
 };

@@ -17,6 +17,7 @@ class Problems {
     /// Takes over what another one collected.
     void append(Problems&& other);
     bool failed() const { return count_ > 0; }
+    std::size_t count() const { return count_; }
     /// Sorted by place, each with its source line.
     std::vector<Diagnostic> diagnostics(const Sources&) const;
 

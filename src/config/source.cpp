@@ -12,7 +12,6 @@ constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 constexpr std::string_view stars = "***";
 constexpr std::size_t widest_excerpt = 120; // characters
 constexpr std::size_t kept_before_caret = 60;
-constexpr std::size_t longest_scan = 4096; // bytes of a line that are looked at on each side of the caret
 
 std::size_t characters(std::string_view text) {
     return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return !continues_character(c); }));
@@ -65,10 +64,19 @@ std::string_view Sources::line(Mark mark) const {
     if (mark.line == 0 || mark.file >= files_.size()) return {};
     const auto& file = files_[mark.file];
     if (mark.line > file.line_starts.size()) return {};
-    const std::string_view rest = std::string_view{file.text}.substr(file.line_starts[mark.line - 1]);
-    auto line = rest.substr(0, rest.find('\n'));
+    const auto begin = file.line_starts[mark.line - 1];
+    const auto end = mark.line < file.line_starts.size() ? file.line_starts[mark.line] - 1 : file.text.size();
+    auto line = std::string_view{file.text}.substr(begin, end - begin);
     if (line.ends_with('\r')) line.remove_suffix(1);
     return line;
+}
+
+std::string_view Sources::from(Mark mark) const {
+    if (mark.line == 0 || mark.file >= files_.size()) return {};
+    const auto& file = files_[mark.file];
+    if (mark.line > file.line_starts.size()) return {};
+    const auto offset = file.line_starts[mark.line - 1] + mark.column - 1;
+    return offset < file.text.size() ? std::string_view{file.text}.substr(offset) : std::string_view{};
 }
 
 unsigned Sources::column_in_characters(Mark mark) const {
@@ -79,8 +87,14 @@ std::string Sources::place(Mark mark) const {
     return fmt::format("{}:{}:{}", name(mark.file), mark.line, column_in_characters(mark));
 }
 
-bool Sources::hidden(Mark mark) const {
-    return std::ranges::any_of(hidden_, [&](const Region& r) { return r.from <= mark && mark < r.to; });
+std::vector<Sources::Region> Sources::hidden_in_line(Mark mark) const {
+    const Mark begin{mark.file, mark.line, 0};
+    const Mark end{mark.file, mark.line + 1, 0};
+    std::vector<Region> result;
+    for (const auto& region : hidden_)
+        if (region.from < end && begin < region.to) result.push_back(region);
+    std::ranges::sort(result, {}, &Region::from);
+    return result;
 }
 
 void Sources::locate(Mark mark, Diagnostic& diagnostic) const {
@@ -89,32 +103,26 @@ void Sources::locate(Mark mark, Diagnostic& diagnostic) const {
     diagnostic.line = mark.line;
     diagnostic.column = column_in_characters(mark);
     const auto whole = line(mark);
-    std::size_t from = mark.column > longest_scan ? mark.column - longest_scan : 0;
-    while (from < whole.size() && continues_character(whole[from]))
-        ++from;
-    std::size_t to = std::min(whole.size(), static_cast<std::size_t>(mark.column) + longest_scan);
-    while (to < whole.size() && continues_character(whole[to]))
-        ++to;
-
+    const auto regions = hidden_in_line(mark);
+    auto region = regions.begin();
     std::string shown;
     std::size_t caret = 0;
-    for (std::size_t at = from; at < to; ++at) {
-        const bool region = hidden({mark.file, mark.line, static_cast<unsigned>(at + 1)});
-        if (at + 1 == mark.column) caret = characters(shown);
-        // Blanks before a secret are shown: they tell nothing and keep the caret's line readable.
+    for (std::size_t at = 0; at < whole.size(); ++at) {
+        const Mark here{mark.file, mark.line, static_cast<unsigned>(at + 1)};
+        if (here == mark) caret = characters(shown);
+        while (region != regions.end() && region->to <= here)
+            ++region;
+        const bool secret = region != regions.end() && region->from <= here;
+        // Blanks before a secret are shown: they tell nothing and keep the line readable.
         const bool blank = whole[at] == ' ' || whole[at] == '\t';
         const bool starred = shown.ends_with(stars);
-        if (!region || (blank && !starred))
+        if (!secret || (blank && !starred))
             shown += whole[at];
         else if (!starred)
             shown += stars;
     }
-    if (mark.column > to) caret = characters(shown); // the place after the last character
+    if (mark.column > whole.size()) caret = characters(shown); // the place after the last character
     shown = printable(shown, true);
-    if (from > 0) {
-        shown.insert(0, "...");
-        caret += 3;
-    }
     shorten(shown, caret);
     diagnostic.source = std::move(shown);
     diagnostic.caret = static_cast<unsigned>(caret);

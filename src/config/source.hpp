@@ -29,6 +29,8 @@ class Sources {
     /// The place of a byte.
     Mark mark_at(unsigned file, std::size_t offset) const;
     std::string_view line(Mark) const;
+    /// The text from here to the end of the file.
+    std::string_view from(Mark) const;
     /// "holdfast.yaml:3:5", for a message that names a second place.
     std::string place(Mark) const;
     /// Sets file, line, column, source line and caret.
@@ -44,7 +46,7 @@ class Sources {
         Mark from, to;
     };
     unsigned column_in_characters(Mark) const;
-    bool hidden(Mark) const;
+    std::vector<Region> hidden_in_line(Mark) const;
 
     std::vector<File> files_;
     std::vector<Region> hidden_;

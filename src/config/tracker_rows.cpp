@@ -57,7 +57,7 @@ Directive<Tracker> quorum_row() {
             },
             .required = false,
             .in_defaults = false,
-            .default_text = {}};
+            .default_text = '`' + std::to_string(ProcessTracker{}.quorum) + '`'};
 }
 
 std::vector<Directive<Tracker>> rows() {

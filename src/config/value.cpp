@@ -125,7 +125,7 @@ Parsed<Duration> AdvertInterval::parse(const Node& node) const {
     if (!value) return value;
     const bool v3 = *value >= v3_step && *value <= v3_longest && *value % v3_step == Duration::zero();
     const bool v2 = *value >= 1s && *value <= v2_longest && *value % 1s == Duration::zero();
-    if (!v3 && !v2) return std::unexpected{Complaint{"cannot be sent as " + quoted(node.text), values()}};
+    if (!v3 && !v2) return std::unexpected{Complaint{"cannot be " + quoted(node.text), values()}};
     return value;
 }
 

@@ -18,6 +18,8 @@ namespace {
 
 constexpr std::string_view anchor_hint = "write the value out; what all instances share goes under 'defaults:'";
 
+constexpr std::size_t most_problems = 1000; // nobody mends more than these at once
+
 /// Ends the parse after a complaint; stays inside this file, like the library's own exceptions.
 struct Stop {};
 
@@ -27,16 +29,12 @@ class Builder final : public YAML::EventHandler {
     Builder(Sources& sources, unsigned file, Problems& problems)
         : sources_{sources}, problems_{problems}, file_{file} {}
 
-    Node take_root() {
-        close_secret({file_, static_cast<unsigned>(-1), 0});
-        return std::move(root_);
-    }
+    Node take_root() { return std::move(root_); }
     bool value_is_secret() const {
         return secret_from_.line > 0 || (!frames_.empty() && awaits_secret(frames_.back()));
     }
-    void hide_the_rest() {
-        if (secret_from_.line > 0) close_secret({file_, static_cast<unsigned>(-1), 0});
-    }
+    /// After the last event: a secret at the end reaches to the end of the file.
+    void hide_the_rest() { close_secret({file_, static_cast<unsigned>(-1), 0}); }
 
     void OnDocumentStart(const YAML::Mark& mark) override {
         if (++documents_ == 1) return;
@@ -57,6 +55,7 @@ class Builder final : public YAML::EventHandler {
                   const std::string& text) override {
         refuse_anchor(mark, anchor);
         refuse_tag(mark, tag);
+        refuse_open_quote(place(mark));
         add({.kind = Node::Kind::scalar,
              .mark = place(mark),
              .text = text,
@@ -101,14 +100,25 @@ class Builder final : public YAML::EventHandler {
                             "remove it: every directive knows its own type");
     }
 
+    /// The library takes a quote that is still open at the end of the file for a closed one: a file cut short.
+    void refuse_open_quote(Mark mark) {
+        const auto rest = sources_.from(mark);
+        if (rest.empty() || (rest[0] != '"' && rest[0] != '\'')) return;
+        const char quote = rest[0];
+        for (std::size_t at = 1; at < rest.size(); ++at) {
+            if (rest[at] == quote) return; // '' inside '...' reads as an end and a new start, which ends as well
+            if (rest[at] == '\\' && quote == '"') ++at;
+        }
+        problems_.error(mark, "this quote is not closed", "was the file written to the end?");
+    }
+
     Secrecy secrecy_of_value(const Frame& frame) const {
         return frame.node.is_map() ? inner_secrecy(frame.secrecy, frame.key) : frame.secrecy;
     }
-    /// An object may be called `keepass` without being a secret; only a plain value under such a key is one.
+    /// An object may be called `keepass` without being a secret.
     Secrecy secrecy_inside(const Frame& frame, Node::Kind kind) const {
-        const auto value = secrecy_of_value(frame);
-        return kind == Node::Kind::map && value == Secrecy::secret && frame.secrecy == Secrecy::open ? Secrecy::open
-                                                                                                     : value;
+        const bool object = kind == Node::Kind::map && frames_.size() == 2 && frames_[0].key != "defaults";
+        return object ? Secrecy::open : secrecy_of_value(frame);
     }
     bool awaits_secret(const Frame& frame) const {
         return (frame.node.is_map() ? frame.has_key : true) && secrecy_of_value(frame) != Secrecy::open;
@@ -136,6 +146,7 @@ class Builder final : public YAML::EventHandler {
     }
 
     void add(Node node) {
+        if (problems_.count() > most_problems) throw Stop{};
         if (++nodes_ > most_nodes) {
             problems_.error(node.mark, fmt::format("the file has more than {} values", most_nodes));
             throw Stop{};
@@ -192,6 +203,30 @@ class Builder final : public YAML::EventHandler {
     Node root_;
 };
 
+Mark line_too_long(const Sources& sources, unsigned file) {
+    std::size_t begin = 0;
+    const auto text = sources.text(file);
+    while (begin < text.size()) {
+        const auto end = std::min(text.find('\n', begin), text.size());
+        if (end - begin > longest_line) return sources.mark_at(file, begin);
+        begin = end + 1;
+    }
+    return {};
+}
+
+/// The library holds every open bracket in memory before it tells us of the first one. Counts those in quotes and
+/// comments too, which nobody has hundreds of.
+Mark too_many_brackets(const Sources& sources, unsigned file) {
+    const auto text = sources.text(file);
+    unsigned open = 0;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        if (text[at] == '[' || text[at] == '{') ++open;
+        if ((text[at] == ']' || text[at] == '}') && open > 0) --open;
+        if (open > most_open_brackets) return sources.mark_at(file, at);
+    }
+    return {};
+}
+
 /// Size and encoding: what is settled before the library sees a byte.
 bool readable(const Sources& sources, unsigned file, Problems& problems) {
     const auto text = sources.text(file);
@@ -215,6 +250,16 @@ bool readable(const Sources& sources, unsigned file, Problems& problems) {
                        fmt::format("the file is not UTF-8 text: byte {:#04x} at line {}, column {}",
                                    static_cast<unsigned char>(text[*bad]), mark.line, mark.column),
                        "save it as UTF-8");
+        return false;
+    }
+    if (const auto mark = line_too_long(sources, file); mark.line > 0) {
+        problems.error(whole, fmt::format("line {} has more than {} bytes", mark.line, longest_line),
+                       "break it into several lines");
+        return false;
+    }
+    if (const auto mark = too_many_brackets(sources, file); mark.line > 0) {
+        problems.error(mark, fmt::format("more than {} brackets are open here", most_open_brackets),
+                       "is it the right file?");
         return false;
     }
     return true;
@@ -252,7 +297,6 @@ void report(const YAML::Exception& exception, Sources& sources, unsigned file, B
     if (!exception.mark.is_null())
         mark = {file, static_cast<unsigned>(exception.mark.line) + 1, static_cast<unsigned>(exception.mark.column) + 1};
     // Where the library stopped, the tree does not say any more what is a secret: hide too much rather than too little.
-    builder.hide_the_rest();
     hide_suspicious_lines(sources, mark, builder.value_is_secret());
     problems.error(mark, "this is not valid YAML: " + exception.msg, hint_for(sources, mark, exception.msg));
 }
@@ -275,6 +319,7 @@ std::optional<Node> parse_yaml(Sources& sources, unsigned file, Problems& proble
         report(exception, sources, file, builder, found);
         whole = false;
     }
+    builder.hide_the_rest();
     whole = whole && !found.failed();
     problems.append(std::move(found));
     if (!whole) return std::nullopt;

@@ -92,8 +92,8 @@ void weight_rules(const config::Loaded& loaded, Findings& findings) {
         for (const auto& use : instance.track)
             if (use.weight && effect(use) <= instance.priority.value - below->priority)
                 findings.warn(path + "/track",
-                              fmt::format("a failure of '{}' cannot move '{}': its weight {} is less than what lies "
-                                          "between {} and {} of {}",
+                              fmt::format("a failure of '{}' cannot move '{}': its weight {} does not exceed what "
+                                          "lies between {} and the {} of {}",
                                           use.tracker, name, *use.weight, instance.priority.value, below->priority,
                                           below->host),
                               fmt::format("use a weight beyond {}, or bring the priorities closer",

@@ -11,7 +11,8 @@ namespace holdfast::lint {
 void Findings::warn(const std::string& path, std::string message, std::string hint) {
     auto place = origins_.places.find(path);
     if (place == origins_.places.end()) place = origins_.places.find(path.substr(0, path.rfind('/')));
-    auto diagnostic = place == origins_.places.end() ? config::Diagnostic{} : place->second;
+    config::Diagnostic diagnostic{.message = {}, .hint = {}};
+    if (place != origins_.places.end()) origins_.sources.locate(place->second, diagnostic);
     diagnostic.severity = config::Severity::warning;
     diagnostic.message = std::move(message);
     diagnostic.hint = std::move(hint);
