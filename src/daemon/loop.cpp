@@ -1,0 +1,337 @@
+#include "daemon/loop.hpp"
+
+#include "base/assert.hpp"
+#include "base/result.hpp"
+#include "daemon/clock.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+#include <fmt/format.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+
+namespace holdfast::daemon {
+namespace {
+
+// sd-event runs what is ready in this order: the wire before everything, the clock when nothing else waits.
+constexpr int priority_wire = -20;
+constexpr int priority_kernel = -15;
+constexpr int priority_doors = -10;
+constexpr int priority_timer = 10;
+constexpr std::uint64_t timer_accuracy_usec = 1; // 0 would mean 250 ms (sd_event_add_time(3))
+
+constexpr Duration counters_every = 1s; ///< views of counters are this fresh
+
+std::uint64_t to_usec(Time time) {
+    if (time == never) return UINT64_MAX;
+    // Rounded up: a timer that fires a fraction early would find nothing to do and fire again.
+    return static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::microseconds>(std::max(time, Time{}).time_since_epoch()).count());
+}
+
+} // namespace
+
+struct Loop::Source {
+    sd_event_source* source{nullptr};
+    std::function<void()> callback;
+    Source() = default;
+    Source(const Source&) = delete;
+    Source& operator=(const Source&) = delete;
+    ~Source() { sd_event_source_disable_unref(source); }
+};
+
+// ---- set-up -------------------------------------------------------------------------------------------------------------
+
+Loop::Loop(Parts parts) : parts_{std::move(parts)}, facts_{std::make_shared<bus::NodeFacts>()} {
+    HF_ASSERT(sd_event_new(&event_) >= 0);
+    executor_ = [&] {
+        auto executor = kernel::Executor::start([this](kernel::Outcome outcome) { from_executor_.push(std::move(outcome)); });
+        HF_ASSERT(executor);
+        return std::move(*executor);
+    }();
+    auto observer = kernel::Observer::open();
+    HF_ASSERT(observer);
+    observer_ = std::make_unique<kernel::Observer>(std::move(*observer));
+    loader_ = std::make_unique<Loader>(parts_.options, [this](LoadedConfig loaded) { from_loader_.push(std::move(loaded)); });
+    trackers_ = std::make_unique<Trackers>(
+        parts_.options.helper_directory,
+        Trackers::Door{.deliver = [this](engine::Event event) { deliver(event); },
+                       .tell_bus = parts_.tell_bus,
+                       .watch = [this](int fd, std::function<void()> callback) { watch(fd, priority_doors, std::move(callback)); },
+                       .unwatch = [this](int fd) { unwatch(fd); },
+                       .warn =
+                           [this](std::string text) {
+                               parts_.tell_bus(engine::Note{engine::Severity::warning, engine::NoteKind::missing_service, "",
+                                                            std::move(text), {}, {}, {}});
+                           },
+                       .now = [] { return monotonic_now(); }});
+
+    watch(observer_->fd(), priority_kernel, [this] { on_kernel_news(); });
+    watch(from_executor_.fd(), priority_kernel, [this] { on_outcomes(); });
+    watch(parts_.from_bus->fd(), priority_doors, [this] { on_bus(); });
+    watch(from_loader_.fd(), priority_doors, [this] { on_loaded(); });
+    const auto on_signal_source = [](sd_event_source*, const signalfd_siginfo* info, void* self) {
+        static_cast<Loop*>(self)->on_signal(static_cast<int>(info->ssi_signo));
+        return 0;
+    };
+    for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
+        auto*& source = other_sources_.emplace_back();
+        HF_ASSERT(sd_event_add_signal(event_, &source, number, on_signal_source, this) >= 0);
+        sd_event_source_set_priority(source, priority_doors);
+    }
+    const auto on_time = [](sd_event_source*, std::uint64_t, void* self) {
+        static_cast<Loop*>(self)->on_timer();
+        return 0;
+    };
+    HF_ASSERT(sd_event_add_time(event_, &timer_, CLOCK_MONOTONIC, UINT64_MAX, timer_accuracy_usec, on_time, this) >= 0);
+    sd_event_source_set_priority(timer_, priority_timer);
+    // After every dispatch, whatever it was: carry out, publish, and set the clock.
+    const auto after_dispatch = [](sd_event_source*, void* self) {
+        static_cast<Loop*>(self)->end_turn();
+        return 0;
+    };
+    HF_ASSERT(sd_event_add_post(event_, &other_sources_.emplace_back(), after_dispatch, this) >= 0);
+}
+
+Loop::~Loop() {
+    trackers_.reset();
+    sources_.clear();
+    for (auto* source : other_sources_) sd_event_source_disable_unref(source);
+    sd_event_source_disable_unref(timer_);
+    loader_.reset();
+    executor_.reset();
+    sd_event_unref(event_);
+}
+
+int Loop::run() {
+    facts_->config_path = parts_.options.config.string();
+    facts_->config_hash = parts_.config.hash;
+    facts_->config_loaded_usec = read_clock(CLOCK_REALTIME) / 1us;
+    facts_->missing = parts_.missing;
+    if (parts_.record) {
+        auto record = parts_.record->read();
+        if (record) deliver(engine::Recovered{std::move(*record), boot_now()});
+    }
+    deliver(engine::ConfigLoaded{parts_.config.config});
+    list_kernel();
+    if (parts_.heartbeat > Duration::zero()) next_heartbeat_ = monotonic_now();
+    end_turn();
+    while (!finished_)
+        if (sd_event_run(event_, UINT64_MAX) < 0) return 1;
+    return 0;
+}
+
+// ---- the turn -----------------------------------------------------------------------------------------------------------
+
+void Loop::deliver(const engine::Event& event) {
+    engine_.on(event, monotonic_now(), actions_);
+    perform();
+}
+
+void Loop::perform() {
+    // Carrying out an action may deliver an event, which appends more: by index, because the vector may grow.
+    if (performing_) return;
+    performing_ = true;
+    for (std::size_t i = 0; i < actions_.size(); ++i) {
+        auto action = std::move(actions_[i]);
+        perform(action);
+    }
+    actions_.clear();
+    performing_ = false;
+}
+
+void Loop::perform(engine::Action& any) {
+    std::visit(Overloaded{
+                   [&](engine::SendAdvert& action) {
+                       packets_.queue(action);
+                       if (parts_.record && action.priority != leaving_priority)
+                           parts_.record->advert_sent(action.router, boot_now());
+                   },
+                   [&](engine::Announce& action) {
+                       packets_.flush(); // the advert first: a leaving peer waits for both in this order
+                       packets_.announce(action);
+                   },
+                   [&](engine::Listen& action) { executor_->open(action.link, action.family); },
+                   [&](engine::Unlisten& action) {
+                       auto sockets = packets_.remove(action.link, action.family);
+                       if (!sockets) return;
+                       unwatch(sockets->advert_fd());
+                       unwatch(sockets->announcement_fd());
+                       executor_->close(std::move(sockets));
+                   },
+                   [&](engine::Operation& action) {
+                       packets_.flush(); // a yielding master's last advert leaves before its addresses do
+                       executor_->run(std::move(action));
+                   },
+                   [&](engine::ListKernel&) { list_kernel(); },
+                   [&](engine::StartTracker& action) { trackers_->start(action.tracker); },
+                   [&](engine::StopTracker& action) { trackers_->stop(action.name); },
+                   [&](engine::Reply& action) { parts_.tell_bus(std::move(action)); },
+                   [&](engine::Tell& action) { parts_.tell_bus(std::move(action.note)); },
+                   [&](engine::Finished&) { finished_ = true; },
+               },
+               any);
+}
+
+void Loop::end_turn() {
+    perform();
+    packets_.flush();
+    if (engine_.record_changed()) write_record();
+    if (engine_.view_changed() || facts_changed_) publish();
+    arm_timer();
+}
+
+void Loop::arm_timer() {
+    const auto deadline = std::min({engine_.next_deadline(), trackers_->next_deadline(), next_counters_, next_heartbeat_});
+    sd_event_source_set_time(timer_, to_usec(deadline));
+    sd_event_source_set_enabled(timer_, SD_EVENT_ONESHOT);
+}
+
+void Loop::on_timer() {
+    const auto now = monotonic_now();
+    if (engine_.next_deadline() <= now) deliver(engine::Elapsed{});
+    if (trackers_->next_deadline() <= now) trackers_->on_deadline();
+    if (now >= next_counters_) {
+        next_counters_ = now + counters_every;
+        engine_.touch_counters();
+    }
+    if (now >= next_heartbeat_) {
+        next_heartbeat_ = now + parts_.heartbeat;
+        parts_.tell_bus(bus::Heartbeat{});
+    }
+}
+
+void Loop::publish() {
+    if (facts_changed_) facts_ = std::make_shared<bus::NodeFacts>(*facts_);
+    facts_changed_ = false;
+    parts_.tell_bus(bus::Published{engine_.snapshot(), facts_});
+    if (!ready_told_ && engine_.kernel().listed()) {
+        ready_told_ = true;
+        parts_.tell_bus(bus::Ready{});
+    }
+}
+
+void Loop::write_record() {
+    auto record = engine_.record();
+    if (parts_.record) parts_.record->write(std::move(record));
+}
+
+// ---- the doors ----------------------------------------------------------------------------------------------------------
+
+void Loop::watch(int fd, int priority, std::function<void()> callback) {
+    auto source = std::make_unique<Source>();
+    source->callback = std::move(callback);
+    const auto dispatch = [](sd_event_source*, int, std::uint32_t, void* self) {
+        const auto call = static_cast<Source*>(self)->callback; // it may unwatch itself
+        call();
+        return 0;
+    };
+    HF_ASSERT(sd_event_add_io(event_, &source->source, fd, EPOLLIN, dispatch, source.get()) >= 0);
+    sd_event_source_set_priority(source->source, priority);
+    sources_[fd] = std::move(source);
+}
+
+void Loop::unwatch(int fd) {
+    sources_.erase(fd);
+}
+
+void Loop::list_kernel() {
+    if (listing_) return;
+    listing_ = true;
+    executor_->list();
+}
+
+/// News that is older than a listing under way is replayed behind it: the last word on each object is the newest.
+void Loop::on_kernel_news() {
+    const bool complete = observer_->read([this](engine::Event event) {
+        if (listing_)
+            held_news_.push_back(std::move(event));
+        else
+            deliver(event);
+    });
+    if (complete) return;
+    if (listing_) held_news_.clear();
+    listing_ = false;
+    list_kernel();
+}
+
+void Loop::on_outcomes() {
+    for (auto& outcome : from_executor_.take()) {
+        if (auto* sockets = std::get_if<kernel::SocketsOpened>(&outcome)) {
+            opened(std::move(*sockets));
+            continue;
+        }
+        const auto& event = std::get<engine::Event>(outcome);
+        deliver(event);
+        if (!std::holds_alternative<engine::KernelListed>(event)) continue;
+        listing_ = false;
+        for (const auto& news : std::exchange(held_news_, {})) deliver(news);
+    }
+}
+
+void Loop::opened(kernel::SocketsOpened opened) {
+    if (!opened.sockets) return deliver(engine::ListenDone{opened.link, opened.family, opened.sockets.error()});
+    const auto hear = [this](engine::Event event) { deliver(event); };
+    auto& sockets = packets_.add(opened.link, opened.family, std::move(*opened.sockets));
+    watch(sockets.advert_fd(), priority_wire, [&sockets, hear] { sockets.read_adverts(hear); });
+    watch(sockets.announcement_fd(), priority_wire, [&sockets, hear] { sockets.read_announcements(hear); });
+    deliver(engine::ListenDone{opened.link, opened.family, 0});
+}
+
+void Loop::on_bus() {
+    for (auto& message : parts_.from_bus->take())
+        std::visit(Overloaded{[&](bus::CommandReceived& m) { deliver(m.command); },
+                              [&](bus::ReloadRequested& m) { begin_reload(m.command); },
+                              [&](bus::UnitObserved& m) { deliver(m.observed); },
+                              [&](bus::Missing& m) {
+                                  std::erase_if(facts_->missing, [&](const std::string& text) { return text.starts_with(m.what + ": "); });
+                                  if (!m.text.empty()) facts_->missing.push_back(m.what + ": " + m.text);
+                                  facts_changed_ = true;
+                              }},
+                   message);
+}
+
+void Loop::on_signal(int number) {
+    if (number == SIGHUP) return begin_reload(std::nullopt);
+    deliver(engine::StopRequested{});
+}
+
+/// A request that comes during a reload may name a newer file: it is answered by a second reading.
+void Loop::begin_reload(std::optional<std::uint64_t> command) {
+    auto& waiting = reloading_ ? reload_commands_next_ : reload_commands_;
+    if (command) waiting.push_back(*command);
+    if (reloading_) {
+        reload_again_ = true;
+        return;
+    }
+    reloading_ = true;
+    parts_.tell_bus(bus::ReloadBegan{});
+    loader_->load();
+}
+
+void Loop::on_loaded() {
+    for (auto& loaded : from_loader_.take()) {
+        facts_->last_reload_result = loaded.config ? "ok" : "failed";
+        facts_->last_reload_errors = loaded.config ? std::vector<std::string>{} : loaded.problems;
+        facts_changed_ = true;
+        if (loaded.config) {
+            facts_->config_hash = loaded.hash;
+            facts_->config_loaded_usec = read_clock(CLOCK_REALTIME) / 1us;
+            loader_->dispose(std::exchange(parts_.config.config, loaded.config));
+            deliver(engine::ConfigLoaded{loaded.config});
+        }
+        const auto kind = loaded.config ? engine::NoteKind::config_loaded : engine::NoteKind::config_rejected;
+        parts_.tell_bus(engine::Note{loaded.config ? engine::Severity::notice : engine::Severity::error, kind, "",
+                                     loaded.config ? fmt::format("configuration {} loaded", loaded.hash)
+                                                   : fmt::format("configuration rejected, the old one stays in force: {} problem(s)",
+                                                                 loaded.problems.size()),
+                                     {}, {}, {}});
+        parts_.tell_bus(bus::ReloadEnded{std::exchange(reload_commands_, {}), loaded.config != nullptr, loaded.problems});
+    }
+    reloading_ = false;
+    if (!std::exchange(reload_again_, false)) return;
+    reload_commands_ = std::exchange(reload_commands_next_, {});
+    begin_reload(std::nullopt);
+}
+
+} // namespace holdfast::daemon

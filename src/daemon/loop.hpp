@@ -1,0 +1,98 @@
+// The loop thread: owns the engine, the packet sockets and the netlink monitor. One turn takes what the world said, gives it
+// to the engine with one reading of the clock, and carries out what comes back. It decides nothing, and no call in it can
+// block: what may wait is asked of the executor, the loader or the bus thread. Receive queues are always drained before
+// timers are looked at, which is what the engine's rule for late waking stands on.
+#pragma once
+
+#include "base/mailbox.hpp"
+#include "bus/messages.hpp"
+#include "daemon/loader.hpp"
+#include "daemon/options.hpp"
+#include "daemon/record_file.hpp"
+#include "daemon/trackers.hpp"
+#include "engine/engine.hpp"
+#include "kernel/executor.hpp"
+#include "kernel/observer.hpp"
+#include "kernel/packet.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <systemd/sd-event.h>
+#include <vector>
+
+namespace holdfast::daemon {
+
+class Loop {
+  public:
+    struct Parts {
+        Options options;
+        LoadedConfig config;
+        std::optional<RecordFile> record;
+        std::vector<std::string> missing; ///< what this process lacks, for the status
+        std::function<void(bus::ToBus)> tell_bus;
+        std::shared_ptr<Mailbox<bus::ToLoop>> from_bus; ///< older than the loop: the bus thread may speak first
+        Duration heartbeat{0}; ///< how often the bus thread wants a sign of life; 0: never
+    };
+
+    explicit Loop(Parts parts);
+    ~Loop();
+    Loop(const Loop&) = delete;
+    Loop& operator=(const Loop&) = delete;
+
+    /// Until everything has left after SIGTERM or SIGINT. The status for exit(3).
+    int run();
+
+  private:
+    struct Source; ///< one descriptor in sd-event
+
+    // the turn
+    void deliver(const engine::Event& event);
+    void perform();
+    void perform(engine::Action& action);
+    void end_turn();
+    void arm_timer();
+    void on_timer();
+    void publish();
+    void write_record();
+
+    // the doors
+    void watch(int fd, int priority, std::function<void()> callback);
+    void unwatch(int fd);
+    void on_kernel_news();
+    void on_outcomes();
+    void on_bus();
+    void on_loaded();
+    void on_signal(int number);
+    void begin_reload(std::optional<std::uint64_t> command);
+    void list_kernel();
+    void opened(kernel::SocketsOpened opened);
+
+    Parts parts_;
+    sd_event* event_{nullptr};
+    sd_event_source* timer_{nullptr};
+    std::map<int, std::unique_ptr<Source>> sources_;
+    std::vector<sd_event_source*> other_sources_;
+
+    engine::Engine engine_;
+    engine::Actions actions_;
+    bool performing_{false};
+    kernel::PacketIo packets_;
+    std::unique_ptr<kernel::Observer> observer_;
+    std::vector<engine::Event> held_news_; ///< kernel news that came while a listing is under way
+    bool listing_{false};
+    std::unique_ptr<Trackers> trackers_;
+
+    Mailbox<kernel::Outcome> from_executor_;
+    Mailbox<LoadedConfig> from_loader_;
+    std::unique_ptr<kernel::Executor> executor_; // behind the mailboxes: their threads end before these do
+    std::unique_ptr<Loader> loader_;
+
+    std::shared_ptr<bus::NodeFacts> facts_;
+    bool facts_changed_{true}, ready_told_{false}, reloading_{false}, reload_again_{false};
+    std::vector<std::uint64_t> reload_commands_, reload_commands_next_;
+    Time next_counters_{}, next_heartbeat_{never};
+    bool finished_{false};
+};
+
+} // namespace holdfast::daemon

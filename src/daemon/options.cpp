@@ -1,0 +1,35 @@
+#include "daemon/options.hpp"
+
+#include "daemon/build.hpp"
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <unistd.h>
+
+namespace holdfast::daemon {
+
+Options parse_options(int argc, char** argv) {
+    Options options;
+    options.helper_directory = helper_directory;
+    CLI::App app{"Keeps addresses in service: one of the hosts that run it holds each virtual IP, the others stand by.", "holdfastd"};
+    app.add_option("--config", options.config, "configuration file; DIR/NAME.yaml.d/*.yaml beside it are read too")->capture_default_str();
+    app.add_option("--runtime-dir", options.runtime_directory, "lock and state record")->capture_default_str();
+    app.add_option("--state-dir", options.state_directory, "what outlives a reboot")->capture_default_str();
+    app.add_option("--helper-dir", options.helper_directory, "where holdfast-prober and holdfast-runner are")->capture_default_str();
+    app.add_option("--node-name", options.node_name, "this host's name in the configuration [the host's name]");
+    app.add_flag("--check", options.check_only, "read the configuration, print what is wrong with it and end (status 0 or 78)");
+    app.set_version_flag("--version", std::string{"holdfastd "} + version);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        std::exit(app.exit(error) == 0 ? 0 : 2);
+    }
+    if (options.node_name.empty()) {
+        std::string name(256, '\0');
+        ::gethostname(name.data(), name.size() - 1);
+        options.node_name = name.c_str();
+    }
+    return options;
+}
+
+} // namespace holdfast::daemon

@@ -1,0 +1,21 @@
+// What the command line says (holdfastd(8)).
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace holdfast::daemon {
+
+struct Options {
+    std::filesystem::path config{"/etc/holdfast/holdfast.yaml"};
+    std::filesystem::path runtime_directory{"/run/holdfast"};
+    std::filesystem::path state_directory{"/var/lib/holdfast"};
+    std::filesystem::path helper_directory; ///< of holdfast-prober and holdfast-runner
+    std::string node_name;                  ///< empty: the host's name
+    bool check_only{false};
+};
+
+/// Parses, or prints help, version or an error and ends the process (status 0, or 2 for usage).
+Options parse_options(int argc, char** argv);
+
+} // namespace holdfast::daemon

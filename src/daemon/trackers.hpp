@@ -1,0 +1,61 @@
+// Carries out StartTracker and StopTracker: HTTP probes go to the prober, process names to the runner (whose pidfds are
+// watched here, on the loop), units to the bus thread. Decides nothing: every observation becomes an event.
+#pragma once
+
+#include "bus/messages.hpp"
+#include "engine/event.hpp"
+#include "ipc/helper.hpp"
+#include "ipc/process_set.hpp"
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+
+namespace holdfast::daemon {
+
+class Trackers {
+  public:
+    struct Door {
+        std::function<void(engine::Event)> deliver;
+        std::function<void(bus::ToBus)> tell_bus;
+        /// Watch `fd` (level-triggered) and call back; `unwatch` before it is closed.
+        std::function<void(int fd, std::function<void()>)> watch;
+        std::function<void(int fd)> unwatch;
+        std::function<void(std::string)> warn; ///< one line for the journal
+        std::function<Time()> now;
+    };
+
+    Trackers(std::filesystem::path helper_directory, Door door);
+    ~Trackers();
+
+    void start(const model::Tracker& tracker);
+    void stop(const std::string& name);
+
+    Time next_deadline() const;
+    void on_deadline();
+
+  private:
+    struct Watch {
+        std::string tracker;
+        std::unique_ptr<ipc::ProcessSet> processes; ///< of a process tracker
+    };
+
+    ipc::Helper& prober();
+    ipc::Helper& runner();
+    std::unique_ptr<ipc::Helper> spawn(const std::string& program);
+    void subscribe(ipc::Helper& helper, const ipc::Request& request);
+    void handle(std::vector<ipc::HelperEvent> events);
+    void on_report(ipc::Verdict&);
+    void on_report(const ipc::ProcessesFound&, std::vector<Fd>);
+    void report(const Watch& watch);
+
+    std::filesystem::path directory_;
+    Door door_;
+    std::unique_ptr<ipc::Helper> prober_, runner_;
+    std::map<ipc::WatchId, Watch> watches_;
+    std::map<std::string, ipc::WatchId> ids_; ///< of the trackers that a helper serves
+    std::uint64_t next_id_{1};
+};
+
+} // namespace holdfast::daemon
