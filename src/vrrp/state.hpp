@@ -91,7 +91,7 @@ bool serves(const State&);
 /// When the state wants to be woken, or `never`.
 Time next_deadline(const State&);
 
-/// "init", "backup", "master" (also while leaving), "fault".
+/// "init" (also for the moment of adoption), "backup", "master" (also while leaving), "fault".
 std::string_view name(const State&);
 /// "master_silent"
 std::string_view name(Reason);

@@ -304,7 +304,7 @@ Time next_deadline(const State& state) {
 
 std::string_view name(const State& state) {
     return std::visit(Overloaded{[](const Init&) { return std::string_view{"init"}; },
-                                 [](const Backup&) { return std::string_view{"backup"}; },
+                                 [](const Backup& s) { return std::string_view{s.adopting ? "init" : "backup"}; },
                                  [](const Master&) { return std::string_view{"master"}; },
                                  [](const Leaving&) { return std::string_view{"master"}; },
                                  [](const Fault&) { return std::string_view{"fault"}; }},
