@@ -25,7 +25,7 @@ struct Request {
 
 /// What the model does not keep and a warning needs.
 struct Origins {
-    Sources sources;
+    Sources sources; ///< the texts, passwords included: drop it with the warnings made
     /// Where a directive was given: "instances/web/priority", or the object itself: "trackers/nginx".
     std::map<std::string, Mark> places;
     /// Priorities of an instance (as the file names it) by host, where the file has a map.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <tuple>
 
 namespace holdfast::config {
 namespace {
@@ -13,7 +14,7 @@ constexpr std::size_t most_shown = 100;
 
 void Problems::error(Mark mark, std::string message, std::string hint) {
     ++count_;
-    if (problems_.size() < most_kept) problems_.push_back({mark, std::move(message), std::move(hint)});
+    if (problems_.size() < most_kept) problems_.push_back({mark, count_, std::move(message), std::move(hint)});
 }
 
 void Problems::append(Problems&& other) {
@@ -24,7 +25,7 @@ void Problems::append(Problems&& other) {
 
 std::vector<Diagnostic> Problems::diagnostics(const Sources& sources) const {
     auto sorted = problems_;
-    std::ranges::stable_sort(sorted, {}, &Problem::mark);
+    std::ranges::sort(sorted, {}, [](const Problem& p) { return std::tie(p.mark, p.order); });
     std::vector<Diagnostic> result;
     for (const auto& problem : sorted) {
         if (result.size() == most_shown) break;
@@ -32,9 +33,11 @@ std::vector<Diagnostic> Problems::diagnostics(const Sources& sources) const {
         sources.locate(problem.mark, diagnostic);
         result.push_back(std::move(diagnostic));
     }
-    if (count_ > result.size())
-        result.push_back({.message = fmt::format("{} more problems are not shown", count_ - result.size()),
-                          .hint = "mend the first ones and check again"});
+    const auto left = count_ - result.size();
+    if (left > 0)
+        result.push_back(
+            {.message = fmt::format("{} more {} not shown", left, left == 1 ? "problem is" : "problems are"),
+             .hint = "mend the first ones and check again"});
     return result;
 }
 

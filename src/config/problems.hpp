@@ -24,6 +24,7 @@ class Problems {
   private:
     struct Problem {
         Mark mark;
+        std::size_t order; ///< of what was found at one place
         std::string message;
         std::string hint;
     };

@@ -27,7 +27,7 @@ std::vector<HostPriority> by_priority(const config::Loaded& loaded, const std::s
     if (at == loaded.origins.priorities.end()) return result;
     for (const auto& [host, priority] : at->second)
         if (host != "default") result.push_back({priority.value, host});
-    std::ranges::stable_sort(result, std::ranges::greater{}, &HostPriority::priority);
+    std::ranges::sort(result, {}, [](const HostPriority& h) { return std::pair{-h.priority, h.host}; });
     return result;
 }
 

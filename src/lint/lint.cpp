@@ -20,8 +20,8 @@ void Findings::warn(const std::string& path, std::string message, std::string hi
 }
 
 std::vector<config::Diagnostic> Findings::take() {
-    std::ranges::stable_sort(found_, {},
-                             [](const config::Diagnostic& d) { return std::tie(d.file, d.line, d.column); });
+    std::ranges::sort(found_, {},
+                      [](const config::Diagnostic& d) { return std::tie(d.file, d.line, d.column, d.message); });
     return std::move(found_);
 }
 
