@@ -38,7 +38,8 @@ struct StartHttp {
     Duration timeout;  ///< shortest_probe to longest_probe
     bool operator==(const StartHttp&) const = default;
 };
-/// Ends a probe; a verdict already under way may still arrive.
+/// Ends a probe; a verdict already under way may still arrive, also after a replacement: a probe of another URL
+/// deserves another id.
 struct Stop {
     WatchId id;
     bool operator==(const Stop&) const = default;

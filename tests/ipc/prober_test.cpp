@@ -219,14 +219,14 @@ TEST(Prober, ReplacingAProbeEndsTheOldOne) {
     Server old{saying("HTTP/1.1 500 Old\r\n\r\n")};
     Server fresh{saying("HTTP/1.1 200 New\r\n\r\n")};
     Driver driver{testing::prober_options()};
-    driver.subscribe(StartHttp{WatchId{1}, old.url(), 20ms, 20ms});
+    driver.subscribe(StartHttp{WatchId{1}, old.url(), 20ms, 2s});
     ASSERT_TRUE(driver.until([&] { return driver.verdicts.size() >= 3; }, 5s));
-    driver.subscribe(StartHttp{WatchId{1}, fresh.url(), 20ms, 20ms});
+    driver.subscribe(StartHttp{WatchId{1}, fresh.url(), 20ms, 2s});
     ASSERT_TRUE(driver.until([&] { return driver.verdicts.back().ok; }, 5s));
     const auto since = driver.verdicts.size();
     ASSERT_TRUE(driver.until([&] { return driver.verdicts.size() >= since + 5; }, 5s));
     EXPECT_TRUE(std::all_of(driver.verdicts.begin() + static_cast<std::ptrdiff_t>(since), driver.verdicts.end(),
-                            [](const Verdict& v) { return v.ok; }));
+                            [](const Verdict& v) { return v.detail == "status 200"; }));
 }
 
 TEST(Prober, ManyWatchesAreAllServed) {
@@ -252,11 +252,13 @@ TEST(Prober, ADaemonThatDoesNotReadCostsABoundedQueue) {
     ASSERT_TRUE(driver.until([&] { return !driver.verdicts.empty(); }, 5s));
     const Fd stuck{::dup(driver.helper.pidfd())};
     EXPECT_FALSE(testing::readable(stuck.get(), 1500ms)) << "it has died"; // the daemon does something else meanwhile
+#ifndef __SANITIZE_ADDRESS__                                               // which keeps freed memory for a while
     std::ifstream status{fmt::format("/proc/{}/statm", driver.helper.pid())};
     long pages = 0;
     long resident = 0;
     status >> pages >> resident;
     EXPECT_LT(resident * 4, 40 * 1024) << "KiB";
+#endif
     const auto before = driver.verdicts.size();
     EXPECT_TRUE(driver.until([&] { return driver.verdicts.size() > before + 3000; }, 10s));
     EXPECT_EQ(driver.starts.size(), 1U);

@@ -245,11 +245,11 @@ TEST(Runner, ManyProcessesComeInSeveralMessages) {
     const std::string name = fresh_name();
     const Named service{name, 199};
     Watching watching{name, 200};
-    ASSERT_TRUE(watching.until_running(200));
+    ASSERT_TRUE(watching.until_running(200, 20s));
     EXPECT_TRUE(watching.set.verdict().up);
     EXPECT_EQ(watching.descriptors, 200U);
     ::kill(-service.pid(), SIGKILL);
-    EXPECT_TRUE(watching.until_running(0, 1s));
+    EXPECT_TRUE(watching.until_running(0, 20s));
 }
 
 TEST(Runner, IsIdleBetweenScansAlsoAfterProcessesEnded) {
