@@ -1,0 +1,60 @@
+"""Two or three hosts on a real switch, for each test anew."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from world import World, wait_for
+
+COUNTER = iter(range(10_000))
+
+
+def pytest_collection_modifyitems(items):
+    if os.geteuid() != 0:
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason="network namespaces need root"))
+
+
+@pytest.fixture
+def world():
+    with World(f"hft{os.getpid() % 1000}n{next(COUNTER)}") as instance:
+        yield instance
+
+
+def yaml(vip: str, interval: str = "100ms", priorities=(250, 200), extra: str = "", instance_extra: str = "") -> str:
+    hosts = ", ".join(f"lb{i + 1}: {p}" for i, p in enumerate(priorities))
+    return (f"instances:\n  web:\n    interface: eth0\n    vrid: 51\n    advert_interval: {interval}\n"
+            f"    priority: {{{hosts}}}\n    addresses: [{vip}]\n{instance_extra}{extra}")
+
+
+class Pair:
+    """lb1 (better) and lb2, running, with the address on lb1."""
+
+    def __init__(self, world: World, vip: str = "10.77.0.100", interval: str = "100ms", hosts: int = 2, priorities=(250, 200),
+                 prefix: str = "/24", start: bool = True, bus: bool = True, **more):
+        self.world, self.vip = world, vip
+        self.seconds = float(interval[:-2]) / 1000 if interval.endswith("ms") else float(interval[:-1])
+        self.hosts = [world.add(f"lb{i + 1}") for i in range(hosts)]
+        self.lb1, self.lb2 = self.hosts[:2]
+        self.text = yaml(vip + prefix, interval, priorities, **more)
+        world.configure(self.text)
+        if bus:
+            for host in self.hosts:
+                host.start_bus()
+        if start:
+            self.start()
+
+    def start(self):
+        for host in self.hosts:
+            host.start_holdfastd()
+        self.wait_on("lb1", 4 * self.seconds + 3)
+
+    def holders(self) -> list[str]:
+        return [host.name for host in self.hosts if host.has(self.vip)]
+
+    def wait_on(self, name: str, seconds: float):
+        wait_for(lambda: self.holders() == [name], seconds, f"{self.vip} on {name} alone, not {self.holders()}", every=0.01)
+
+    def instance(self, host, name: str = "web") -> dict:
+        return next(i for i in host.status()["Instances"] if i["Name"] == name)

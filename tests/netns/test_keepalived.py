@@ -1,0 +1,85 @@
+"""holdfast and Debian's keepalived on one wire, in both roles: election, failover, fail-back; and not one complaint."""
+
+from __future__ import annotations
+
+import re
+import signal
+import time
+
+import pytest
+from client import Client
+from conftest import Pair, yaml
+from world import wait_for
+
+WIRES = {
+    "v3-ipv4": ("10.77.0.100", 3, ""),
+    "v3-ipv6": ("fd77::100", 3, ""),
+    "v2-ipv4": ("10.77.0.100", 2, ""),
+    "v2-pass": ("10.77.0.100", 2, "    authentication: {type: pass, password: s3cret}\n"),
+}
+COMPLAINTS = re.compile(r"unexpected|mismatch|invalid|bogus|error|wrong|dropped|incorrect|checksum|received an", re.IGNORECASE)
+
+
+def keepalived(host, vip: str, version: int, priority: int, interval: float, password: bool):
+    configuration = host.directory / "keepalived.conf"
+    addresses = f"fe80::77:100\n  {vip}/64" if ":" in vip else f"{vip}/24"
+    authentication = "authentication {\n auth_type PASS\n auth_pass s3cret\n }\n" if password else ""
+    configuration.write_text(
+        f"global_defs {{\n router_id {host.name}\n vrrp_version {version}\n script_user root\n}}\n"
+        f"vrrp_instance V {{\n state BACKUP\n interface eth0\n virtual_router_id 51\n priority {priority}\n"
+        f" advert_int {interval:g}\n {authentication} virtual_ipaddress {{\n  {addresses}\n }}\n}}\n")
+    return host.spawn("keepalived", "keepalived", "-n", "-l", "-D", "-P", "-f", configuration, "-p", host.directory / "ka.pid",
+                      "-r", host.directory / "ka-vrrp.pid")
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("better", ["holdfast", "keepalived"])
+def test_election_failover_and_fail_back(world, wire, better):
+    vip, version, authentication = WIRES[wire]
+    interval = 1.0 if version == 2 else 0.1
+    ours, theirs = (250, 200) if better == "holdfast" else (200, 250)
+    prefix = "/64" if ":" in vip else "/24"
+    pair = Pair(world, vip, interval="1s" if version == 2 else "100ms", priorities=(ours, ours), prefix=prefix, start=False,
+                instance_extra=f"    version: {version}\n{authentication}")
+    if ":" in vip:  # keepalived wants a link-local address first; the lists on the wire must be equal
+        world.configure(yaml("fe80::77:100, fd77::100/64", "100ms", (ours, ours), instance_extra=f"    version: {version}\n"))
+    lb1, lb2 = pair.hosts
+    lb1.start_holdfastd()
+    peer = keepalived(lb2, vip, version, theirs, interval, bool(authentication))
+    patience = 4 * interval + 3
+
+    first, second = ("lb1", "lb2") if better == "holdfast" else ("lb2", "lb1")
+    pair.wait_on(first, patience)
+    # failover: the master stops, gracefully
+    stop = {"lb1": lb1.holdfastd, "lb2": peer}[first]
+    stop.kill(signal.SIGTERM)
+    stop.wait()
+    pair.wait_on(second, patience)
+    # fail-back: it returns and preempts
+    if first == "lb1":
+        lb1.start_holdfastd()
+    else:
+        peer = keepalived(lb2, vip, version, theirs, interval, bool(authentication))
+    pair.wait_on(first, patience)
+    time.sleep(3 * interval)
+    complaints = [line for line in lb2.log("keepalived").splitlines()
+                  if COMPLAINTS.search(line) and "SECURITY VIOLATION" not in line and "script" not in line.lower()]
+    assert complaints == []
+    assert not [line for line in lb1.log("holdfastd").splitlines() if "dropped a VRRP packet" in line]
+
+
+@pytest.mark.parametrize("interval", ["1s", "100ms"])
+def test_a_planned_stop_with_keepalived_as_successor_loses_no_request(world, interval):
+    pair = Pair(world, interval=interval, priorities=(250, 250), start=False)
+    for host in pair.hosts:
+        host.start_nginx()
+    pair.lb1.start_holdfastd()
+    keepalived(pair.lb2, pair.vip, 3, 200, pair.seconds, False)
+    pair.wait_on("lb1", 8)
+    client = Client(world.add("client"), pair.vip)
+    wait_for(lambda: client.last_host == "lb1", 2, "an answer of lb1")
+    time.sleep(0.2)
+    moment = pair.lb1.holdfastd.kill(signal.SIGTERM)
+    pair.wait_on("lb2", 4)
+    client.settle()
+    assert client.outage(moment).lost == 0

@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+"""Runs the suites, the quick ones first, and counts: the last line is `N passed, N failed, N skipped`.
+
+A suite is a function that yields results; a skip names its reason. `./dev test NAME...` runs some of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as xml
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+BUILD = ROOT / "build"
+QUICK_BUILD_OPTIONS = ["-Dhardening=false", "-Dpure_only=true"]
+
+
+@dataclasses.dataclass
+class Result:
+    name: str
+    verdict: str  # passed, failed, skipped
+    reason: str = ""
+
+
+def as_caller(command: list[str]) -> list[str]:
+    user = os.environ.get("SUDO_USER", "")
+    return ["runuser", "-u", user, "--", *command] if os.geteuid() == 0 and user not in ("", "root") else command
+
+
+def build(directory: pathlib.Path, options: list[str], environment: dict[str, str] | None = None, targets=()) -> bool:
+    """Configures once and compiles; what goes wrong is on the screen."""
+    merged = {**os.environ, **(environment or {})}
+    if not (directory / "build.ninja").exists():
+        done = subprocess.run(as_caller(["env", *(f"{k}={v}" for k, v in (environment or {}).items()), "meson", "setup",
+                                         str(directory), str(ROOT), *options]), stdout=subprocess.PIPE, text=True, env=merged)
+        if done.returncode:
+            print(done.stdout)
+            return False
+    done = subprocess.run(as_caller(["ninja", "-C", str(directory), *targets]), stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        print("\n".join(line for line in done.stdout.splitlines() if not line.startswith("["))[-8000:])
+    return done.returncode == 0
+
+
+# ---- kinds of tests ---------------------------------------------------------------------------------------------------
+
+def gtest(command: list[str], environment: dict[str, str]):
+    with tempfile.NamedTemporaryFile(suffix=".json") as report:
+        done = subprocess.run([*command, f"--gtest_output=json:{report.name}"], capture_output=True, text=True,
+                              env={**os.environ, **environment}, timeout=1800)
+        name = pathlib.Path(command[0]).name
+        try:
+            suites = json.loads(pathlib.Path(report.name).read_text())["testsuites"]
+        except (json.JSONDecodeError, KeyError):
+            print(done.stdout[-4000:], done.stderr[-4000:])
+            yield Result(name, "failed", f"it ended with status {done.returncode} and no report")
+            return
+        failed = False
+        for suite in suites:
+            for case in suite["testsuite"]:
+                full = f"{name}: {suite['name']}.{case['name']}"
+                if case.get("result") == "SKIPPED" or case.get("status") == "NOTRUN":
+                    yield Result(full, "skipped", " ".join(f["message"].strip().splitlines()[-1] for f in case.get("skipped", [])) or "disabled")
+                elif case.get("failures"):
+                    failed = True
+                    yield Result(full, "failed", case["failures"][0]["failure"])
+                else:
+                    yield Result(full, "passed")
+        if done.returncode != 0 and not failed:
+            print(done.stdout[-2000:], done.stderr[-8000:])
+            yield Result(name, "failed", f"every test passed, but it ended with status {done.returncode}")
+
+
+def program(name: str, command: list[str], environment: dict[str, str] | None = None, timeout: float = 1800):
+    """One result; status 77 is a skip whose reason is the last line."""
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+                              stdin=subprocess.DEVNULL, cwd=ROOT, env={**os.environ, **(environment or {})}, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        yield Result(name, "failed", f"still running after {timeout:.0f} s")
+        return
+    lines = done.stdout.strip().splitlines()
+    if done.returncode == 77:
+        yield Result(name, "skipped", lines[-1] if lines else "no reason given")
+        return
+    for line in lines[-3:] if done.returncode == 0 else lines[-120:]:
+        print("   ", line)
+    yield Result(name, "passed" if done.returncode == 0 else "failed", "" if done.returncode == 0 else f"status {done.returncode}")
+
+
+def pytest(folder: str, *extra: str):
+    with tempfile.NamedTemporaryFile(suffix=".xml") as report:
+        command = ["python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report.name}", str(ROOT / folder), *extra]
+        done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=3000,
+                              env={**os.environ, "PYTHONPATH": f"{ROOT}/tests/lab", "HOLDFAST_BUILD": str(BUILD),
+                                   "PYTHONDONTWRITEBYTECODE": "1"})
+        try:
+            cases = list(xml.parse(report.name).iter("testcase"))
+        except xml.ParseError:
+            cases = []
+        if done.returncode not in (0,) or not cases:
+            print(done.stdout[-12000:], done.stderr[-2000:])
+        if not cases:
+            yield Result(folder, "failed", f"pytest ended with status {done.returncode} and ran nothing")
+        for case in cases:
+            name = f"{folder}: {case.get('name')}"
+            bad = case.find("failure") if case.find("failure") is not None else case.find("error")
+            skip = case.find("skipped")
+            if bad is not None:
+                yield Result(name, "failed", (bad.get("message") or "").splitlines()[0] if bad.get("message") else "")
+            elif skip is not None:
+                yield Result(name, "skipped", skip.get("message") or "no reason given")
+            else:
+                yield Result(name, "passed")
+
+
+def meson_tests(directory: pathlib.Path, suites: set[str], environment: dict[str, str] | None = None):
+    """The tests that meson knows, by suite."""
+    known = json.loads(subprocess.run(["meson", "introspect", "--tests", str(directory)], capture_output=True, text=True,
+                                      check=True).stdout)
+    for test in known:
+        if not suites & {suite.rpartition(":")[2] for suite in test["suite"]}:
+            continue
+        merged = {**test["env"], **(environment or {})}
+        if test["protocol"] == "gtest":
+            yield from gtest(test["cmd"], merged)
+        else:
+            yield from program(test["name"], test["cmd"], merged, timeout=test["timeout"] or 1800)
+
+
+# ---- the suites, in the order of their length ---------------------------------------------------------------------------
+
+def suite_house():
+    yield from program("house", ["python3", "tests/house/house.py"])
+
+
+def suite_unit():
+    yield from meson_tests(BUILD, {"unit"})
+
+
+def suite_bus():
+    yield from meson_tests(BUILD, {"bus"})
+
+
+def suite_sim():
+    yield from meson_tests(BUILD, {"sim"})
+
+
+def suite_netns():
+    yield from pytest("tests/netns")
+
+
+def suite_demo():
+    for name, options in (("demo", []), ("demo --interval 100ms", ["--interval", "100ms"]), ("demo --ipv6", ["--ipv6"])):
+        yield from program(name, ["python3", "tests/lab/demo.py", *options],
+                           {"PYTHONPATH": "tests/lab", "HOLDFAST_BUILD": str(BUILD), "PYTHONDONTWRITEBYTECODE": "1"}, timeout=180)
+
+
+def suite_boot():
+    yield from pytest("tests/boot")
+
+
+def suite_sanitizers():
+    """The pure rooms under ASan and UBSan, the threads under TSan."""
+    asan = ROOT / "build-asan"
+    if build(asan, [*QUICK_BUILD_OPTIONS, "-Db_sanitize=address,undefined", "-Db_lundef=false", "--buildtype=debugoptimized"]):
+        yield from meson_tests(asan, {"unit"}, {"UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"})
+        yield from meson_tests(asan, {"scenario"}, {"UBSAN_OPTIONS": "halt_on_error=1"})
+    else:
+        yield Result("build with ASan and UBSan", "failed", "it does not compile")
+    tsan = ROOT / "build-tsan"
+    if build(tsan, ["-Dhardening=false", "-Db_sanitize=thread", "-Db_lundef=false", "--buildtype=debugoptimized"],
+             targets=["tests/daemon/threads_test"]):
+        yield from gtest([str(tsan / "tests/daemon/threads_test")], {"TSAN_OPTIONS": "halt_on_error=1"})
+    else:
+        yield Result("build with TSan", "failed", "it does not compile")
+
+
+def suite_fuzz():
+    """libFuzzer on each target for a while; the corpus alone runs with the unit tests."""
+    directory = ROOT / "build-fuzz"
+    clang = {"CC": "clang-19", "CXX": "clang++-19"}
+    if not build(directory, [*QUICK_BUILD_OPTIONS, "-Dfuzzers=true", "--buildtype=debugoptimized"], clang):
+        yield Result("build with libFuzzer", "failed", "it does not compile")
+        return
+    for target in sorted((directory / "tests/fuzz").glob("*_fuzzer")):
+        kind = target.name.removesuffix("_fuzzer")
+        with tempfile.TemporaryDirectory() as found:
+            yield from program(f"fuzz {kind}", [str(target), "-max_total_time=45", "-print_final_stats=1", "-timeout=5",
+                                                f"-artifact_prefix={found}/", found, str(ROOT / f"tests/fuzz/corpus/{kind}")],
+                               timeout=300)
+
+
+def suite_mutants():
+    yield from program("mutants", ["bash", "tests/mutants/run.sh"], timeout=1500)
+
+
+SUITES = {name.removeprefix("suite_"): function for name, function in list(globals().items()) if name.startswith("suite_")}
+
+
+def main() -> int:
+    chosen = sys.argv[1:] or list(SUITES)
+    unknown = [name for name in chosen if name not in SUITES]
+    if unknown:
+        print(f"there is no suite {', '.join(unknown)}; there are: {', '.join(SUITES)}", file=sys.stderr)
+        return 2
+    began = time.monotonic()
+    results: list[Result] = []
+    if build(BUILD, []):
+        print(f"built in {(time.monotonic() - began) / 60:.1f} min", flush=True)
+    else:
+        results.append(Result("build", "failed", "it does not compile"))
+        chosen = []
+    for name in chosen:
+        start = time.monotonic()
+        mine = []
+        try:
+            for result in SUITES[name]():
+                mine.append(result)
+                if result.verdict != "passed":
+                    print(f"  {result.verdict.upper()} {result.name}: {result.reason}", flush=True)
+        except Exception as error:  # a broken suite is a failure, and the others still run
+            mine.append(Result(name, "failed", f"the suite broke: {error!r}"))
+            print(f"  FAILED {name}: {error!r}", flush=True)
+        if not mine:
+            mine.append(Result(name, "failed", "the suite ran nothing"))
+            print(f"  FAILED {name}: it ran nothing", flush=True)
+        counts = {verdict: sum(r.verdict == verdict for r in mine) for verdict in ("passed", "failed", "skipped")}
+        print(f"{name:12} {counts['passed']:5} passed {counts['failed']:3} failed {counts['skipped']:3} skipped   "
+              f"{(time.monotonic() - start) / 60:.1f} min", flush=True)
+        results += mine
+    totals = [sum(r.verdict == verdict for r in results) for verdict in ("passed", "failed", "skipped")]
+    print(f"all suites: {(time.monotonic() - began) / 60:.1f} min")
+    print(f"{totals[0]} passed, {totals[1]} failed, {totals[2]} skipped")
+    return 1 if totals[1] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
