@@ -81,7 +81,7 @@ class Writer {
     }
     template <typename M>
     void write_fields(const M& message) {
-        std::apply([this](const auto&... field) { (write(field), ...); }, fields(message));
+        std::apply([this](const auto&... field) { (this->write(field), ...); }, fields(message));
     }
 
   private:
@@ -144,7 +144,7 @@ class Parser {
     }
     template <typename M>
     bool read_fields(M& message) {
-        return std::apply([this](auto&... field) { return (read(field) && ...); }, fields(message));
+        return std::apply([this](auto&... field) { return (this->read(field) && ...); }, fields(message));
     }
     bool at_end() const { return reader_.left() == 0; }
 
