@@ -32,6 +32,7 @@ std::uint64_t to_usec(Time time) {
 } // namespace
 
 struct Loop::Source {
+    Loop* loop{nullptr};
     sd_event_source* source{nullptr};
     std::function<void()> callback;
     Source() = default;
@@ -64,14 +65,16 @@ Loop::Loop(Parts parts) : parts_{std::move(parts)}, facts_{std::make_shared<bus:
                                parts_.tell_bus(engine::Note{engine::Severity::warning, engine::NoteKind::missing_service, "",
                                                             std::move(text), {}, {}, {}});
                            },
-                       .now = [] { return monotonic_now(); }});
+                       .now = [this] { return now_; }});
 
     watch(observer_->fd(), priority_kernel, [this] { on_kernel_news(); });
     watch(from_executor_.fd(), priority_kernel, [this] { on_outcomes(); });
     watch(parts_.from_bus->fd(), priority_doors, [this] { on_bus(); });
     watch(from_loader_.fd(), priority_doors, [this] { on_loaded(); });
     const auto on_signal_source = [](sd_event_source*, const signalfd_siginfo* info, void* self) {
-        static_cast<Loop*>(self)->on_signal(static_cast<int>(info->ssi_signo));
+        auto* loop = static_cast<Loop*>(self);
+        loop->now_ = monotonic_now();
+        loop->on_signal(static_cast<int>(info->ssi_signo));
         return 0;
     };
     for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
@@ -104,6 +107,7 @@ Loop::~Loop() {
 }
 
 int Loop::run() {
+    now_ = monotonic_now();
     facts_->config_path = parts_.options.config.string();
     facts_->config_hash = parts_.config.hash;
     facts_->config_loaded_usec = read_clock(CLOCK_REALTIME) / 1us;
@@ -114,7 +118,7 @@ int Loop::run() {
     }
     deliver(engine::ConfigLoaded{parts_.config.config});
     list_kernel();
-    if (parts_.heartbeat > Duration::zero()) next_heartbeat_ = monotonic_now();
+    if (parts_.heartbeat > Duration::zero()) next_heartbeat_ = now_;
     end_turn();
     while (!finished_)
         if (sd_event_run(event_, UINT64_MAX) < 0) return 1;
@@ -124,7 +128,7 @@ int Loop::run() {
 // ---- the turn -----------------------------------------------------------------------------------------------------------
 
 void Loop::deliver(const engine::Event& event) {
-    engine_.on(event, monotonic_now(), actions_);
+    engine_.on(event, now_, actions_);
     perform();
 }
 
@@ -188,7 +192,7 @@ void Loop::arm_timer() {
 }
 
 void Loop::on_timer() {
-    const auto now = monotonic_now();
+    const auto now = now_ = monotonic_now();
     if (engine_.next_deadline() <= now) deliver(engine::Elapsed{});
     if (trackers_->next_deadline() <= now) trackers_->on_deadline();
     if (now >= next_counters_) {
@@ -220,9 +224,12 @@ void Loop::write_record() {
 
 void Loop::watch(int fd, int priority, std::function<void()> callback) {
     auto source = std::make_unique<Source>();
+    source->loop = this;
     source->callback = std::move(callback);
     const auto dispatch = [](sd_event_source*, int, std::uint32_t, void* self) {
-        const auto call = static_cast<Source*>(self)->callback; // it may unwatch itself
+        auto* source_of_event = static_cast<Source*>(self);
+        source_of_event->loop->now_ = monotonic_now();
+        const auto call = source_of_event->callback; // it may unwatch itself
         call();
         return 0;
     };

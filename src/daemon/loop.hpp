@@ -76,6 +76,7 @@ class Loop {
 
     engine::Engine engine_;
     engine::Actions actions_;
+    Time now_{}; ///< of this turn: read once, when something woke the loop
     bool performing_{false};
     kernel::PacketIo packets_;
     std::unique_ptr<kernel::Observer> observer_;
