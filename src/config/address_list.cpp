@@ -21,12 +21,12 @@ bool host_bits_are(const Prefix& prefix, bool bit) {
 }
 
 bool is_loopback(const IpAddress& address) {
-    return address.family == Family::ipv4 ? address.bytes[0] == 127 : address == *parse_ip("::1");
+    return address.family == Family::ipv4 ? address.bytes[0] == 127 : address == parse_ip("::1");
 }
 
 bool is_v4_mapped(const IpAddress& address) {
-    const auto prefix = *parse_prefix("::ffff:0:0/96");
-    return address.family == Family::ipv6 && prefix.contains(address);
+    const auto mapped = parse_prefix("::ffff:0:0/96");
+    return mapped && mapped->contains(address);
 }
 
 /// Why nobody can hold this address; empty: somebody can.

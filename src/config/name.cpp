@@ -28,8 +28,7 @@ bool has_control_or_space(std::string_view text) {
 
 bool is_loopback(const IpAddress& address) {
     if (address.family == Family::ipv4) return address.bytes[0] == 127;
-    const auto loopback = parse_ip("::1");
-    return address == *loopback;
+    return address == parse_ip("::1");
 }
 
 constexpr std::array unit_types{".service", ".socket", ".target", ".mount", ".automount", ".timer",

@@ -30,16 +30,15 @@ bool is_secret_key(Secrecy map, std::string_view key) {
 
 void hide_suspicious_lines(Sources& sources, Mark mark, bool all) {
     if (mark.line == 0) return;
-    const Mark end{mark.file, mark.line + 1, 0};
     const auto line = sources.line(mark);
     const auto before = sources.line({mark.file, mark.line - 1, 1});
+    const bool here = sounds_secret(line);
+    if (!all && !here && !sounds_secret(before)) return;
+    // A password behind its own key leaves the key readable; one on a line of its own hides the line.
     const auto colon = line.find(':');
-    if (all || (mark.line > 1 && sounds_secret(before) && !sounds_secret(line)))
-        sources.hide({mark.file, mark.line, 1}, end);
-    else if (sounds_secret(line) && colon != std::string_view::npos)
-        sources.hide({mark.file, mark.line, static_cast<unsigned>(colon) + 2}, end);
-    else if (sounds_secret(line))
-        sources.hide({mark.file, mark.line, 1}, end);
+    const bool behind_key = here && !all && colon != std::string_view::npos;
+    const auto column = behind_key ? static_cast<unsigned>(colon) + 2 : 1;
+    sources.hide({mark.file, mark.line, column}, {mark.file, mark.line + 1, 0});
 }
 
 } // namespace holdfast::config

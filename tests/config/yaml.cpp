@@ -160,6 +160,16 @@ instances: "web
         EXPECT_EQ(errors(one.text), one.error) << one.text;
 }
 
+TEST(Yaml, KnowsWhereAQuoteEnds) {
+    for (const std::string fine :
+         {"'it''s'", "\"a\\\"b\"", "\"a\\\\\"", "''", "\"\"", "\"two\n  lines\"", "|\n  it's \"open\n", ">-\n  '\n"}) {
+        const auto text = errors("instances: {}\nnode_name: " + fine + "\n");
+        EXPECT_EQ(text.find("this quote is not closed"), std::string::npos) << text;
+    }
+    for (const std::string open : {"'it''s", "\"a\\\"", "\"two\n  lines"})
+        EXPECT_NE(errors("instances: {}\nnode_name: " + open + "\n"), "") << open;
+}
+
 TEST(Yaml, RecognisesAKeepalivedConfiguration) {
     EXPECT_EQ(errors("vrrp_instance VI_1 {\n    virtual_router_id 51\n    priority 100\n}\n"),
               R"(holdfast.yaml:1:1: error: the file must be a map with 'instances:', not a text
