@@ -1,0 +1,187 @@
+"""Runs as root inside the booted container and writes what it saw to /lab/results.json; the assertions are outside, in
+test_boot.py, except that a step which breaks records why."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import time
+import traceback
+
+CONFIG = """
+instances:
+  web:
+    interface: eth0
+    vrid: 51
+    advert_interval: 100ms
+    addresses: [192.0.2.10/24]
+    track: [nginx]
+trackers:
+  nginx: {unit: nginx.service}
+"""
+OBJECT = "/org/holdfast1/instance/web"
+results: dict[str, object] = {}
+
+
+def run(*command: str, check: bool = True, **more) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, **more)
+    if check and done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.returncode}: {done.stderr.strip()} {done.stdout.strip()}")
+    return done.stdout.strip()
+
+
+def wait_for(condition, seconds: float, what: str):
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > end:
+            raise TimeoutError(f"{what} after {seconds} s\n" + run("journalctl", "-u", "holdfast", "-n", "30", "--no-pager", check=False))
+        time.sleep(0.01)
+    return value
+
+
+def show(name: str, unit: str = "holdfast") -> str:
+    return run("systemctl", "show", "-P", name, unit)
+
+
+def property_of(name: str, interface: str = "Instance", path: str = OBJECT) -> str:
+    return run("busctl", "get-property", "org.holdfast1", path, f"org.holdfast1.{interface}", name, check=False)
+
+
+def state() -> str:
+    return property_of("State").removeprefix('s "').rstrip('"')
+
+
+def has_address() -> bool:
+    return "192.0.2.10/" in run("ip", "address", "show", "dev", "eth0")
+
+
+def write(text: str):
+    pathlib.Path("/etc/holdfast/holdfast.yaml").write_text(text)
+
+
+def setup():
+    shutil.copytree("/stage", "/", dirs_exist_ok=True, symlinks=True)
+    pathlib.Path("/etc/holdfast").mkdir(exist_ok=True)
+    write(CONFIG)
+    pathlib.Path("/etc/nginx/sites-enabled").mkdir(exist_ok=True, parents=True)
+    for command in (("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth1"), ("ip", "link", "set", "eth1", "up"),
+                    ("ip", "link", "set", "eth0", "up"), ("ip", "address", "add", "192.0.2.1/24", "dev", "eth0"),
+                    ("systemd-sysusers",), ("systemd-tmpfiles", "--create", "--prefix=/run/holdfast", "--prefix=/var/lib/holdfast"),
+                    ("journalctl", "--update-catalog"), ("systemctl", "daemon-reload"), ("systemctl", "reload", "dbus")):
+        run(*command, check=command[0] != "systemd-tmpfiles")
+
+
+def start():
+    run("systemctl", "start", "nginx")
+    began = time.monotonic()
+    run("systemctl", "start", "holdfast")
+    results["start_seconds"] = time.monotonic() - began
+    wait_for(lambda: state() == "master", 5, "mastership")
+    wait_for(lambda: "web" in show("StatusText") and "master" in show("StatusText"), 2, "the status line")
+    results["status_text"] = show("StatusText")
+    results["user"] = run("ps", "-o", "user=", "-p", show("MainPID"))
+    results["introspect"] = run("busctl", "introspect", "org.holdfast1", OBJECT)
+    results["tree"] = run("busctl", "tree", "--list", "org.holdfast1")
+    results["holdfastctl"] = run("holdfastctl", "status")
+    results["scheduling"] = run("chrt", "-p", show("MainPID"), check=False)
+
+
+def rights():
+    as_nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    results["nobody_reads"] = run(*as_nobody, "busctl", "get-property", "org.holdfast1", OBJECT, "org.holdfast1.Instance", "State")
+    done = subprocess.run([*as_nobody, "busctl", "call", "org.holdfast1", "/org/holdfast1", "org.holdfast1.Manager", "Failover",
+                           "sa{sv}", "web", "0"], capture_output=True, text=True)
+    results["nobody_commands"] = [done.returncode, done.stderr.strip()]
+
+
+def unit_tracker():
+    pid = int(show("MainPID", "nginx"))
+    moment = time.monotonic()
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: state() == "fault", 5, "the fault")
+    results["unit_to_fault_ms"] = (time.monotonic() - moment) * 1000
+    results["fault_reason"] = property_of("StateReason")
+    wait_for(lambda: not has_address(), 2, "the address to go")
+    run("systemctl", "start", "nginx")
+    wait_for(lambda: state() == "master", 5, "mastership after nginx came back")
+
+
+def journal():
+    lines = [json.loads(line) for line in run("journalctl", "-u", "holdfast", "-o", "json", "HOLDFAST_INSTANCE=web").splitlines()]
+    edges = [entry for entry in lines if entry.get("HOLDFAST_NEW_STATE") == "fault"]
+    results["journal_edge"] = edges[-1] if edges else None
+    results["journal_explained"] = run("journalctl", "-x", "-u", "holdfast", "--no-pager", "HOLDFAST_NEW_STATE=fault")
+
+
+def reload():
+    before = property_of("StateTimestampMonotonic")
+    run("systemctl", "reload", "holdfast")
+    wait_for(lambda: "Reload" not in show("StatusText"), 2, "the end of the reload")
+    results["reload_kept_state"] = before == property_of("StateTimestampMonotonic")
+    write("instances: {web: {vrid: 999}}")
+    run("systemctl", "reload", "holdfast", check=False)
+    wait_for(lambda: "failed" in property_of("LastReloadResult", "Manager", "/org/holdfast1"), 3, "the failed reload")
+    results["bad_reload"] = [state(), show("ActiveState"), property_of("LastReloadErrors", "Manager", "/org/holdfast1")]
+    write(CONFIG)
+    run("systemctl", "reload", "holdfast")
+    wait_for(lambda: '"ok"' in property_of("LastReloadResult", "Manager", "/org/holdfast1"), 3, "the good reload")
+
+
+def killed():
+    monitor = subprocess.Popen(["ip", "-o", "monitor", "address", "dev", "eth0"], stdout=subprocess.PIPE, text=True)
+    pid = int(show("MainPID"))
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: show("MainPID") not in (str(pid), "0") and state() == "master", 3, "the restarted daemon")
+    results["killed_reason"] = property_of("StateReason")
+    time.sleep(0.3)
+    monitor.terminate()
+    results["killed_deletions"] = [line for line in monitor.communicate()[0].splitlines() if line.startswith("Deleted")]
+    results["restarts"] = show("NRestarts")
+
+
+def watchdog():
+    drop_in = pathlib.Path("/run/systemd/system/holdfast.service.d")
+    drop_in.mkdir(parents=True)
+    (drop_in / "watchdog.conf").write_text("[Service]\nWatchdogSec=1\nTimeoutAbortSec=1\n")
+    run("systemctl", "daemon-reload")
+    run("systemctl", "restart", "holdfast")
+    wait_for(lambda: state() == "master", 5, "mastership")
+    time.sleep(2.5)  # longer than two watchdog periods: it must be fed
+    restarts = int(show("NRestarts"))
+    results["watchdog_fed"] = restarts == 0
+    os.kill(int(show("MainPID")), signal.SIGSTOP)
+    wait_for(lambda: int(show("NRestarts")) > restarts, 8, "the watchdog's restart")
+    wait_for(lambda: state() == "master", 8, "mastership after the watchdog")
+    results["watchdog_journal"] = run("journalctl", "-u", "holdfast", "--no-pager", "-n", "60", "-o", "cat", "--grep", "[Ww]atchdog")
+
+
+def stop():
+    run("systemctl", "stop", "holdfast")
+    results["stopped"] = [show("Result"), has_address()]
+    write("instances: [")
+    done = subprocess.run(["systemctl", "start", "holdfast"], capture_output=True, text=True)
+    results["bad_start"] = [done.returncode, show("ExecMainStatus"), show("NRestarts"), show("ActiveState")]
+    write(CONFIG)
+
+
+def unit_file():
+    results["verify"] = \
+        subprocess.run(["systemd-analyze", "verify", "holdfast.service"], capture_output=True, text=True).stderr
+    results["security"] = run("systemd-analyze", "security", "--no-pager", "holdfast.service", check=False).splitlines()[-1]
+
+
+def main():
+    for step in (setup, start, rights, unit_tracker, journal, reload, killed, watchdog, stop, unit_file):
+        try:
+            step()
+        except Exception:  # the steps behind it may still tell something
+            results[f"broken:{step.__name__}"] = traceback.format_exc()
+    pathlib.Path("/lab/results.json").write_text(json.dumps(results, indent=1))
+    subprocess.run(["systemctl", "poweroff", "--force"])
+
+
+main()

@@ -1,0 +1,80 @@
+"""holdfast under a really booted systemd: READY, STATUS, unit tracker, journal, reload, watchdog, adoption, stop."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+
+@pytest.mark.parametrize("step", ["setup", "start", "rights", "unit_tracker", "journal", "reload", "killed", "watchdog", "stop",
+                                  "unit_file"])
+def test_every_step_ran(booted, step):
+    assert f"broken:{step}" not in booted, booted[f"broken:{step}"]
+
+
+def test_start_waits_for_ready_and_status_is_a_line_for_people(booted):
+    assert booted["start_seconds"] < 5
+    assert re.search(r"web is master", booted["status_text"]), booted["status_text"]
+
+
+def test_the_daemon_runs_without_root(booted):
+    assert booted["user"] == "holdfast"
+
+
+def test_busctl_shows_typed_properties(booted):
+    for member, signature in ((".State", "s"), (".VirtualRouterId", "y"), (".Addresses", r"a\(sss\)"), (".Counters", r"a\{st\}")):
+        assert re.search(rf"^{re.escape(member)}\s+property\s+{signature}\s", booted["introspect"], re.MULTILINE), member
+    assert "/org/holdfast1/instance/web" in booted["tree"]
+
+
+def test_holdfastctl_status_names_what_matters(booted):
+    for word in ("web", "master", "192.0.2.10/24", "nginx"):
+        assert word in booted["holdfastctl"]
+
+
+def test_everybody_may_look_and_only_root_may_command(booted):
+    assert booted["nobody_reads"] == 's "master"'
+    status, text = booted["nobody_commands"]
+    assert status != 0 and re.search(r"[Dd]enied|not allowed|AccessDenied", text), text
+
+
+def test_the_unit_tracker_reacts_at_once(booted):
+    # Not a figure: the wait is busctl's own time. It must be far from any polling interval.
+    assert booted["unit_to_fault_ms"] < 900
+    assert "nginx" in booted["fault_reason"]
+
+
+def test_a_state_edge_is_a_structured_journal_entry_with_its_explanation(booted):
+    edge = booted["journal_edge"]
+    assert edge and edge["HOLDFAST_OLD_STATE"] == "master" and len(edge["MESSAGE_ID"]) == 32
+    assert edge["_SYSTEMD_UNIT"] == "holdfast.service"
+    assert "--" in booted["journal_explained"] or "░░" in booted["journal_explained"]
+
+
+def test_reloads_keep_the_state_and_a_bad_file_changes_nothing(booted):
+    assert booted["reload_kept_state"]
+    state, active, errors = booted["bad_reload"]
+    assert (state, active) == ("master", "active") and "vrid" in errors
+
+
+def test_kill_minus_nine_is_adopted_by_the_restarted_daemon(booted):
+    assert "adopted" in booted["killed_reason"]
+    assert booted["killed_deletions"] == []
+    assert booted["restarts"] == "1"
+
+
+def test_the_watchdog_is_fed_by_the_loop_and_restarts_a_stopped_one(booted):
+    assert booted["watchdog_fed"]
+    assert "atchdog" in booted["watchdog_journal"]
+
+
+def test_stop_removes_the_address_and_a_bad_file_is_not_retried(booted):
+    assert booted["stopped"] == ["success", False]
+    code, status, restarts, active = booted["bad_start"]
+    assert (code != 0, status, restarts, active) == (True, "78", "0", "failed")
+
+
+def test_the_unit_file_is_clean_and_tight(booted):
+    assert "holdfast" not in booted["verify"], booted["verify"]
+    assert float(re.search(r"([0-9.]+)", booted["security"].split("level")[-1])[1]) <= 2.5, booted["security"]
