@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Runs the suites, the quick ones first, and counts: the last line is `N passed, N failed, N skipped`.
 
 A suite is a function that yields results; a skip names its reason. `./dev test NAME...` runs some of them.
@@ -96,7 +96,7 @@ def program(name: str, command: list[str], environment: dict[str, str] | None = 
 
 def pytest(folder: str, *extra: str):
     with tempfile.NamedTemporaryFile(suffix=".xml") as report:
-        command = ["python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report.name}", str(ROOT / folder), *extra]
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report.name}", str(ROOT / folder), *extra]
         done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=3000,
                               env={**os.environ, "PYTHONPATH": f"{ROOT}/tests/lab", "HOLDFAST_BUILD": str(BUILD),
                                    "PYTHONDONTWRITEBYTECODE": "1"})
@@ -137,7 +137,7 @@ def meson_tests(directory: pathlib.Path, suites: set[str], environment: dict[str
 # ---- the suites, in the order of their length ---------------------------------------------------------------------------
 
 def suite_house():
-    yield from program("house", ["python3", "tests/house/house.py"])
+    yield from program("house", [sys.executable, "tests/house/house.py"])
 
 
 def suite_unit():
@@ -149,7 +149,7 @@ def suite_bus():
 
 
 def suite_sim():
-    yield from meson_tests(BUILD, {"sim"})
+    yield from meson_tests(BUILD, {"sim", "fuzz"})
 
 
 def suite_netns():
@@ -158,7 +158,7 @@ def suite_netns():
 
 def suite_demo():
     for name, options in (("demo", []), ("demo --interval 100ms", ["--interval", "100ms"]), ("demo --ipv6", ["--ipv6"])):
-        yield from program(name, ["python3", "tests/lab/demo.py", *options],
+        yield from program(name, [sys.executable, "tests/lab/demo.py", *options],
                            {"PYTHONPATH": "tests/lab", "HOLDFAST_BUILD": str(BUILD), "PYTHONDONTWRITEBYTECODE": "1"}, timeout=180)
 
 
@@ -186,11 +186,15 @@ def suite_fuzz():
     """libFuzzer on each target for a while; the corpus alone runs with the unit tests."""
     directory = ROOT / "build-fuzz"
     clang = {"CC": "clang-19", "CXX": "clang++-19"}
-    if not build(directory, [*QUICK_BUILD_OPTIONS, "-Dfuzzers=true", "--buildtype=debugoptimized"], clang):
+    if not build(directory, [*QUICK_BUILD_OPTIONS, "-Dfuzzers=true", "-Db_lundef=false", "--buildtype=debugoptimized",
+                             "-Dcpp_args=-fsanitize=fuzzer-no-link,address,undefined",
+                             "-Dcpp_link_args=-fsanitize=address,undefined"], clang):
         yield Result("build with libFuzzer", "failed", "it does not compile")
         return
-    for target in sorted((directory / "tests/fuzz").glob("*_fuzzer")):
-        kind = target.name.removesuffix("_fuzzer")
+    for target in sorted((directory / "tests/fuzz").glob("fuzz-*")):
+        kind = target.name.removeprefix("fuzz-")
+        if target.is_dir() or kind.startswith("corpus"):
+            continue
         with tempfile.TemporaryDirectory() as found:
             yield from program(f"fuzz {kind}", [str(target), "-max_total_time=45", "-print_final_stats=1", "-timeout=5",
                                                 f"-artifact_prefix={found}/", found, str(ROOT / f"tests/fuzz/corpus/{kind}")],

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """The house rules of DESIGN as a test: who may include whom, what is pure, that every header compiles alone, that every
 directive is documented. Also prints the longest files and functions: a report, no limit."""
 
