@@ -68,7 +68,7 @@ std::optional<Duration> Engine::lease_of(const Router& router) const {
 
 std::optional<DesiredAddress> Engine::desired(const AddressKey& key, const AddressSlot& slot) const {
     const auto* router = router_of(slot);
-    if (!router || slot.released) return std::nullopt;
+    if (!router || now_ >= slot.release_at) return std::nullopt;
     const bool kept_for_adoption = router->candidate && now_ < router->candidate->until && kernel_.address(key);
     if (!vrrp::holds_addresses(router->state) && !kept_for_adoption) return std::nullopt;
     DesiredAddress result;

@@ -95,7 +95,7 @@ void Engine::entered(Router& router, const vrrp::State& before, vrrp::Reason rea
         }
         for (auto& [key, slot] : addresses_)
             if (slot.has_router && slot.router == router.slot) {
-                slot.released = false;
+                slot.release_at = never;
                 slot.announce_on_confirm = true;
                 // Adopted or resumed: the address is there already, so renewing it now is the confirmation.
                 if (kernel_.address(key)) slot.renew_at = now_;
@@ -254,10 +254,26 @@ void Engine::handle(const Elapsed&) {
     }
     if (now_ >= retry_at_) {
         retry_at_ = never;
-        for (const auto& [key, slot] : addresses_) dirty_addresses_.push_back(key);
+        for (const auto& [key, slot] : addresses_) {
+            dirty_addresses_.push_back(key);
+            if (slot.release_at > now_) retry_at_ = std::min(retry_at_, slot.release_at);
+        }
+        finish_released();
         settle_needed_ = true;
     }
     if (now_ >= next_renewal_) renew_round();
+}
+
+/// A router whose successor has every address need not wait for its deadline.
+void Engine::finish_released() {
+    for (auto& router : routers_) {
+        if (!router || !std::holds_alternative<vrrp::Leaving>(router->state)) continue;
+        const bool owns_any = router->link && !router->model->is_owner();
+        const bool all = owns_any && std::ranges::all_of(addresses_, [&](const auto& entry) {
+            return router_of(entry.second) != router.get() || now_ >= entry.second.release_at;
+        });
+        if (all) apply(*router, vrrp::Released{});
+    }
 }
 
 void Engine::elapsed(Router& router) {

@@ -52,7 +52,7 @@ class Engine {
         Time issued{};
         std::optional<Duration> issued_lease;
         Time renew_at{never};
-        bool released{false};            ///< the successor announced it
+        Time release_at{never};          ///< the successor announced it: served a moment longer, for what is in flight
         bool announce_on_confirm{false};
         Time not_before{};               ///< back-off when somebody keeps deleting it
         unsigned restores{0};
@@ -93,6 +93,7 @@ class Engine {
     void answer_failover(Router&);
     void run_commands();
     void finish_if_stopped();
+    void finish_released();
     Time router_deadline(const Router&) const;
     void elapsed(Router&);
 
@@ -173,7 +174,7 @@ class Engine {
     std::deque<Commanded> commands_;
     std::uint64_t next_operation_{1};
     Time next_renewal_{never};
-    Time retry_at_{never}; ///< of addresses that back off
+    Time retry_at_{never}; ///< of addresses that back off or are about to be released
     Time lease_watch_{never}; ///< the earliest lease deadline of a serving router
     std::uint64_t next_transition_{1};
     std::shared_ptr<const std::vector<std::shared_ptr<const Transition>>> transitions_ =

@@ -9,6 +9,10 @@ namespace {
 
 constexpr std::array<Duration, rounds_of_takeover> announce_rounds{0ms, 10ms, 100ms, 1s};
 
+/// How long an address is served after its successor announced it: requests that reached us finish, and the successor
+/// announces again only later (at 10 ms), so nobody's cache is left pointing here.
+constexpr Duration in_flight = 5ms;
+
 std::uint64_t route_key(LinkIndex link, Family family, Vrid vrid) {
     return std::uint64_t{link.value} << 16 | static_cast<std::uint64_t>(family) << 8 | vrid.value;
 }
@@ -140,14 +144,9 @@ void Engine::handle(const AnnouncementSeen& event) {
          ++at) {
         auto* router = router_of(at->second);
         const auto* leaving = router ? std::get_if<vrrp::Leaving>(&router->state) : nullptr;
-        if (!leaving || !leaving->successor || at->second.released) continue;
-        at->second.released = true;
-        dirty_addresses_.push_back(at->first);
-        settle_needed_ = true;
-        const bool all = std::ranges::all_of(addresses_, [&](const auto& entry) {
-            return router_of(entry.second) != router || entry.second.released;
-        });
-        if (all) apply(*router, vrrp::Released{});
+        if (!leaving || !leaving->successor || at->second.release_at != never) continue;
+        at->second.release_at = now_ + in_flight;
+        retry_at_ = std::min(retry_at_, at->second.release_at);
     }
 }
 
@@ -181,7 +180,7 @@ void Engine::announce(Router& router, const AddressKey& key) {
 void Engine::announce(Router& router) {
     if (!std::holds_alternative<vrrp::Master>(router.state)) return; // a leaving router is silent
     for (const auto& [key, slot] : addresses_)
-        if (router_of(slot) == &router && kernel_.address(key) && !slot.released) announce(router, key);
+        if (router_of(slot) == &router && kernel_.address(key)) announce(router, key);
 }
 
 void Engine::start_rounds(Router& router, unsigned first_round) {

@@ -19,6 +19,8 @@ from world import World, now, wait_for
 PRIORITY = {"lb1": 250, "lb2": 249}
 # What the machine itself may add to a bound: process start, scheduling on a busy two-core machine, the client's own period.
 NOISE_MS = 40.0
+# A better host that comes back is obeyed at once: what is in flight at the other one then is all that can be lost.
+YIELD = (10, "10 ms: what is in flight at the yield")
 
 
 def parse_interval(text: str) -> float:
@@ -183,7 +185,7 @@ class Play:
         since = now()
         self.lb1.start_nginx()
         self.settled_on("lb1", self.master_down("lb1") + 3)
-        self.judge("nginx back, address returns", since, 0, "no request lost")
+        self.judge("nginx back, address returns", since, *YIELD)
 
     def killed_and_restarted(self):
         delay = min(0.2, self.interval)
@@ -215,7 +217,7 @@ class Play:
         since = now()
         self.lb1.start_holdfastd()
         self.settled_on("lb1", self.master_down("lb1") + 3)
-        self.judge("daemon back, address returns", since, 0, "no request lost")
+        self.judge("daemon back, address returns", since, *YIELD)
 
     def link_down(self):
         self.act("the master's link goes down")
@@ -226,7 +228,7 @@ class Play:
         self.judge("link of the master down", since, bound, f"master-down {self.master_down('lb2') * 1000:.0f} ms")
         since = self.lb1.cable(True)
         self.settled_on("lb1", self.master_down("lb1") + 4)
-        self.judge("link up, address returns", since, 0, "no request lost")
+        self.judge("link up, address returns", since, *YIELD)
 
     def partition(self):
         self.act("the hosts are cut from each other: both serve, as VRRP must")
@@ -248,7 +250,7 @@ class Play:
         since = now()
         self.lb1.start_holdfastd()
         self.settled_on("lb1", self.master_down("lb1") + 3)
-        self.judge("start again, address returns", since, 0, "no request lost")
+        self.judge("start again, address returns", since, *YIELD)
 
     def all(self):
         for act in (self.start, self.failover, self.nginx_dies, self.killed_and_restarted, self.killed_for_good,

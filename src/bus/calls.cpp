@@ -1,0 +1,51 @@
+#include "bus/calls.hpp"
+
+#include "base/text.hpp"
+#include "bus/names.hpp"
+
+#include <unistd.h>
+
+namespace holdfast::bus {
+
+void Calls::failover(const std::string& caller, engine::FailoverCommand command, Answer answer) {
+    admit(caller, std::move(answer), [command = std::move(command)](std::uint64_t id) {
+        return CommandReceived{engine::Commanded{id, command}};
+    });
+}
+
+void Calls::reload(const std::string& caller, Answer answer) {
+    admit(caller, std::move(answer), [](std::uint64_t id) { return ReloadRequested{id}; });
+}
+
+void Calls::admit(const std::string& caller, Answer answer, std::function<ToLoop(std::uint64_t)> ask_loop) {
+    if (waiting_.size() >= most)
+        return answer({error_busy, "too many calls wait for an answer already: try again when one has come", {}});
+    const auto id = next_id_++;
+    waiting_.emplace(id, std::move(answer));
+    ask_user_(caller, [this, id, ask_loop = std::move(ask_loop)](std::optional<uid_t> user) {
+        if (!waiting_.contains(id)) return;
+        if (user && (*user == 0 || *user == ::geteuid())) return tell_loop_(ask_loop(id));
+        finish(id, {error_access_denied, "only root may do this: run it with sudo", {}});
+    });
+}
+
+void Calls::finish(std::uint64_t id, const Outcome& outcome) {
+    auto call = waiting_.extract(id);
+    if (!call.empty()) call.mapped()(outcome);
+}
+
+void Calls::answer(const engine::Reply& reply) {
+    finish(reply.command, {reply.error ? error_name(*reply.error) : std::string{}, reply.text, {}});
+}
+
+void Calls::answer(const ReloadEnded& ended) {
+    for (const auto id : ended.commands)
+        finish(id, {ended.ok ? std::string{} : error_invalid_config, join(ended.problems, "\n"), ended.problems});
+}
+
+void Calls::stopping() {
+    while (!waiting_.empty())
+        finish(waiting_.begin()->first, {error_name(engine::CommandError::stopping), "the daemon is stopping", {}});
+}
+
+} // namespace holdfast::bus

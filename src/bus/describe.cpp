@@ -1,0 +1,145 @@
+#include "bus/describe.hpp"
+
+#include "bus/clock.hpp"
+#include "bus/names.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace holdfast::bus {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+template <typename Range>
+Json list(const Range& range, const auto& to_json) {
+    auto result = Json::array();
+    for (const auto& each : range) result.push_back(to_json(each));
+    return result;
+}
+
+Json active_router_json(const engine::InstanceView& view) {
+    const auto router = active_router(view);
+    if (router.priority == Priority{}) return nullptr;
+    return {{"Address", router.address},
+            {"Priority", router.priority.value},
+            {"LastSeenUSec", realtime_usec(router.last_seen)},
+            {"Itself", router.itself}};
+}
+
+Json counters_json(const engine::Counters& values) {
+    auto result = Json::object();
+    for (const auto& [name, value] : counters(values)) result[name] = value;
+    return result;
+}
+
+Json instance_json(const engine::InstanceView& view) {
+    const auto& model = *view.model;
+    Json json{{"Name", model.name},
+              {"Path", instance_path(model.name)},
+              {"Interface", model.interface},
+              {"VirtualRouterId", model.vrid.value},
+              {"Family", family_name(model.family)},
+              {"Version", std::to_underlying(model.version)},
+              {"State", view.state},
+              {"StateReason", {{"Code", view.reason_code}, {"Text", view.reason}}},
+              {"StateTimestamp", realtime_usec(view.since)},
+              {"StateTimestampMonotonic", monotonic_usec(view.since)},
+              {"BasePriority", model.priority.value},
+              {"EffectivePriority", view.priority.value}};
+    json["PriorityContributions"] = list(view.contributions, [](const auto& each) -> Json {
+        return {{"Tracker", each.tracker}, {"Weight", each.weight}};
+    });
+    json["Faults"] = list(view.faults, [](const auto& fault) -> Json { return {{"Code", fault.code}, {"Text", fault.text}}; });
+    json["Addresses"] = list(view.addresses, [&](const auto& each) -> Json {
+        return {{"Address", to_string(each.prefix)}, {"Link", model.interface}, {"State", each.state}};
+    });
+    json["ActiveRouter"] = active_router_json(view);
+    json["ObservedPeers"] = list(view.peers, [](const engine::PeerView& peer) -> Json {
+        return {{"Address", to_string(peer.address)},
+                {"Priority", peer.priority.value},
+                {"Version", peer.version},
+                {"AdvertIntervalUSec", usec(peer.interval)},
+                {"LastSeenUSec", realtime_usec(peer.last_seen)}};
+    });
+    json["AdvertIntervalUSec"] = usec(model.advert_interval);
+    json["MasterDownIntervalUSec"] = usec(view.master_down);
+    json["Preempt"] = model.preempt;
+    json["PreemptDelayUSec"] = usec(model.preempt_delay);
+    json["Prompt"] = model.prompt;
+    json["HeldBack"] = view.held_back;
+    json["LeaseUSec"] = usec(view.lease);
+    json["LeaseNote"] = view.lease_note;
+    json["Trackers"] = list(model.track, [](const model::TrackUse& use) -> Json { return use.tracker; });
+    json["Counters"] = counters_json(view.counters);
+    return json;
+}
+
+Json tracker_json(const engine::TrackerView& view) {
+    return {{"Name", view.model->name},
+            {"Path", tracker_path(view.model->name)},
+            {"Kind", model::kind_name(view.model->kind)},
+            {"Target", model::target(view.model->kind)},
+            {"Status", engine::name(view.verdict)},
+            {"Degraded", view.degraded},
+            {"Detail", view.detail},
+            {"SinceUSec", realtime_usec(view.since)},
+            {"Users", view.users}};
+}
+
+/// Details come from outside (a program's output, a unit's name): what is not UTF-8 is replaced, never an exception.
+std::string dump(const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+} // namespace
+
+std::string_view family_name(Family family) {
+    return family == Family::ipv4 ? "ipv4" : "ipv6";
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> counters(const engine::Counters& values) {
+    std::vector<std::pair<std::string, std::uint64_t>> result{
+        {"adverts_sent", values.adverts_sent},
+        {"adverts_received", values.adverts_received},
+        {"priority_zero_sent", values.priority_zero_sent},
+        {"priority_zero_received", values.priority_zero_received},
+        {"priority_zero_ignored", values.priority_zero_ignored},
+        {"announcements_sent", values.announcements_sent},
+        {"became_master", values.became_master},
+        {"left_master", values.left_master},
+        {"addresses_restored", values.addresses_restored},
+        {"lease_renewals", values.lease_renewals},
+        {"intervals_capped", values.intervals_capped},
+    };
+    for (std::size_t reason = 0; reason < values.rejected.size(); ++reason)
+        result.emplace_back(fmt::format("rejected_{}", wire::name(static_cast<wire::Reject>(reason))), values.rejected[reason]);
+    return result;
+}
+
+std::string describe(const engine::InstanceView& view) {
+    return dump(instance_json(view));
+}
+
+std::string describe(const Shown& shown) {
+    const auto& facts = *shown.facts;
+    const auto census = count(*shown.snapshot);
+    Json json{{"Version", HOLDFAST_VERSION},
+              {"NodeName", shown.snapshot->node_name},
+              {"State", node_state(shown)},
+              {"ConfigPath", facts.config_path},
+              {"ConfigHash", facts.config_hash},
+              {"ConfigLoadedTimestamp", facts.config_loaded_usec},
+              {"LastReloadResult", facts.last_reload_result},
+              {"LastReloadErrors", facts.last_reload_errors},
+              {"Missing", facts.missing},
+              {"NInstances", census.instances},
+              {"NMaster", census.masters},
+              {"NFault", census.faults}};
+    json["Instances"] = list(shown.snapshot->instances, [](const auto& view) { return instance_json(*view); });
+    json["Trackers"] = list(shown.snapshot->trackers, [](const auto& view) { return tracker_json(*view); });
+    return dump(json);
+}
+
+} // namespace holdfast::bus

@@ -1,0 +1,102 @@
+#define SD_JOURNAL_SUPPRESS_LOCATION // our file and line say nothing to an operator
+#include "bus/journal.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <systemd/sd-journal.h>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+namespace holdfast::bus {
+namespace {
+
+constexpr const char* journal_socket = "/run/systemd/journal/socket";
+
+/// $JOURNAL_STREAM is "device:inode" of what the service manager connected (systemd.exec(5)); somebody may have redirected it.
+bool stderr_is_journal() {
+    const char* stream = std::getenv("JOURNAL_STREAM");
+    struct stat info{};
+    return stream && ::fstat(STDERR_FILENO, &info) == 0 && fmt::format("{}:{}", info.st_dev, info.st_ino) == stream;
+}
+
+void add(std::vector<std::string>& fields, std::string_view name, std::string_view value) {
+    if (!value.empty()) fields.push_back(fmt::format("{}={}", name, value));
+}
+
+/// A line break in a plain line would pass for another message.
+std::string one_line(std::string text) {
+    while (text.ends_with('\n')) text.pop_back();
+    for (auto& byte : text)
+        if (byte == '\n') byte = ' ';
+    return text;
+}
+
+} // namespace
+
+Journal::Journal() : stderr_is_journal_{stderr_is_journal()} {}
+
+std::optional<std::string> Journal::missing() const {
+    if (!stderr_is_journal_) return "stderr is not the journal, so messages are plain lines there, without fields";
+    if (::access(journal_socket, W_OK) != 0) return fmt::format("no journald at {}: messages are plain lines on stderr", journal_socket);
+    return std::nullopt;
+}
+
+void Journal::write(const engine::Note& note, std::string_view node) {
+    if (!send(note, node)) print(note);
+}
+
+bool Journal::send(const engine::Note& note, std::string_view node) const {
+    if (!stderr_is_journal_ || ::access(journal_socket, W_OK) != 0) return false;
+    std::vector<std::string> fields{"SYSLOG_IDENTIFIER=holdfastd", "MESSAGE=" + note.text,
+                                    fmt::format("PRIORITY={}", std::to_underlying(note.severity)),
+                                    fmt::format("MESSAGE_ID={}", message_id(note.kind))};
+    add(fields, note.kind == engine::NoteKind::tracker_changed ? "HOLDFAST_TRACKER" : "HOLDFAST_INSTANCE", note.instance);
+    add(fields, "HOLDFAST_OLD_STATE", note.from);
+    add(fields, "HOLDFAST_NEW_STATE", note.to);
+    add(fields, "HOLDFAST_REASON", note.reason);
+    add(fields, "HOLDFAST_NODE", node);
+    std::vector<iovec> parts;
+    for (auto& field : fields) parts.push_back({field.data(), field.size()});
+    return sd_journal_sendv(parts.data(), static_cast<int>(parts.size())) >= 0;
+}
+
+void Journal::print(const engine::Note& note) {
+    pollfd out{STDERR_FILENO, POLLOUT, 0};
+    if (::poll(&out, 1, 0) != 1 || (out.revents & POLLOUT) == 0) {
+        ++dropped_; // nobody reads the pipe: waiting would stop the watchdog's sign of life too
+        return;
+    }
+    if (dropped_ > 0) std::fprintf(stderr, "<4>dropped %u lines: nobody read stderr\n", std::exchange(dropped_, 0U));
+    std::fprintf(stderr, "<%d>%s\n", std::to_underlying(note.severity), one_line(note.text).c_str());
+}
+
+std::string_view message_id(engine::NoteKind kind) {
+    using Kind = engine::NoteKind;
+    switch (kind) {
+    case Kind::state_change: return "ae5f8591161748d7ba2a41dc408c3529";
+    case Kind::packet_rejected: return "3472fc96fd894ca4a239751d10c7f2e7";
+    case Kind::stranger_priority: return "aef0750b56244cf097fc1be84380a707";
+    case Kind::interval_capped: return "dec33aba0b4a450fbd159d88adf95467";
+    case Kind::address_lists_differ: return "3f52cfb78c534ca2ae9707af92d3f11a";
+    case Kind::address_deleted: return "f9ccdaf721934b18bba164311bbcebae";
+    case Kind::address_foreign: return "3caf6aa70f55411b911a707d759c78ce";
+    case Kind::address_refused: return "1be9ebd4af084fbeb7cf758a514f279a";
+    case Kind::lease_unsafe: return "27fe33a77a6649999c845c39daeeb11e";
+    case Kind::lease_lost: return "0ef524399d5640fd8b62a1efb8b67d9b";
+    case Kind::woken_late: return "d389269828b744a38caecf424d707822";
+    case Kind::tracker_changed: return "c6fc7a4f72c64afda95c0b838e2bcfd9";
+    case Kind::config_loaded: return "1bdddfd48d3148c58719fe8d7115bba9";
+    case Kind::config_rejected: return "779226afca89463fab205a78c590d169";
+    case Kind::stopping: return "9ceac99dd3e348c786b2d0582f93b2c9";
+    case Kind::duplicate_address: return "ac352711a6f743f18594b9d193c62e50";
+    case Kind::missing_service: return "a0e91dbc2d6b4db58f8fe72980850123";
+    }
+    return {};
+}
+
+} // namespace holdfast::bus

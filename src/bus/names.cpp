@@ -1,0 +1,44 @@
+#include "bus/names.hpp"
+
+#include <cstdlib>
+#include <memory>
+#include <systemd/sd-bus.h>
+
+namespace holdfast::bus {
+namespace {
+
+std::string encode(const std::string& prefix, std::string_view component) {
+    char* path = nullptr;
+    if (sd_bus_path_encode(prefix.c_str(), std::string{component}.c_str(), &path) < 0) return prefix + "/_";
+    const std::unique_ptr<char, decltype(&std::free)> owned{path, std::free};
+    return path;
+}
+
+} // namespace
+
+std::string instance_path(std::string_view name) {
+    std::string path{"/org/holdfast1/instance"};
+    for (;;) {
+        const auto slash = name.find('/');
+        path = encode(path, name.substr(0, slash));
+        if (slash == std::string_view::npos) return path;
+        name.remove_prefix(slash + 1);
+    }
+}
+
+std::string tracker_path(std::string_view name) {
+    return encode("/org/holdfast1/tracker", name);
+}
+
+std::string error_name(engine::CommandError error) {
+    switch (error) {
+    case engine::CommandError::no_such_instance: return error_no_such_instance;
+    case engine::CommandError::not_master: return "org.holdfast1.Error.NotMaster";
+    case engine::CommandError::no_successor: return "org.holdfast1.Error.NoSuccessor";
+    case engine::CommandError::busy: return error_busy;
+    case engine::CommandError::stopping: return "org.holdfast1.Error.Stopping";
+    }
+    return "org.freedesktop.DBus.Error.Failed";
+}
+
+} // namespace holdfast::bus

@@ -1,0 +1,27 @@
+// What things are called on the bus: paths, interfaces and errors, in one place.
+#pragma once
+
+#include "engine/action.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace holdfast::bus {
+
+inline constexpr const char* bus_name = "org.holdfast1";
+inline constexpr const char* root_path = "/org/holdfast1";
+
+/// "/org/holdfast1/instance/web", or ".../instance/web/ipv4" for a member of a pair; each component is encoded as
+/// sd_bus_path_encode(3) does it.
+std::string instance_path(std::string_view name);
+std::string tracker_path(std::string_view name);
+
+/// "org.holdfast1.Error.NoSuchInstance"
+std::string error_name(engine::CommandError error);
+inline constexpr const char* error_busy = "org.holdfast1.Error.Busy";
+inline constexpr const char* error_no_such_instance = "org.holdfast1.Error.NoSuchInstance";
+inline constexpr const char* error_invalid_config = "org.holdfast1.Error.InvalidConfig";
+inline constexpr const char* error_access_denied = "org.freedesktop.DBus.Error.AccessDenied";
+inline constexpr const char* error_invalid_args = "org.freedesktop.DBus.Error.InvalidArgs";
+
+} // namespace holdfast::bus

@@ -1,0 +1,49 @@
+// The D-Bus objects of one connection: views of the snapshot that is shown, brought in line with each new one. What differs
+// is signalled, once an object and snapshot; state edges by their number, so none is lost or merged. Throws sdbus::Error when
+// the connection is gone; the caller drops all of it then.
+#pragma once
+
+#include "bus/calls.hpp"
+#include "bus/shown.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace sdbus {
+class IConnection;
+}
+
+namespace holdfast::bus {
+
+class Objects {
+  public:
+    Objects(sdbus::IConnection& connection, Calls& calls, std::function<void(std::string)> warn, const Shown& shown);
+    ~Objects();
+    Objects(const Objects&) = delete;
+    Objects& operator=(const Objects&) = delete;
+
+    void show(const Shown& next);
+
+  private:
+    class Manager;
+    class Instance;
+    class Tracker;
+
+    void add_missing(bool signal);
+    void signal_changes(const Shown& before);
+    void signal_transitions();
+    void remove_gone();
+
+    sdbus::IConnection& connection_;
+    Calls& calls_;
+    std::function<void(std::string)> warn_;
+    Shown shown_;
+    std::uint64_t last_transition_{0};
+    std::unique_ptr<Manager> manager_;
+    std::map<std::string, std::unique_ptr<Instance>> instances_;
+    std::map<std::string, std::unique_ptr<Tracker>> trackers_;
+};
+
+} // namespace holdfast::bus

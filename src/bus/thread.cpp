@@ -1,0 +1,219 @@
+#include "bus/thread.hpp"
+
+#include "base/assert.hpp"
+#include "base/mailbox.hpp"
+#include "base/result.hpp"
+#include "bus/connection.hpp"
+#include "bus/event.hpp"
+#include "bus/journal.hpp"
+#include "bus/notify.hpp"
+#include "bus/status_line.hpp"
+#include "bus/units.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <deque>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <thread>
+#include <utility>
+
+namespace holdfast::bus {
+namespace {
+
+constexpr int priority_mail = -10; ///< before the bus: a flood of calls must not hold up a sign of life
+constexpr Duration patience = 2s;  ///< what READY=1 waits for a slow bus
+/// A success is answered when the snapshot of its turn is shown, which the loop sends right behind it; this is the most that it
+/// waits. So whoever asks after the answer sees the result.
+constexpr Duration snapshot_limit = 20ms;
+
+void become_ordinary() {
+    const sched_param parameters{0};
+    ::sched_setscheduler(0, SCHED_OTHER, &parameters);
+}
+
+} // namespace
+
+/// Made and used on the bus thread, but for the mailbox.
+class Teller {
+  public:
+    Teller(Mailbox<ToBus>& mail, std::function<void(ToLoop)> tell_loop);
+    ~Teller();
+    void run();
+
+  private:
+    void on_mail();
+    void handle(ToBus& message);
+    void show(const Published& published);
+    void show_again();
+    void missing(std::string what, std::string text);
+    void warn(std::string text);
+    void ready_if_possible();
+    void ready();
+    void release_held();
+
+    Mailbox<ToBus>& mail_;
+    std::function<void(ToLoop)> tell_loop_;
+    sd_event* event_ = [] {
+        sd_event* event = nullptr;
+        HF_ASSERT(sd_event_new(&event) >= 0);
+        return event;
+    }();
+    Journal journal_;
+    Notify notify_;
+    Shown shown_{std::make_shared<engine::Snapshot>(), std::make_shared<NodeFacts>(), false, false};
+    bool has_snapshot_{false}, ready_wanted_{false}, quit_{false};
+    std::deque<ToBus> held_; ///< successes that wait for their snapshot
+
+    Timer ready_timer_{event_, [this] { ready(); }};
+    Timer held_timer_{event_, [this] { release_held(); }};
+    Watch mail_watch_{event_, mail_.fd(), EPOLLIN, [this] { on_mail(); }};
+    Connection connection_{event_, {tell_loop_, [this](std::string text) { missing("bus", std::move(text)); },
+                                    [this](std::string text) { warn(std::move(text)); }}};
+    Units units_{event_, [this](engine::TrackerObserved observed) { tell_loop_(UnitObserved{std::move(observed)}); }};
+};
+
+Teller::Teller(Mailbox<ToBus>& mail, std::function<void(ToLoop)> tell_loop) : mail_{mail}, tell_loop_{std::move(tell_loop)} {
+    mail_watch_.set_priority(priority_mail);
+    if (auto text = journal_.missing()) missing("journal", std::move(*text));
+}
+
+Teller::~Teller() {
+    sd_event_unref(event_); // the sources, which end after this, hold it too
+}
+
+void Teller::run() {
+    while (!quit_)
+        if (sd_event_run(event_, UINT64_MAX) < 0) break;
+    release_held();
+    notify_.stopping();
+    connection_.calls().stopping();
+}
+
+// ---- what the loop says -------------------------------------------------------------------------------------------------
+
+/// Of several snapshots that wait only the last one counts: state edges in it are numbered, so none is lost.
+void Teller::on_mail() {
+    auto batch = mail_.take();
+    const auto last = std::find_if(batch.rbegin(), batch.rend(), [](const ToBus& any) { return std::holds_alternative<Published>(any); });
+    for (auto& message : batch) {
+        const auto* reply = std::get_if<engine::Reply>(&message);
+        if (const auto* published = std::get_if<Published>(&message)) {
+            if (&message == &*last) show(*published);
+        } else if ((reply && !reply->error) || std::holds_alternative<ReloadEnded>(message)) {
+            held_.push_back(std::move(message));
+            held_timer_.after(snapshot_limit);
+        } else {
+            handle(message);
+        }
+    }
+}
+
+void Teller::handle(ToBus& any) {
+    std::visit(Overloaded{
+                   [](Published&) {},
+                   [&](engine::Note& note) { journal_.write(note, shown_.snapshot->node_name); },
+                   [&](engine::Reply& reply) { connection_.calls().answer(reply); },
+                   [&](ReloadBegan&) {
+                       notify_.reloading();
+                       shown_.reloading = true;
+                       show_again();
+                   },
+                   [&](ReloadEnded& ended) {
+                       shown_.reloading = false;
+                       show_again();
+                       notify_.ready();
+                       for (const auto& problem : ended.problems)
+                           journal_.write({ended.ok ? engine::Severity::warning : engine::Severity::error,
+                                           ended.ok ? engine::NoteKind::config_loaded : engine::NoteKind::config_rejected, {},
+                                           problem, {}, {}, {}},
+                                          shown_.snapshot->node_name);
+                       connection_.calls().answer(ended);
+                   },
+                   [&](Ready&) {
+                       ready_wanted_ = true;
+                       ready_timer_.after(patience);
+                       ready_if_possible();
+                   },
+                   [&](Heartbeat&) { notify_.heartbeat(); },
+                   [&](WatchUnit& watch) { units_.watch(std::move(watch.tracker), std::move(watch.unit)); },
+                   [&](UnwatchUnit& watch) { units_.unwatch(watch.tracker); },
+                   [&](Quit&) { quit_ = true; },
+               },
+               any);
+}
+
+void Teller::show(const Published& published) {
+    shown_.snapshot = published.snapshot;
+    shown_.facts = published.facts;
+    has_snapshot_ = true;
+    show_again();
+    release_held();
+}
+
+void Teller::show_again() {
+    if (!has_snapshot_) return;
+    if (shown_.snapshot->stopping) notify_.stopping();
+    notify_.status(status_line(shown_));
+    connection_.show(shown_);
+}
+
+void Teller::release_held() {
+    held_timer_.stop();
+    for (auto& message : std::exchange(held_, {})) handle(message);
+}
+
+// ---- what the loop is told ----------------------------------------------------------------------------------------------
+
+void Teller::missing(std::string what, std::string text) {
+    tell_loop_(Missing{std::move(what), std::move(text)});
+    ready_if_possible();
+}
+
+/// Objects and name come first, so that whoever was ordered after us finds them; but a bus that is not there is not waited for.
+void Teller::ready_if_possible() {
+    if (ready_wanted_ && connection_.settled()) ready();
+}
+
+void Teller::ready() {
+    ready_timer_.stop();
+    ready_wanted_ = false;
+    shown_.ready = true;
+    show_again();
+    notify_.ready();
+}
+
+void Teller::warn(std::string text) {
+    journal_.write({engine::Severity::warning, engine::NoteKind::missing_service, {}, std::move(text), {}, {}, {}},
+                   shown_.snapshot->node_name);
+}
+
+// ---- the door -----------------------------------------------------------------------------------------------------------
+
+struct Thread::Impl {
+    Mailbox<ToBus> mail;
+    std::thread thread;
+};
+
+Thread::Thread(std::function<void(ToLoop)> tell_loop) : impl_{std::make_unique<Impl>()} {
+    impl_->thread = std::thread{[this, tell_loop = std::move(tell_loop)]() mutable {
+        pthread_setname_np(pthread_self(), "bus");
+        become_ordinary();
+        Teller{impl_->mail, std::move(tell_loop)}.run();
+    }};
+}
+
+Thread::~Thread() {
+    post(Quit{});
+    impl_->thread.join();
+}
+
+void Thread::post(ToBus message) {
+    impl_->mail.push(std::move(message));
+}
+
+Duration Thread::heartbeat_interval() {
+    return Notify::heartbeat_interval();
+}
+
+} // namespace holdfast::bus

@@ -1,0 +1,52 @@
+// Watches systemd's units: ActiveState, by its signals, never by polling. Plain sd-bus on a connection of its own, because
+// every call here must be asynchronous and sdbus-c++ 1.x can't install a match without waiting for the bus. A verdict that was
+// known holds for a while when the bus goes (it may be restarted); then the units are unknown, which has no effect.
+#pragma once
+
+#include "bus/event.hpp"
+#include "engine/event.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <systemd/sd-bus.h>
+
+namespace holdfast::bus {
+
+class Units {
+  public:
+    Units(sd_event* event, std::function<void(engine::TrackerObserved)> report);
+    ~Units();
+    Units(const Units&) = delete;
+    Units& operator=(const Units&) = delete;
+
+    void watch(std::string tracker, std::string unit);
+    void unwatch(const std::string& tracker);
+
+  private:
+    struct Free {
+        void operator()(sd_bus_slot* slot) const { sd_bus_slot_unref(slot); }
+        void operator()(sd_bus* bus) const { sd_bus_close_unref(bus); }
+    };
+    using Slot = std::unique_ptr<sd_bus_slot, Free>;
+    struct Unit;
+
+    void connect();
+    void lost();
+    void systemd_appeared();
+    void systemd_vanished();
+    void start(Unit& unit);
+    void read(Unit& unit);
+    void report(Unit& unit, engine::Observation observation, std::string detail);
+
+    sd_event* event_;
+    std::function<void(engine::TrackerObserved)> report_;
+    std::map<std::string, std::unique_ptr<Unit>> units_; ///< by tracker
+    std::unique_ptr<sd_bus, Free> bus_;
+    Slot disconnected_, owner_changed_, subscribed_;
+    Duration retry_;
+    Timer retry_timer_, lost_timer_, unknown_timer_;
+};
+
+} // namespace holdfast::bus
