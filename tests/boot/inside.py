@@ -19,9 +19,11 @@ instances:
     vrid: 51
     advert_interval: 100ms
     addresses: [192.0.2.10/24]
-    track: [nginx]
+    track: [nginx, {tracker: page, weight: 10}, {tracker: workers, weight: 5}]
 trackers:
   nginx: {unit: nginx.service}
+  page: {http: "http://127.0.0.1/", interval: 200ms}
+  workers: {process: nginx}
 """
 OBJECT = "/org/holdfast1/instance/web"
 results: dict[str, object] = {}
@@ -110,6 +112,12 @@ def unit_tracker():
     wait_for(lambda: state() == "master", 5, "mastership after nginx came back")
 
 
+def helpers():
+    """The prober and the runner, inside the unit's sandbox."""
+    wait_for(lambda: property_of("EffectivePriority") == "y 115", 5, "both weights")
+    results["effective_priority"] = property_of("EffectivePriority")
+
+
 def journal():
     lines = [json.loads(line) for line in run("journalctl", "-u", "holdfast", "-o", "json", "HOLDFAST_INSTANCE=web").splitlines()]
     edges = [entry for entry in lines if entry.get("HOLDFAST_NEW_STATE") == "fault"]
@@ -175,7 +183,7 @@ def unit_file():
 
 
 def main():
-    for step in (setup, start, rights, unit_tracker, journal, reload, killed, watchdog, stop, unit_file):
+    for step in (setup, start, rights, unit_tracker, helpers, journal, reload, killed, watchdog, stop, unit_file):
         try:
             step()
         except Exception:  # the steps behind it may still tell something

@@ -7,7 +7,7 @@ import re
 import pytest
 
 
-@pytest.mark.parametrize("step", ["setup", "start", "rights", "unit_tracker", "journal", "reload", "killed", "watchdog", "stop",
+@pytest.mark.parametrize("step", ["setup", "start", "rights", "unit_tracker", "helpers", "journal", "reload", "killed", "watchdog", "stop",
                                   "unit_file"])
 def test_every_step_ran(booted, step):
     assert f"broken:{step}" not in booted, booted[f"broken:{step}"]
