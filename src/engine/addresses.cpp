@@ -119,7 +119,7 @@ void Engine::reconcile(const AddressKey& key, AddressSlot& slot) {
     if (!slot.removing && router) operation.not_after = router->lease_deadline;
     operations_.emplace(operation.id.value, key);
     if (router) router->view_changed = view_changed_ = true;
-    out_->push_back(std::move(operation));
+    out_->emplace_back(operation);
 }
 
 void Engine::handle(const OperationDone& event) {

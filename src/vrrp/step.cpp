@@ -93,9 +93,9 @@ bool delays_preemption(const Self& self, Backup& backup, Time now) {
 }
 
 Step on_advert(const Self& self, Backup backup, const Heard& heard, Time now) {
-    if (heard.priority == leaving_priority) return on_master_leaving(self, std::move(backup), heard, now);
+    if (heard.priority == leaving_priority) return on_master_leaving(self, backup, heard, now);
     if (self.preempt && heard.priority < self.priority) {
-        if (!delays_preemption(self, backup, now)) return on_lower_master(self, std::move(backup), heard, now);
+        if (!delays_preemption(self, backup, now)) return on_lower_master(self, backup, heard, now);
         auto next = following(self, heard, now);
         next.preempt_at = backup.preempt_at;
         return stay(next);
