@@ -23,6 +23,12 @@ constexpr std::uint64_t timer_accuracy_usec = 1; // 0 would mean 250 ms (sd_even
 
 constexpr Duration counters_every = 1s; ///< views of counters are this fresh
 
+// From this many adverts in one or two windows on, the next ones are taken together, a little later. No deadline waits for
+// that: the clock is looked at as ever, and resting sockets before it.
+constexpr Duration crowd_window = 10ms;
+constexpr std::size_t crowd = 20;
+constexpr Duration rest = 200us;
+
 std::uint64_t to_usec(Time time) {
     if (time == never) return UINT64_MAX;
     // Rounded up: a timer that fires a fraction early would find nothing to do and fire again.
@@ -145,28 +151,25 @@ void Loop::perform() {
 }
 
 void Loop::perform(engine::Action& any) {
+    // An advert waits for nothing that comes behind it: its address's removal, an announcement, the bus thread's waking up.
+    if (!std::holds_alternative<engine::SendAdvert>(any)) packets_.flush();
     std::visit(Overloaded{
                    [&](engine::SendAdvert& action) {
                        packets_.queue(action);
                        if (parts_.record && action.priority != leaving_priority)
                            parts_.record->advert_sent(action.router, boot_now());
                    },
-                   [&](engine::Announce& action) {
-                       packets_.flush(); // the advert first: a leaving peer waits for both in this order
-                       packets_.announce(action);
-                   },
+                   [&](engine::Announce& action) { packets_.announce(action); },
                    [&](engine::Listen& action) { executor_->open(action.link, action.family); },
                    [&](engine::Unlisten& action) {
                        auto sockets = packets_.remove(action.link, action.family);
                        if (!sockets) return;
+                       wires_.erase(sockets->advert_fd());
                        unwatch(sockets->advert_fd());
                        unwatch(sockets->announcement_fd());
                        executor_->close(std::move(sockets));
                    },
-                   [&](engine::Operation& action) {
-                       packets_.flush(); // a yielding master's last advert leaves before its addresses do
-                       executor_->run(std::move(action));
-                   },
+                   [&](engine::Operation& action) { executor_->run(std::move(action)); },
                    [&](engine::ListKernel&) { list_kernel(); },
                    [&](engine::StartTracker& action) { trackers_->start(action.tracker); },
                    [&](engine::StopTracker& action) { trackers_->stop(action.name); },
@@ -186,13 +189,14 @@ void Loop::end_turn() {
 }
 
 void Loop::arm_timer() {
-    const auto deadline = std::min({engine_.next_deadline(), trackers_->next_deadline(), next_counters_, next_heartbeat_});
+    const auto deadline = std::min({engine_.next_deadline(), trackers_->next_deadline(), next_counters_, next_heartbeat_, next_look_});
     sd_event_source_set_time(timer_, to_usec(deadline));
     sd_event_source_set_enabled(timer_, SD_EVENT_ONESHOT);
 }
 
 void Loop::on_timer() {
     const auto now = now_ = monotonic_now();
+    look_at_resting(); // the receive queues before the deadlines
     if (engine_.next_deadline() <= now) deliver(engine::Elapsed{});
     if (trackers_->next_deadline() <= now) trackers_->on_deadline();
     if (now >= next_counters_) {
@@ -278,11 +282,57 @@ void Loop::on_outcomes() {
 
 void Loop::opened(kernel::SocketsOpened opened) {
     if (!opened.sockets) return deliver(engine::ListenDone{opened.link, opened.family, opened.sockets.error()});
-    const auto hear = [this](engine::Event event) { deliver(event); };
     auto& sockets = packets_.add(opened.link, opened.family, std::move(*opened.sockets));
-    watch(sockets.advert_fd(), priority_wire, [&sockets, hear] { sockets.read_adverts(hear); });
-    watch(sockets.announcement_fd(), priority_wire, [&sockets, hear] { sockets.read_announcements(hear); });
+    const int fd = sockets.advert_fd();
+    wires_[fd] = {.sockets = &sockets};
+    watch(fd, priority_wire, [this, fd] { on_adverts(fd); });
+    watch(sockets.announcement_fd(), priority_wire,
+          [this, &sockets] { sockets.read_announcements([this](engine::Event event) { deliver(event); }); });
     deliver(engine::ListenDone{opened.link, opened.family, 0});
+}
+
+/// Takes everything that waits, for deliver_heard(). False: there was nothing.
+bool Loop::read(Wire& wire) {
+    const auto count = wire.sockets->read_adverts([this](engine::Event event) { heard_.push_back(std::move(event)); });
+    if (const auto age = now_ - wire.window; age >= crowd_window) {
+        wire.before = age < 2 * crowd_window ? wire.heard : 0;
+        wire.heard = 0;
+        wire.window = now_;
+    }
+    wire.heard += count;
+    return count > 0;
+}
+
+/// Apart from reading, because what is delivered may close a socket.
+void Loop::deliver_heard() {
+    for (const auto& event : heard_) deliver(event);
+    heard_.clear();
+}
+
+void Loop::on_adverts(int fd) {
+    auto& wire = wires_.at(fd);
+    read(wire);
+    if (wire.before + wire.heard >= crowd) {
+        wire.resting = true;
+        sd_event_source_set_enabled(sources_.at(fd)->source, SD_EVENT_OFF);
+        next_look_ = std::min(next_look_, now_ + rest);
+    }
+    deliver_heard();
+}
+
+/// A socket rests as long as each look finds something.
+void Loop::look_at_resting() {
+    if (next_look_ == never) return;
+    next_look_ = never;
+    for (auto& [fd, wire] : wires_) {
+        if (!wire.resting) continue;
+        wire.resting = read(wire);
+        if (wire.resting)
+            next_look_ = now_ + rest;
+        else
+            sd_event_source_set_enabled(sources_.at(fd)->source, SD_EVENT_ON);
+    }
+    deliver_heard();
 }
 
 void Loop::on_bus() {

@@ -45,6 +45,13 @@ class Loop {
 
   private:
     struct Source; ///< one descriptor in sd-event
+    /// An advert socket. While adverts come in crowds it is looked at by the clock: waking up for each costs more than the advert.
+    struct Wire {
+        kernel::LinkSockets* sockets{nullptr};
+        Time window{};                   ///< start of the current counting window
+        std::size_t heard{0}, before{0}; ///< adverts in this window and in the one before
+        bool resting{false};             ///< not watched, but looked at every `rest` and before every deadline
+    };
 
     // the turn
     void deliver(const engine::Event& event);
@@ -66,6 +73,10 @@ class Loop {
     void on_signal(int number);
     void begin_reload(std::optional<std::uint64_t> command);
     void list_kernel();
+    bool read(Wire& wire);
+    void deliver_heard();
+    void on_adverts(int fd);
+    void look_at_resting();
     void opened(kernel::SocketsOpened opened);
 
     Parts parts_;
@@ -79,6 +90,9 @@ class Loop {
     Time now_{}; ///< of this turn: read once, when something woke the loop
     bool performing_{false};
     kernel::PacketIo packets_;
+    std::map<int, Wire> wires_;
+    Time next_look_{never};            ///< at the resting ones
+    std::vector<engine::Event> heard_; ///< read and not delivered yet
     std::unique_ptr<kernel::Observer> observer_;
     std::vector<engine::Event> held_news_; ///< kernel news that came while a listing is under way
     bool listing_{false};

@@ -196,10 +196,12 @@ int LinkSockets::open_announcements() {
     return ::bind(announcements_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
 }
 
-void LinkSockets::read_adverts(const Deliver& deliver) {
+std::size_t LinkSockets::read_adverts(const Deliver& deliver) {
     auto& in = receive_batch();
+    std::size_t total = 0;
     for (int count = static_cast<int>(batch); count == static_cast<int>(batch);) {
         count = in.receive(adverts_.get());
+        if (count > 0) total += static_cast<std::size_t>(count);
         for (std::size_t i = 0; count > 0 && i < static_cast<std::size_t>(count); ++i) {
             const auto source = source_of(in.sources[i]);
             const auto control = read_control(in.messages[i].msg_hdr);
@@ -216,6 +218,7 @@ void LinkSockets::read_adverts(const Deliver& deliver) {
             }
         }
     }
+    return total;
 }
 
 void LinkSockets::read_announcements(const Deliver& deliver) {

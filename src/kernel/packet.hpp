@@ -26,7 +26,8 @@ class LinkSockets {
     int advert_fd() const { return adverts_.get(); }
     int announcement_fd() const { return announcements_.get(); }
 
-    void read_adverts(const Deliver&);
+    /// Everything that waits; how many packets that was.
+    std::size_t read_adverts(const Deliver&);
     void read_announcements(const Deliver&);
 
     /// Queues; flush() sends all in one call. An advert that can't leave is lost, as on any wire.
