@@ -2,7 +2,7 @@
 //
 //   holdfast-bare timer LINK INTERVAL_US             real-time loop on an absolute grid, an advert at each deadline
 //   holdfast-bare send LINK COUNT INTERVAL_US        COUNT adverts at each deadline, in one sendmmsg
-//   holdfast-bare receive LINK                       recvmmsg until it is ended
+//   holdfast-bare receive LINK                       recvmmsg, every 0.2 ms while there is something, until it is ended
 //   holdfast-bare exec COMMAND...                    prints CLOCK_MONOTONIC in ns, then becomes COMMAND
 //
 // All ask for the real-time priority that holdfastd has.
@@ -20,7 +20,7 @@ namespace {
 using namespace holdfast;
 using namespace holdfast::bench;
 
-constexpr int real_time_priority = 10;   // as daemon/process.cpp
+constexpr int real_time_priority = 10; // as daemon/process.cpp
 constexpr std::uint8_t vrid_of_timer = 255;
 
 void become_real_time() {
@@ -47,7 +47,8 @@ void send(const char* link, std::size_t count, std::int64_t interval) {
     std::vector<std::array<std::uint8_t, advert_with_deadline>> adverts;
     std::vector<iovec> parts(count);
     std::vector<mmsghdr> messages(count);
-    for (std::size_t i = 0; i < count; ++i) adverts.push_back(advert(static_cast<std::uint8_t>(i + 1), 1));
+    for (std::size_t i = 0; i < count; ++i)
+        adverts.push_back(advert(static_cast<std::uint8_t>(i + 1), 1));
     for (std::size_t i = 0; i < count; ++i) {
         parts[i] = {adverts[i].data(), advert_size};
         messages[i].msg_hdr.msg_name = &group;
@@ -66,7 +67,8 @@ void send(const char* link, std::size_t count, std::int64_t interval) {
 }
 
 void receive(const char* link) {
-    constexpr std::size_t batch = 32; // as kernel/packet.cpp
+    constexpr std::size_t batch = 32;      // as kernel/packet.cpp
+    constexpr std::int64_t rest = 200'000; // as daemon/loop.cpp
     const auto fd = open_vrrp(link);
     std::array<std::array<std::uint8_t, 256>, batch> buffers{};
     std::array<iovec, batch> parts{};
@@ -79,7 +81,8 @@ void receive(const char* link) {
     pollfd wait{fd.get(), POLLIN, 0};
     for (;;) {
         ::poll(&wait, 1, -1);
-        while (::recvmmsg(fd.get(), messages.data(), batch, MSG_DONTWAIT, nullptr) == static_cast<int>(batch)) {}
+        while (::recvmmsg(fd.get(), messages.data(), batch, MSG_DONTWAIT, nullptr) > 0)
+            sleep_until(now_ns() + rest);
     }
 }
 
@@ -95,7 +98,8 @@ int main(int argc, char** argv) {
     }
     become_real_time();
     if (verb == "timer" && argc == 4) timer(argv[2], std::atoll(argv[3]) * 1000);
-    if (verb == "send" && argc == 5) send(argv[2], static_cast<std::size_t>(std::atoi(argv[3])), std::atoll(argv[4]) * 1000);
+    if (verb == "send" && argc == 5)
+        send(argv[2], static_cast<std::size_t>(std::atoi(argv[3])), std::atoll(argv[4]) * 1000);
     if (verb == "receive" && argc == 3) receive(argv[2]);
     std::fputs("usage: holdfast-bare timer|send|receive|exec ... (see bare.cpp)\n", stderr);
     return 2;

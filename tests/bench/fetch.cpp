@@ -1,4 +1,5 @@
-// holdfast-fetch: a greedy bus client: GetManagedObjects on holdfastd in a tight loop. Prints how many calls were answered.
+// holdfast-fetch: a greedy bus client: GetManagedObjects on holdfastd in a tight loop. Prints how many calls were
+// answered.
 //
 //   holdfast-fetch SECONDS        (the bus is DBUS_SYSTEM_BUS_ADDRESS)
 
@@ -18,8 +19,9 @@ int main(int argc, char** argv) {
     long answered = 0;
     while (now_ns() < end) {
         sd_bus_message* reply = nullptr;
-        const int result = sd_bus_call_method(bus, "org.holdfast1", "/org/holdfast1", "org.freedesktop.DBus.ObjectManager",
-                                              "GetManagedObjects", nullptr, &reply, "");
+        const int result =
+            sd_bus_call_method(bus, "org.holdfast1", "/org/holdfast1", "org.freedesktop.DBus.ObjectManager",
+                               "GetManagedObjects", nullptr, &reply, "");
         sd_bus_message_unref(reply);
         if (result < 0) break;
         ++answered;

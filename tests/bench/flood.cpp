@@ -1,5 +1,5 @@
-// holdfast-flood: mutated adverts at a steady rate: each is a good one of a lower router with one to four bytes changed, and
-// in every second one the checksum put right again, so that the mutation reaches the deeper checks.
+// holdfast-flood: mutated adverts at a steady rate: each is a good one of a lower router with one to four bytes
+// changed, and in every second one the checksum put right again, so that the mutation reaches the deeper checks.
 //
 //   holdfast-flood LINK SOURCE VRID COUNT SECONDS SEED
 //
@@ -26,8 +26,10 @@ std::uint16_t checksum(const std::array<std::uint8_t, advert_size>& message, std
     all[11] = advert_size;
     std::memcpy(all.data() + 12, message.data(), advert_size);
     std::uint32_t sum = 0;
-    for (std::size_t i = 0; i < all.size(); i += 2) sum += static_cast<std::uint32_t>(all[i] << 8 | all[i + 1]);
-    while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
+    for (std::size_t i = 0; i < all.size(); i += 2)
+        sum += static_cast<std::uint32_t>(all[i] << 8 | all[i + 1]);
+    while (sum >> 16 != 0)
+        sum = (sum & 0xffff) + (sum >> 16);
     return static_cast<std::uint16_t>(~sum);
 }
 

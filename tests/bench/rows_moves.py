@@ -84,15 +84,13 @@ def takeover(options):
                 over[kind] = []
                 pair.spawn(pair.other, "bare", HERE / "holdfast-bare", "timer", "eth0", "10000")
                 for _ in range(options.runs({1.0: 8, 0.1: 40}.get(interval, 100))):
-                    time.sleep(random.uniform(0.05, 0.05 + interval))
                     pair.tap.forget()
-                    began = now() - interval
+                    began = now()
+                    time.sleep(random.uniform(1.5, 2.5) * interval + 0.05)
                     killed = pair.first.crash()
                     first = pair.first_advert("lb2", killed, master_down("lb2", interval) + 2)
                     last = [a for a in pair.adverts("lb1", 0) if a.time < first.time]
-                    # The last advert may have been read before the kill, when the list was emptied: then this run says nothing.
-                    if last:
-                        over[kind].append((first.time - last[-1].time - master_down("lb2", interval)) * 1000)
+                    over[kind].append((first.time - last[-1].time - master_down("lb2", interval)) * 1000)
                     bare += [(a.time - a.deadline) * 1000 for a in pair.tap.since(began) if a.deadline]
                     pair.first.start()
                     pair.settled()

@@ -1,7 +1,9 @@
-// holdfast-tap: every VRRP packet that enters the switch at the named ports, with the kernel's own time stamp, a line each.
+// holdfast-tap: every VRRP packet that enters the switch at the named ports, with the kernel's own time stamp, a line
+// each.
 //
 //   holdfast-tap PORT...        (in the switch's namespace, until it is ended)
-//   line: TIME_NS PORT VRID PRIORITY DEADLINE_NS     (CLOCK_MONOTONIC; DEADLINE_NS 0 unless it is the bare timer loop's)
+//   line: TIME_NS PORT VRID PRIORITY DEADLINE_NS     (CLOCK_MONOTONIC; DEADLINE_NS 0 unless it is the bare timer
+//   loop's)
 //
 // Each port has a socket of its own that sees only what comes in there, so a packet is seen once.
 
@@ -26,7 +28,9 @@ struct Port {
 /// Incoming IPv4 with protocol 112.
 constexpr std::array incoming_vrrp{
     sock_filter{BPF_LD | BPF_W | BPF_ABS, 0, 0, static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE)},
-    sock_filter{BPF_JMP | BPF_JEQ | BPF_K, 3, 0, PACKET_OUTGOING},
+    sock_filter{BPF_JMP | BPF_JEQ | BPF_K, 5, 0, PACKET_OUTGOING},
+    sock_filter{BPF_LD | BPF_H | BPF_ABS, 0, 0, 12},
+    sock_filter{BPF_JMP | BPF_JEQ | BPF_K, 0, 3, ETH_P_IP},
     sock_filter{BPF_LD | BPF_B | BPF_ABS, 0, 0, ETH_HLEN + 9},
     sock_filter{BPF_JMP | BPF_JEQ | BPF_K, 0, 1, protocol_vrrp},
     sock_filter{BPF_RET | BPF_K, 0, 0, 0xffff},
@@ -37,18 +41,21 @@ Port open_port(const char* name) {
     Port port{name, Fd{::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)}};
     if (!port.fd) die("socket");
     auto code = incoming_vrrp;
-    option(port.fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, sock_fprog{static_cast<unsigned short>(code.size()), code.data()});
+    option(port.fd.get(), SOL_SOCKET, SO_ATTACH_FILTER,
+           sock_fprog{static_cast<unsigned short>(code.size()), code.data()});
     option(port.fd.get(), SOL_SOCKET, SO_TIMESTAMPNS, 1);
-    option(port.fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20); // the reader may starve under load: nothing may be lost
+    option(port.fd.get(), SOL_SOCKET, SO_RCVBUFFORCE,
+           64 << 20); // the reader may starve under load: nothing may be lost
     sockaddr_ll address{};
     address.sll_family = AF_PACKET;
-    address.sll_protocol = htons(ETH_P_IP);
+    address.sll_protocol = htons(ETH_P_ALL); // the bridge takes every frame before a socket for IP alone would see it
     address.sll_ifindex = static_cast<int>(::if_nametoindex(name));
     if (::bind(port.fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) die(name);
     return port;
 }
 
-/// Wall time to monotonic: read close together, so the stamp's own clock may be stepped between packets but not between these.
+/// Wall time to monotonic: read close together, so the stamp's own clock may be stepped between packets but not between
+/// these.
 std::int64_t wall_offset() {
     const auto before = now_ns();
     const auto wall = now_ns(CLOCK_REALTIME);
@@ -90,9 +97,11 @@ void drain(const Port& port) {
 
 int main(int argc, char** argv) {
     std::vector<Port> ports;
-    for (int i = 1; i < argc; ++i) ports.push_back(open_port(argv[i]));
+    for (int i = 1; i < argc; ++i)
+        ports.push_back(open_port(argv[i]));
     std::vector<pollfd> waits;
-    for (const auto& port : ports) waits.push_back({port.fd.get(), POLLIN, 0});
+    for (const auto& port : ports)
+        waits.push_back({port.fd.get(), POLLIN, 0});
     std::puts("ready");
     for (;;) {
         if (std::fflush(stdout) != 0) return 0; // the reader went away

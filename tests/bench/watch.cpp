@@ -37,8 +37,10 @@ void print(std::span<const std::uint8_t> bytes, std::int64_t when) {
         if ((add || message.nlmsg_type == RTM_DELADDR) && message.nlmsg_len >= sizeof message + sizeof(ifaddrmsg)) {
             ifaddrmsg header{};
             std::memcpy(&header, bytes.data() + sizeof message, sizeof header);
-            const auto rest = bytes.subspan(sizeof message + sizeof header, message.nlmsg_len - sizeof message - sizeof header);
-            std::printf("%lld %s %s\n", static_cast<long long>(when), add ? "add" : "del", local_address(header, rest).c_str());
+            const auto rest =
+                bytes.subspan(sizeof message + sizeof header, message.nlmsg_len - sizeof message - sizeof header);
+            std::printf("%lld %s %s\n", static_cast<long long>(when), add ? "add" : "del",
+                        local_address(header, rest).c_str());
         }
         bytes = bytes.subspan(std::min<std::size_t>(bytes.size(), (message.nlmsg_len + 3U) & ~3U));
     }

@@ -1,4 +1,5 @@
-// What the bench's tools share: the clock of every measurement, a socket as the daemons have it, and one advert's bytes.
+// What the bench's tools share: the clock of every measurement, a socket as the daemons have it, and one advert's
+// bytes.
 #pragma once
 
 #include "base/fd.hpp"
@@ -32,7 +33,8 @@ inline std::int64_t now_ns(clockid_t clock = CLOCK_MONOTONIC) {
 
 inline void sleep_until(std::int64_t moment) {
     const timespec until{moment / 1'000'000'000, moment % 1'000'000'000};
-    while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) != 0) {}
+    while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) != 0) {
+    }
 }
 
 template <typename T>
