@@ -1,0 +1,28 @@
+// The subcommands. Each asks the daemon, prints, and throws Failure when there is nothing to print.
+#pragma once
+
+#include "base/time.hpp"
+#include "ctl/connection.hpp"
+#include "ctl/output.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace holdfast::ctl {
+
+void status(Connection&, const Look&, const std::string& name);
+void list(Connection&, const Look&);
+void show(Connection&, const Look&, const std::string& name, const std::vector<std::string>& properties, bool value_only);
+[[noreturn]] void monitor(Connection&, const Look&, const std::string& name);
+void failover(Connection&, const Look&, const std::string& name, std::optional<Duration> hold);
+void reload(Connection&, const Look&);
+/// Names for the shells' completion, one a line.
+void complete(Connection&);
+
+/// `web` names web and both of web/ipv4, web/ipv6.
+bool names(const std::string& wanted, const std::string& instance);
+/// The instances of that name (all for ""); Failure NoSuchInstance when there is none.
+Json instances_named(const Json& node, const std::string& name);
+
+} // namespace holdfast::ctl

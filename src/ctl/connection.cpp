@@ -1,0 +1,263 @@
+// Everything of D-Bus, for sdbus-c++ 1.x and 2.x. No exception of sdbus leaves this file: each becomes a Failure that says what
+// failed, why, and what helps.
+#include "ctl/connection.hpp"
+
+#include "ctl/output.hpp"
+#include "manager_proxy.hpp"
+
+#include <algorithm>
+#include <concepts>
+#include <cstdlib>
+#include <fmt/format.h>
+#include <map>
+#include <sdbus-c++/sdbus-c++.h>
+#include <string_view>
+#include <tuple>
+
+namespace holdfast::ctl {
+namespace {
+
+using Changed = std::map<std::string, sdbus::Variant>;
+
+constexpr std::chrono::seconds call_timeout{10};
+constexpr std::string_view instance_root = "/org/holdfast1/instance/";
+constexpr std::string_view dbus_error = "org.freedesktop.DBus.Error.";
+
+#if defined(HOLDFAST_SDBUS_V1)
+std::string service(std::string name) { return name; }
+void add_match(sdbus::IConnection& bus, const std::string& rule, auto handler) { bus.addMatch(rule, handler, sdbus::floating_slot); }
+#else
+sdbus::ServiceName service(std::string name) { return sdbus::ServiceName{std::move(name)}; }
+void add_match(sdbus::IConnection& bus, const std::string& rule, auto handler) { bus.addMatch(rule, handler); }
+#endif
+
+std::string bus_address() {
+    const char* address = std::getenv("DBUS_SYSTEM_BUS_ADDRESS");
+    return address != nullptr ? address : "unix:path=/run/dbus/system_bus_socket";
+}
+
+// ---- errors -------------------------------------------------------------------------------------------------------------
+
+Exit exit_of(std::string_view name) {
+    static const std::map<std::string_view, Exit> codes{
+        {"org.freedesktop.DBus.Error.ServiceUnknown", Exit::not_running},
+        {"org.freedesktop.DBus.Error.NameHasNoOwner", Exit::not_running},
+        {"org.freedesktop.DBus.Error.Disconnected", Exit::not_running},
+        {"org.freedesktop.DBus.Error.NoReply", Exit::not_running},
+        {"org.freedesktop.DBus.Error.AccessDenied", Exit::denied},
+        {"org.freedesktop.DBus.Error.InteractiveAuthorizationRequired", Exit::denied},
+        {"org.freedesktop.DBus.Error.UnknownObject", Exit::no_object},
+        {"org.holdfast1.Error.NoSuchInstance", Exit::no_object},
+        {"org.holdfast1.Error.InvalidConfig", Exit::invalid_config},
+        {"org.freedesktop.DBus.Error.Timeout", Exit::timeout},
+        {"org.freedesktop.DBus.Error.TimedOut", Exit::timeout},
+    };
+    const auto found = codes.find(name);
+    return found == codes.end() ? Exit::failed : found->second;
+}
+
+/// sdbus says "[name] what it did (text)" for some and the text alone for others; the text is getMessage().
+Failure failure(const sdbus::Error& error, const std::string& action) {
+    const std::string name{error.getName()};
+    const std::string text{error.getMessage()};
+    auto exit = exit_of(name);
+    if (name == "org.freedesktop.DBus.Error.NoReply" && text.find("timed out") != std::string::npos) exit = Exit::timeout;
+    switch (exit) {
+    case Exit::not_running:
+        if (name.ends_with(".NoReply"))
+            return {exit, name, fmt::format("holdfastd went away before it answered to {}: systemctl status holdfast says why", action)};
+        return {exit, name,
+                fmt::format("holdfastd is not running on this bus ({}): start it with systemctl start holdfast, or point "
+                            "DBUS_SYSTEM_BUS_ADDRESS at its bus", bus_address())};
+    case Exit::denied: return {exit, name, fmt::format("{}: only root may do this: run it with sudo", action)};
+    case Exit::timeout:
+        return {exit, name, fmt::format("{}: holdfastd did not answer within {} s: holdfastctl status tells whether it was done after "
+                                        "all", action, call_timeout.count())};
+    case Exit::no_object:
+        return {exit, name, text + ": holdfastctl list shows those that there are"};
+    default: return {exit, name, text};
+    }
+}
+
+Failure no_bus(const sdbus::Error& error) {
+    const auto exit = exit_of(error.getName().c_str()) == Exit::denied ? Exit::denied : Exit::not_running;
+    return {exit, std::string{dbus_error} + (exit == Exit::denied ? "AccessDenied" : "NoServer"),
+            fmt::format("no bus at {} ({}): start dbus, or point DBUS_SYSTEM_BUS_ADDRESS at the bus of holdfastd", bus_address(),
+                        std::string{error.getMessage()})};
+}
+
+auto calling(const std::string& action, const auto& call) {
+    try {
+        return call();
+    } catch (const sdbus::Error& error) {
+        throw failure(error, action);
+    }
+}
+
+// ---- values of signals as the JSON of Describe() ------------------------------------------------------------------------
+
+Json plain(const std::string& text) { return text; }
+Json plain(const sdbus::ObjectPath& path) { return std::string{path}; }
+Json plain(bool value) { return value; }
+Json plain(std::integral auto value) { return value; }
+template <typename... Parts>
+Json plain(const sdbus::Struct<Parts...>& parts) {
+    const std::tuple<Parts...>& tuple = parts; // std::apply does not know sdbus::Struct
+    return std::apply([](const auto&... part) { return Json::array({plain(part)...}); }, tuple);
+}
+template <typename Value>
+Json plain(const std::vector<Value>& values) {
+    auto list = Json::array();
+    for (const auto& value : values) list.push_back(plain(value));
+    return list;
+}
+
+template <typename... Types>
+Json first_of(const sdbus::Variant& value) {
+    Json json;
+    const auto fits = [&]<typename Type>(Type*) {
+        if (!value.containsValueOfType<Type>()) return false;
+        json = plain(value.get<Type>());
+        return true;
+    };
+    (fits(static_cast<Types*>(nullptr)) || ...);
+    return json;
+}
+
+Json named(const Json& parts, const std::vector<const char*>& keys) {
+    auto object = Json::object();
+    for (std::size_t i = 0; i < keys.size() && i < parts.size(); ++i) object[keys[i]] = parts[i];
+    return object;
+}
+
+/// A structure's parts get the names that they have in Describe().
+Json shaped(const std::string& property, const Json& value) {
+    static const std::map<std::string, std::vector<const char*>> keys{
+        {"StateReason", {"Code", "Text"}},
+        {"Faults", {"Code", "Text"}},
+        {"PriorityContributions", {"Tracker", "Weight"}},
+        {"Addresses", {"Address", "Link", "State"}},
+        {"ActiveRouter", {"Address", "Priority", "LastSeenUSec"}},
+    };
+    const auto found = keys.find(property);
+    if (found == keys.end()) return value;
+    if (value.empty() || !value[0].is_array()) return value.empty() ? value : named(value, found->second);
+    auto list = Json::array();
+    for (const auto& each : value) list.push_back(named(each, found->second));
+    return list;
+}
+
+Json changed_json(const Changed& changed) {
+    using sdbus::Struct;
+    using std::string;
+    auto json = Json::object();
+    for (const auto& [name, value] : changed)
+        json[name] = shaped(name, first_of<string, bool, std::uint8_t, std::uint64_t, std::uint32_t, Struct<string, string>,
+                                           Struct<string, std::uint8_t, std::uint64_t>, std::vector<Struct<string, string>>,
+                                           std::vector<Struct<string, std::int32_t>>, std::vector<Struct<string, string, string>>,
+                                           std::vector<sdbus::ObjectPath>>(value));
+    return json;
+}
+
+/// The reverse of sd_bus_path_encode, for each part of NAME/ipv4: "_2d" is "-".
+std::string name_of(std::string_view path) {
+    path.remove_prefix(std::min(path.size(), instance_root.size()));
+    std::string name;
+    for (std::size_t i = 0; i < path.size(); ++i) {
+        if (path[i] != '_' || i + 2 >= path.size()) {
+            name += path[i];
+            continue;
+        }
+        name += static_cast<char>(std::strtol(std::string{path.substr(i + 1, 2)}.c_str(), nullptr, 16));
+        i += 2;
+    }
+    return name;
+}
+
+Json state_changed(auto& message, const std::string& name) {
+    std::string from, to, reason;
+    std::uint64_t usec{};
+    message >> from >> to >> reason >> usec;
+    return {{"Event", "StateChanged"}, {"Name", name}, {"Old", from}, {"New", to}, {"Reason", reason}, {"USec", usec}};
+}
+
+Json properties_changed(auto& message, const std::string& name) {
+    std::string interface;
+    Changed changed;
+    std::vector<std::string> invalidated;
+    message >> interface >> changed >> invalidated;
+    return {{"Event", "PropertiesChanged"}, {"Name", name}, {"Properties", changed_json(changed)}, {"Invalidated", invalidated}};
+}
+
+Json owner_changed(auto& message) {
+    std::string name, before, after;
+    message >> name >> before >> after;
+    return {{"Event", after.empty() ? "DaemonStopped" : "DaemonStarted"}};
+}
+
+} // namespace
+
+void usage(const std::string& text) {
+    throw Failure{Exit::usage, "org.freedesktop.DBus.Error.InvalidArgs", text};
+}
+
+struct Connection::Bus {
+    struct Manager final : sdbus::ProxyInterfaces<org::holdfast1::Manager_proxy> {
+        explicit Manager(sdbus::IConnection& bus)
+            : ProxyInterfaces{bus, service("org.holdfast1"), sdbus::ObjectPath{"/org/holdfast1"}} {
+            registerProxy();
+        }
+        ~Manager() { unregisterProxy(); }
+    };
+
+    std::unique_ptr<sdbus::IConnection> connection{sdbus::createSystemBusConnection()};
+    Manager manager{*connection};
+};
+
+Connection::Connection() {
+    try {
+        bus_ = std::make_unique<Bus>();
+        bus_->connection->setMethodCallTimeout(call_timeout);
+    } catch (const sdbus::Error& error) {
+        throw no_bus(error);
+    }
+}
+
+Connection::~Connection() = default;
+
+Json Connection::describe() {
+    return Json::parse(calling("status", [&] { return bus_->manager.Describe(); }));
+}
+
+std::string Connection::failover(const std::string& name, std::optional<Duration> hold) {
+    Changed options;
+    if (hold)
+        options["hold-usec"] =
+            sdbus::Variant{static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(*hold).count())};
+    return calling("failover", [&] { return bus_->manager.Failover(name, options); });
+}
+
+std::vector<std::string> Connection::reload() {
+    return calling("reload", [&] { return bus_->manager.Reload({}); });
+}
+
+void Connection::watch(const OnEvent& on_event, const std::function<void()>& ready) {
+    auto& bus = *bus_->connection;
+    const auto rule = [](const char* interface, const char* member) {
+        return fmt::format("type='signal',sender='org.holdfast1',path_namespace='/org/holdfast1/instance',interface='{}',member='{}'",
+                           interface, member);
+    };
+    calling("monitor", [&] {
+        add_match(bus, rule("org.holdfast1.Instance", "StateChanged"),
+                  [&](auto&& message) { on_event(state_changed(message, name_of(message.getPath()))); });
+        add_match(bus, rule("org.freedesktop.DBus.Properties", "PropertiesChanged"),
+                  [&](auto&& message) { on_event(properties_changed(message, name_of(message.getPath()))); });
+        add_match(bus, "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='org.holdfast1'",
+                  [&](auto&& message) { on_event(owner_changed(message)); });
+    });
+    ready();
+    calling("monitor", [&] { bus.enterEventLoop(); });
+    throw Failure{Exit::not_running, std::string{dbus_error} + "Disconnected", "the bus went away: start dbus again"};
+}
+
+} // namespace holdfast::ctl

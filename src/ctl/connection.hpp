@@ -1,0 +1,48 @@
+// The daemon as the subcommands see it: a few calls that return values, and one exception for whatever went wrong. Everything
+// of D-Bus stays in connection.cpp.
+#pragma once
+
+#include "base/time.hpp"
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace holdfast::ctl {
+
+enum class Exit { ok = 0, failed = 1, usage = 2, not_running = 3, denied = 4, no_object = 5, invalid_config = 6, timeout = 124 };
+
+/// What ends the program: the error's D-Bus name for programs, the text for people.
+struct Failure : std::runtime_error {
+    Failure(Exit code, std::string error_name, const std::string& text)
+        : std::runtime_error{text}, exit{code}, name{std::move(error_name)} {}
+    Exit exit;
+    std::string name;
+};
+[[noreturn]] void usage(const std::string& text);
+
+/// Called with each event of an instance, keys as in Describe() plus "Event".
+using OnEvent = std::function<void(const nlohmann::ordered_json&)>;
+
+class Connection {
+  public:
+    Connection();
+    ~Connection();
+
+    /// Manager.Describe(): the whole node.
+    nlohmann::ordered_json describe();
+    std::string failover(const std::string& name, std::optional<Duration> hold);
+    std::vector<std::string> reload();
+    /// Subscribes before anything is asked, then calls `ready` and hands out events for ever.
+    [[noreturn]] void watch(const OnEvent& on_event, const std::function<void()>& ready);
+
+  private:
+    struct Bus;
+    std::unique_ptr<Bus> bus_;
+};
+
+} // namespace holdfast::ctl

@@ -1,0 +1,48 @@
+// How results reach people and programs: tables, colours, ages, JSON. Colours and the dot depend on where the text goes, and
+// no text from outside reaches a terminal with control characters in it.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace holdfast::ctl {
+
+using Json = nlohmann::ordered_json;
+
+enum class JsonStyle { off, compact, pretty };
+/// "off", "short", "pretty".
+std::optional<JsonStyle> parse_json_style(const std::string& text);
+
+/// What stdout is: decided once.
+struct Look {
+    JsonStyle json{JsonStyle::off};
+    bool colours{};
+    bool utf8{};
+};
+Look look_of_stdout(JsonStyle);
+
+std::string to_text(const Json&, JsonStyle);
+void print(const std::string& line);
+void print(const Json&, JsonStyle);
+
+/// The text in the colour of an instance's or a tracker's state.
+std::string coloured(const Look&, const std::string& state, const std::string& text);
+std::string bold(const Look&, const std::string& text);
+/// "●" or "*", in the colour of the state.
+std::string dot(const Look&, const std::string& state);
+/// Control characters become '?'.
+std::string printable(const std::string& text);
+
+/// "3min 2s": what has passed since a CLOCK_REALTIME moment; "" for 0.
+std::string age(std::uint64_t realtime_usec);
+/// "2026-01-31 12:00:01.123", local time.
+std::string moment(std::uint64_t realtime_usec);
+std::string duration(std::uint64_t usec);
+
+/// Columns as wide as their longest cell, two spaces between.
+std::string table(const std::vector<std::vector<std::string>>& rows);
+
+} // namespace holdfast::ctl

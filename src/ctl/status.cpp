@@ -1,0 +1,117 @@
+// `status`: one screen for people. With --json it is the daemon's own Describe(), untouched.
+#include "ctl/commands.hpp"
+
+#include <fmt/format.h>
+#include <utility>
+
+namespace holdfast::ctl {
+namespace {
+
+std::string text(const Json& object, const char* key) {
+    return printable(object[key].get<std::string>());
+}
+
+std::uint64_t number(const Json& object, const char* key) {
+    return object[key].get<std::uint64_t>();
+}
+
+void row(const char* what, const std::string& value) {
+    print(fmt::format("    {:<9} {}", what, value));
+}
+
+std::string ago(std::uint64_t realtime_usec) {
+    return realtime_usec == 0 ? "" : age(realtime_usec) + " ago";
+}
+
+void print_node(const Look& look, const Json& node) {
+    const auto state = text(node, "State");
+    print(fmt::format("{} {}  {}, holdfast {}", dot(look, state), bold(look, text(node, "NodeName")), coloured(look, state, state),
+                      text(node, "Version")));
+    row("config", fmt::format("{} ({}, loaded {})", text(node, "ConfigPath"), text(node, "ConfigHash"),
+                              ago(number(node, "ConfigLoadedTimestamp"))));
+    if (node["LastReloadResult"] != "ok") {
+        row("reload", "the last one failed; the configuration before it is in force");
+        for (const auto& each : node["LastReloadErrors"]) print(each.get<std::string>());
+    }
+    for (const auto& each : node["Missing"]) row("missing", printable(each.get<std::string>()));
+}
+
+std::string lease(const Json& instance) {
+    const auto note = text(instance, "LeaseNote");
+    if (number(instance, "LeaseUSec") == 0) return note.empty() ? "no lease" : fmt::format("no lease: {}", note);
+    return fmt::format("lease {}", duration(number(instance, "LeaseUSec")));
+}
+
+std::string priority(const Json& instance) {
+    auto sum = fmt::format("{} = {}", number(instance, "EffectivePriority"), number(instance, "BasePriority"));
+    for (const auto& each : instance["PriorityContributions"]) {
+        const auto weight = each["Weight"].get<int>();
+        sum += fmt::format(" {} {} ({})", weight < 0 ? '-' : '+', weight < 0 ? -weight : weight, text(each, "Tracker"));
+    }
+    return sum;
+}
+
+void print_routers(const Json& instance) {
+    const auto& master = instance["ActiveRouter"];
+    if (master.is_null())
+        row("master", "nobody is known");
+    else if (master["Itself"].get<bool>())
+        row("master", fmt::format("this host ({})", text(master, "Address")));
+    else
+        row("master", fmt::format("{}, priority {}, last seen {}", text(master, "Address"), number(master, "Priority"),
+                                  ago(number(master, "LastSeenUSec"))));
+    for (const auto& peer : instance["ObservedPeers"])
+        row("peer", fmt::format("{}, priority {}, last seen {}", text(peer, "Address"), number(peer, "Priority"),
+                                ago(number(peer, "LastSeenUSec"))));
+}
+
+void print_instance(const Look& look, const Json& instance) {
+    const auto state = text(instance, "State");
+    print(fmt::format("\n{} {}  {} since {}: {}", dot(look, state), bold(look, text(instance, "Name")), coloured(look, state, state),
+                      ago(number(instance, "StateTimestamp")), text(instance["StateReason"], "Text")));
+    row("router", fmt::format("VRID {} on {}, {}, VRRP {}", number(instance, "VirtualRouterId"), text(instance, "Interface"),
+                              text(instance, "Family"), number(instance, "Version")));
+    for (const auto& each : instance["Addresses"])
+        row("address", fmt::format("{} {}, {}", text(each, "Address"), text(each, "State"), lease(instance)));
+    row("priority", priority(instance));
+    if (instance["HeldBack"].get<bool>()) row("held back", "after a failover: it does not preempt its successor");
+    for (const auto& fault : instance["Faults"]) row("fault", coloured(look, "fault", text(fault, "Text")));
+    print_routers(instance);
+}
+
+bool uses(const Json& instances, const std::string& tracker) {
+    for (const auto& instance : instances)
+        for (const auto& each : instance["Trackers"])
+            if (each == tracker) return true;
+    return false;
+}
+
+void print_trackers(const Look& look, const Json& trackers, const Json* instances) {
+    bool first = true;
+    for (const auto& tracker : trackers) {
+        if (instances != nullptr && !uses(*instances, tracker["Name"].get<std::string>())) continue;
+        if (std::exchange(first, false)) print("\ntrackers");
+        const auto status = text(tracker, "Status");
+        const auto detail = text(tracker, "Detail");
+        print(fmt::format("  {} {}  {} {}{}{}{}", dot(look, status), bold(look, text(tracker, "Name")), text(tracker, "Kind"),
+                          coloured(look, status, status), tracker["Degraded"].get<bool>() ? ", degraded" : "",
+                          number(tracker, "SinceUSec") == 0 ? "" : " since " + ago(number(tracker, "SinceUSec")),
+                          detail.empty() ? "" : ": " + detail));
+    }
+}
+
+} // namespace
+
+void status(Connection& connection, const Look& look, const std::string& name) {
+    auto node = connection.describe();
+    const auto instances = instances_named(node, name);
+    if (look.json != JsonStyle::off) {
+        node["Instances"] = instances;
+        return print(node, look.json);
+    }
+    if (name.empty()) print_node(look, node);
+    for (const auto& instance : instances) print_instance(look, instance);
+    print_trackers(look, node["Trackers"], name.empty() ? nullptr : &instances);
+}
+
+} // namespace holdfast::ctl
