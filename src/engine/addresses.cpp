@@ -69,6 +69,8 @@ std::optional<Duration> Engine::lease_of(const Router& router) const {
 std::optional<DesiredAddress> Engine::desired(const AddressKey& key, const AddressSlot& slot) const {
     const auto* router = router_of(slot);
     if (!router || now_ >= slot.release_at) return std::nullopt;
+    // A leaving router keeps what it has; it does not add what it is about to give away.
+    if (std::holds_alternative<vrrp::Leaving>(router->state) && !kernel_.address(key)) return std::nullopt;
     const bool kept_for_adoption = router->candidate && now_ < router->candidate->until && kernel_.address(key);
     if (!vrrp::holds_addresses(router->state) && !kept_for_adoption) return std::nullopt;
     DesiredAddress result;
@@ -188,6 +190,10 @@ void Engine::refuse(const AddressKey& key, AddressSlot& slot, int error) {
 }
 
 void Engine::promotion_done(LinkIndex index, int error) {
+    if (error == ENODEV) { // the link went meanwhile; whoever attaches to it next asks again
+        promoted_.erase(index);
+        return;
+    }
     promoted_[index] = error ? Promote::refused : Promote::granted;
     if (!error) return;
     for (auto& router : routers_) {

@@ -52,6 +52,7 @@ struct Backup {
     std::optional<Heard> lower_master;   ///< a master below us that we wait to preempt
     std::optional<Time> preempt_at;      ///< end of `preempt_delay`
     Reason takeover{Reason::master_silent}; ///< what the next takeover will be due to
+    bool preempting{false};              ///< `preempt_delay` is over and pulled master_down forward
     bool prompted{false};                ///< prompt takeover was used since the last accepted advert
     bool adopting{false};                ///< a dead process of ours was master: the addresses are held already
     bool operator==(const Backup&) const = default;

@@ -72,6 +72,14 @@ Step on_master_leaving(const Self& self, Backup backup, const Heard& heard, Time
     return stay(backup);
 }
 
+/// The end of `preempt_delay`: what is left to wait is the skew.
+void end_preempt_delay(const Self& self, Backup& backup, Time now) {
+    if (!backup.preempt_at || backup.preempting || now < *backup.preempt_at) return;
+    backup.preempting = true;
+    backup.master_down = std::min(backup.master_down, now + skew(self, backup.master_interval));
+    backup.takeover = Reason::preempted;
+}
+
 /// A master below us: wait for `preempt_delay`, then let master-down run out, or hurry (PROTOCOL.md, "Prompt takeover").
 Step on_lower_master(const Self& self, Backup backup, const Heard& heard, Time now) {
     const bool fell = backup.followed && backup.master->from == heard.from && heard.priority < backup.master->priority;
@@ -80,6 +88,7 @@ Step on_lower_master(const Self& self, Backup backup, const Heard& heard, Time n
         backup.master_down = std::min(backup.master_down, now + skew(self, interval));
         backup.prompted = true;
     }
+    end_preempt_delay(self, backup, now);
     backup.lower_master = heard;
     backup.takeover = Reason::preempted;
     return stay(backup);
@@ -107,10 +116,7 @@ Step on_advert(const Self& self, Backup backup, const Heard& heard, Time now) {
 
 Step on_elapsed(const Self& self, Backup backup, Time now) {
     if (now >= backup.master_down) return take_over(self, backup.takeover, now);
-    if (backup.preempt_at && now >= *backup.preempt_at) {
-        backup.master_down = std::min(backup.master_down, now + skew(self, backup.master_interval));
-        backup.takeover = Reason::preempted;
-    }
+    end_preempt_delay(self, backup, now);
     return stay(backup);
 }
 
@@ -289,8 +295,7 @@ bool serves(const State& state) {
 
 Time next_deadline(const State& state) {
     return std::visit(Overloaded{[](const Backup& s) {
-                                     // Once past, `preempt_at` has done its work: it pulled master_down forward.
-                                     return s.preempt_at && s.takeover != Reason::preempted
+                                     return s.preempt_at && !s.preempting
                                                 ? std::min(s.master_down, *s.preempt_at)
                                                 : s.master_down;
                                  },

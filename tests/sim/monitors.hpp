@@ -1,0 +1,61 @@
+// The invariants of reliability.md as named monitors, written as oracles of their own: what they expect is computed here, not
+// asked of the engine. A violation ends the run with the monitor's name.
+#pragma once
+
+#include "world.hpp"
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace holdfast::sim {
+
+struct Violation {
+    std::string monitor; ///< "N4"
+    std::string text;
+};
+
+/// State edges seen, by (from, to, reason): what a run did not reach it did not test.
+using Coverage = std::map<std::string, std::uint64_t>;
+
+class Monitors {
+  public:
+    explicit Monitors(World& world);
+
+    /// After every engine turn.
+    void after_turn(const Turn& turn);
+    /// Between events: what the kernels hold (N1).
+    void sample();
+    /// After healing and settling: B1, B2, B4, B5 and what the client sees.
+    void after_settling(std::size_t edges_before);
+
+    const std::optional<Violation>& violation() const { return violation_; }
+    std::size_t edges() const { return edges_; }
+    Coverage coverage;
+
+  private:
+    struct Memory {
+        std::optional<Time> left_holding; ///< when the state stopped holding addresses
+        std::optional<Time> last_heard;   ///< an acceptable advert, on the host's clock
+        std::optional<Time> armed;        ///< the latest moment the last accepted advert allows a takeover
+        Time became_master{};
+        Time last_extra{};
+        std::uint64_t life{0};
+    };
+
+    void fail(const char* monitor, const Turn& turn, const std::string& text);
+    void check_adverts(const Turn& turn);
+    void check_yield(const Turn& turn);
+    void check_takeover(const Turn& turn);
+    void check_rejects(const Turn& turn);
+    void check_answers(const Turn& turn);
+    void check_timers(const Turn& turn);
+
+    World& world_;
+    std::vector<Memory> memory_;
+    std::optional<Violation> violation_;
+    std::size_t edges_{0};
+};
+
+} // namespace holdfast::sim

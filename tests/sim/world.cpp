@@ -1,0 +1,368 @@
+#include "world.hpp"
+
+#include "base/assert.hpp"
+#include "base/result.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace holdfast::sim {
+namespace {
+
+constexpr std::size_t wire_queue_limit = 64; ///< datagrams that a paused process can keep
+constexpr Duration expiry_scan_slack = 300ms; ///< the kernel looks about once a second (PROTOCOL.md, "The lease")
+
+} // namespace
+
+std::size_t World::add(HostOptions options) {
+    auto host = std::make_unique<Host>();
+    const auto number = static_cast<std::uint8_t>(hosts.size() + 1);
+    host->source = options.instance.family == Family::ipv4 ? IpAddress::v4(192, 0, 2, static_cast<std::uint8_t>(200 + number))
+                                                          : IpAddress{Family::ipv6, {0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, number}};
+    host->mac.bytes = {2, 0, 0, 0, 0, number};
+    host->kernel.addresses[{host->source, options.instance.family == Family::ipv4 ? std::uint8_t{24} : std::uint8_t{64}}] = {};
+    host->options = std::move(options);
+    hosts.push_back(std::move(host));
+    return hosts.size() - 1;
+}
+
+// ---- clocks -----------------------------------------------------------------------------------------------------------
+
+Time World::local_now(const Host& host) const {
+    const auto since = now_.time_since_epoch();
+    return now_ + since * host.options.drift_ppm / 1'000'000;
+}
+
+Time World::true_time(const Host& host, Time local) const {
+    if (local == never) return never;
+    const auto ahead = local - local_now(host);
+    // Rounded up by a nanosecond: a timer must not fire before its time on the host's own clock.
+    return now_ + std::max(ahead, Duration{0}) * 1'000'000 / (1'000'000 + host.options.drift_ppm) + 1ns;
+}
+
+// ---- lives ------------------------------------------------------------------------------------------------------------
+
+void World::start(std::size_t index) {
+    auto& host = *hosts[index];
+    if (host.engine) return;
+    host.engine = std::make_unique<engine::Engine>();
+    ++host.life;
+    host.stopped = false;
+    host.listening = false;
+    if (!host.config) {
+        auto config = std::make_shared<model::Config>();
+        config->node_name = host.options.name;
+        config->instances = {host.options.instance};
+        config->trackers = host.options.trackers;
+        host.config = std::move(config);
+    }
+    auto record = host.record;
+    for (auto& router : record.routers)
+        if (const auto at = host.last_advert.find(router.name); at != host.last_advert.end())
+            router.last_advert = BootTime{at->second.time_since_epoch()};
+    if (!record.routers.empty()) turn(index, engine::Recovered{record, BootTime{now_.time_since_epoch()}});
+    turn(index, engine::ConfigLoaded{host.config});
+    turn(index, list(host));
+    for (const auto& tracker : host.options.trackers) {
+        const auto known = host.observed.find(tracker.name);
+        turn(index, engine::TrackerObserved{tracker.name, known == host.observed.end() ? engine::Observation::up : known->second,
+                                            "seen", false});
+    }
+}
+
+void World::kill(std::size_t index) {
+    auto& host = *hosts[index];
+    host.engine.reset();
+    ++host.life;
+    host.queue.clear();
+    host.wire_queue.clear();
+    host.overflowed = false;
+    host.paused_until.reset();
+}
+
+void World::reboot(std::size_t index) {
+    kill(index);
+    auto& host = *hosts[index];
+    std::erase_if(host.kernel.addresses, [](const auto& entry) { return entry.second.ours; });
+    host.record = {};
+}
+
+void World::stop(std::size_t index) {
+    if (hosts[index]->engine) deliver(index, engine::StopRequested{});
+}
+
+void World::pause(std::size_t index, Duration duration) {
+    auto& host = *hosts[index];
+    if (!host.engine || host.paused_until) return;
+    host.paused_until = now_ + duration;
+    schedule(now_ + duration, [this, index, life = host.life] {
+        if (hosts[index]->life == life) resume(index);
+    });
+}
+
+/// Woken late: the clock is read, the receive queues are drained, and only then timers are looked at.
+void World::resume(std::size_t index) {
+    auto& host = *hosts[index];
+    host.paused_until.reset();
+    auto wire_waiting = std::exchange(host.wire_queue, {});
+    auto waiting = std::exchange(host.queue, {});
+    if (std::exchange(host.overflowed, false)) turn(index, engine::QueueOverflowed{eth0});
+    for (auto* queue : {&wire_waiting, &waiting})
+        for (const auto& event : *queue)
+            if (host.engine) turn(index, event);
+    if (host.engine && host.engine->next_deadline() <= local_now(host)) turn(index, engine::Elapsed{});
+}
+
+// ---- turns ------------------------------------------------------------------------------------------------------------
+
+void World::deliver(std::size_t index, engine::Event event, bool from_wire) {
+    auto& host = *hosts[index];
+    if (!host.engine) return;
+    if (!host.paused_until) return turn(index, event);
+    if (!from_wire) {
+        host.queue.push_back(std::move(event));
+    } else if (host.wire_queue.size() < wire_queue_limit) {
+        host.wire_queue.push_back(std::move(event));
+    } else {
+        host.overflowed = true;
+    }
+}
+
+void World::turn(std::size_t index, const engine::Event& event) {
+    auto& host = *hosts[index];
+    ++events;
+    const auto now = local_now(host);
+    const auto* router = host.router();
+    const vrrp::State before = router ? router->state : vrrp::State{};
+    engine::Actions actions;
+    host.engine->on(event, now, actions);
+    trace_hash = (trace_hash ^ static_cast<std::uint64_t>(now_.time_since_epoch().count()) ^ (event.index() << 8) ^ actions.size()) *
+                 0x100000001b3U;
+    if (on_turn) on_turn({*this, index, event, actions, before, now});
+    const auto life = host.life;
+    for (const auto& action : actions) {
+        perform(index, action);
+        if (host.life != life) return;
+    }
+    if (host.engine->record_changed()) host.record = host.engine->record();
+    rearm(index);
+}
+
+void World::rearm(std::size_t index) {
+    auto& host = *hosts[index];
+    if (!host.engine) return;
+    const auto deadline = host.engine->next_deadline();
+    if (deadline == host.wake_at && deadline > local_now(host)) return;
+    host.wake_at = deadline;
+    const auto number = ++host.wake_number;
+    if (deadline == never) return;
+    schedule(true_time(host, deadline), [this, index, number, life = host.life] {
+        auto& woken = *hosts[index];
+        if (woken.life != life || woken.wake_number != number || woken.paused_until || !woken.engine) return;
+        woken.wake_at = never;
+        turn(index, engine::Elapsed{});
+    });
+}
+
+void World::perform(std::size_t index, const engine::Action& any) {
+    auto& host = *hosts[index];
+    const auto later = [&](Duration after, engine::Event event) {
+        schedule(now_ + after, [this, index, life = host.life, event = std::move(event)]() mutable {
+            if (hosts[index]->life == life) deliver(index, std::move(event));
+        });
+    };
+    std::visit(Overloaded{
+                   [&](const engine::SendAdvert& advert) {
+                       if (advert.priority != leaving_priority) host.last_advert[host.options.instance.name] = now_;
+                       for (int copy = 0; copy < advert.copies; ++copy) broadcast(index, advert);
+                   },
+                   [&](const engine::Announce& action) { announce(index, action.announcement); },
+                   [&](const engine::Listen& action) {
+                       host.listening = true;
+                       later(host.options.kernel_delay, engine::ListenDone{action.link, action.family, 0});
+                   },
+                   [&](const engine::Unlisten&) { host.listening = false; },
+                   [&](const engine::Operation& operation) { operate(index, operation); },
+                   [&](const engine::ListKernel&) {
+                       schedule(now_ + host.options.kernel_delay, [this, index, life = host.life] {
+                           if (hosts[index]->life == life) deliver(index, list(*hosts[index]));
+                       });
+                   },
+                   [&](const engine::Finished&) {
+                       host.stopped = true;
+                       kill(index);
+                       host.record = {};
+                   },
+                   [](const auto&) {},
+               },
+               any);
+}
+
+// ---- the wire -----------------------------------------------------------------------------------------------------------
+
+void World::inject(std::size_t index, const IpAddress& source, const Bytes& message, std::uint8_t hop_limit) {
+    const wire::Packet packet{source, vrrp_group(source.family), hop_limit, message};
+    auto advert = wire::decode(packet);
+    if (advert)
+        deliver(index, engine::AdvertReceived{eth0, source, std::move(*advert)}, true);
+    else
+        deliver(index, engine::AdvertRejected{eth0, source, wire::peek_vrid(message), advert.error()}, true);
+}
+
+void World::broadcast(std::size_t from, const engine::SendAdvert& advert) {
+    if (!hosts[from]->kernel.link_up || !hosts[from]->kernel.link_exists) return;
+    for (std::size_t to = 0; to < hosts.size(); ++to) {
+        if (to == from || cuts.contains({from, to}) || rng.chance(wire.loss)) continue;
+        const int copies = rng.chance(wire.duplicate) ? 2 : 1;
+        for (int copy = 0; copy < copies; ++copy) {
+            const auto& receiver = *hosts[to];
+            schedule(now_ + rng.between(wire.delay_min, wire.delay_max),
+                     [this, from, to, life = receiver.life, source = advert.source, message = advert.message] {
+                         auto& host = *hosts[to];
+                         if (host.life != life || !host.listening || !host.kernel.link_up || cuts.contains({from, to})) return;
+                         inject(to, source, *message, 255);
+                     });
+        }
+    }
+}
+
+/// The client sits at the switch: it hears everybody whose link is up.
+void World::announce(std::size_t from, const wire::Announcement& announcement) {
+    if (!hosts[from]->kernel.link_up || !hosts[from]->kernel.link_exists) return;
+    schedule(now_ + wire.delay_min, [this, announcement] { client_cache[announcement.address] = announcement.mac; });
+    for (std::size_t to = 0; to < hosts.size(); ++to) {
+        if (to == from || cuts.contains({from, to}) || rng.chance(wire.loss)) continue;
+        schedule(now_ + rng.between(wire.delay_min, wire.delay_max), [this, to, announcement, life = hosts[to]->life] {
+            auto& host = *hosts[to];
+            if (host.life == life && host.listening && host.kernel.link_up)
+                deliver(to, engine::AnnouncementSeen{eth0, announcement}, true);
+        });
+    }
+}
+
+// ---- the kernel ---------------------------------------------------------------------------------------------------------
+
+engine::Link World::link_of(const Host& host) const {
+    return {.index = eth0, .name = "eth0", .up = host.kernel.link_up, .mac = host.mac, .mtu = 1500, .has_arp = true};
+}
+
+engine::KernelListed World::list(const Host& host) const {
+    engine::KernelListed listed;
+    if (!host.kernel.link_exists) return listed;
+    listed.links.push_back(link_of(host));
+    for (const auto& [prefix, address] : host.kernel.addresses)
+        listed.addresses.push_back({.link = eth0,
+                                    .prefix = prefix,
+                                    .ours = address.ours,
+                                    .tentative = false,
+                                    .lifetime = address.expires == never ? std::nullopt : std::optional{address.expires - now_}});
+    return listed;
+}
+
+void World::operate(std::size_t index, const engine::Operation& operation) {
+    auto& host = *hosts[index];
+    // The executor is another thread of the same process: it stands still while the process is paused, and it reads the clock
+    // right before it writes.
+    const auto execute = [this, index, operation, life = host.life] {
+        auto& executing = *hosts[index];
+        if (executing.life != life) return;
+        const int error = local_now(executing) > operation.not_after ? ECANCELED : apply(executing, operation);
+        schedule(now_ + executing.options.kernel_delay / 2, [this, index, life, id = operation.id, error] {
+            if (hosts[index]->life == life) deliver(index, engine::OperationDone{id, error});
+        });
+    };
+    schedule(now_ + host.options.kernel_delay / 2, [this, index, life = host.life, execute] {
+        auto& waiting = *hosts[index];
+        if (waiting.life != life) return;
+        if (waiting.paused_until)
+            schedule(*waiting.paused_until, execute);
+        else
+            execute();
+    });
+}
+
+int World::apply(Host& host, const engine::Operation& operation) {
+    auto& addresses = host.kernel.addresses;
+    const auto index = static_cast<std::size_t>(std::ranges::find_if(hosts, [&](const auto& h) { return h.get() == &host; }) - hosts.begin());
+    if (!host.kernel.link_exists) return ENODEV;
+    const auto put = [&](const auto& wish) {
+        auto& address = addresses[wish.prefix];
+        address.ours = true;
+        address.expires = wish.lease ? now_ + *wish.lease : never;
+        if (wish.lease) schedule(address.expires + rng.between(0ms, expiry_scan_slack), [this, index, prefix = wish.prefix] { expire(index, prefix); });
+        return 0;
+    };
+    return std::visit(Overloaded{[&](const engine::AddAddress& add) {
+                                     if (host.kernel.refuses) return EPERM;
+                                     if (addresses.contains(add.prefix)) return EEXIST;
+                                     return put(add);
+                                 },
+                                 [&](const engine::RenewAddress& renew) { return host.kernel.refuses ? EPERM : put(renew); },
+                                 [&](const engine::RemoveAddress& remove) { return addresses.erase(remove.prefix) ? 0 : EADDRNOTAVAIL; },
+                                 [](const engine::PromoteSecondaries&) { return 0; }},
+                      operation.what);
+}
+
+void World::expire(std::size_t index, const Prefix& prefix) {
+    auto& host = *hosts[index];
+    const auto at = host.kernel.addresses.find(prefix);
+    if (at == host.kernel.addresses.end() || at->second.expires > now_) return;
+    host.kernel.addresses.erase(at);
+    deliver(index, engine::AddressRemoved{eth0, prefix});
+}
+
+void World::set_link(std::size_t index, bool up) {
+    auto& host = *hosts[index];
+    host.kernel.link_up = up;
+    deliver(index, engine::LinkChanged{link_of(host)});
+}
+
+void World::remove_link(std::size_t index, bool exists) {
+    auto& host = *hosts[index];
+    host.kernel.link_exists = exists;
+    if (exists) return deliver(index, list(host));
+    std::erase_if(host.kernel.addresses, [](const auto& entry) { return entry.second.ours; });
+    deliver(index, engine::LinkRemoved{eth0});
+}
+
+void World::delete_address(std::size_t index, const Prefix& prefix) {
+    if (hosts[index]->kernel.addresses.erase(prefix)) deliver(index, engine::AddressRemoved{eth0, prefix});
+}
+
+void World::add_foreign(std::size_t index, const Prefix& prefix) {
+    hosts[index]->kernel.addresses[prefix] = {};
+    deliver(index, engine::AddressChanged{{.link = eth0, .prefix = prefix}});
+}
+
+// ---- people -------------------------------------------------------------------------------------------------------------
+
+void World::observe(std::size_t index, const std::string& tracker, engine::Observation observation) {
+    hosts[index]->observed[tracker] = observation;
+    deliver(index, engine::TrackerObserved{tracker, observation, observation == engine::Observation::up ? "up" : "gone", false});
+}
+
+void World::failover(std::size_t index, std::optional<Duration> hold) {
+    deliver(index, engine::Commanded{sequence_, {hosts[index]->options.instance.name, hold}});
+}
+
+void World::reload(std::size_t index, const model::Instance& instance) {
+    auto& host = *hosts[index];
+    auto config = std::make_shared<model::Config>(*host.config);
+    config->instances = {instance};
+    host.config = config;
+    host.options.instance = instance;
+    deliver(index, engine::ConfigLoaded{host.config});
+}
+
+void World::run(Duration duration) {
+    const auto end = now_ + duration;
+    while (!heap_.empty() && heap_.top().when <= end) {
+        auto entry = std::move(const_cast<Entry&>(heap_.top())); // NOLINT: popped at once
+        heap_.pop();
+        now_ = std::max(now_, entry.when);
+        entry.action();
+    }
+    now_ = end;
+}
+
+} // namespace holdfast::sim

@@ -1,0 +1,156 @@
+// A world of hosts around production engines: a wire that loses, doubles, delays and parts; kernels that hold addresses under
+// leases, refuse, answer late and are edited by strangers; clocks that drift; processes that pause, die and come back; one
+// client with an ARP cache. One heap of events drives all of it, so a run is a function of its seed.
+#pragma once
+
+#include "engine/engine.hpp"
+#include "rng.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace holdfast::sim {
+
+inline constexpr LinkIndex eth0{2};
+
+struct WireOptions {
+    double loss{0}, duplicate{0};
+    Duration delay_min{50us}, delay_max{200us};
+};
+
+/// What one host is and how it answers.
+struct HostOptions {
+    std::string name;
+    model::Instance instance;
+    std::vector<model::Tracker> trackers;
+    std::int64_t drift_ppm{0};
+    Duration kernel_delay{100us}; ///< from an operation to its answer
+};
+
+/// The fake kernel of one host, in true time. Addresses outlive the daemon, and end with their lease.
+struct FakeKernel {
+    struct Address {
+        Time expires{never};
+        bool ours{false};
+    };
+    std::map<Prefix, Address> addresses;
+    bool link_up{true}, link_exists{true};
+    bool refuses{false}; ///< EPERM for every add
+};
+
+class World;
+
+/// Told after each engine turn of a host, with what it did.
+struct Turn {
+    World& world;
+    std::size_t host;
+    const engine::Event& event;
+    const engine::Actions& actions;
+    const vrrp::State& before; ///< of the host's router
+    Time now;                  ///< on the host's own clock
+};
+
+struct Host {
+    HostOptions options;
+    IpAddress source;
+    MacAddress mac;
+    FakeKernel kernel;
+    std::unique_ptr<engine::Engine> engine; ///< null while the process is dead
+    std::uint64_t life{0};                  ///< counts processes: messages to an older one are lost
+    std::optional<Time> paused_until;
+    std::deque<engine::Event> queue; ///< what waits while it is paused
+    std::deque<engine::Event> wire_queue;
+    bool overflowed{false}, stopped{false};
+    bool listening{false};
+    engine::Record record;
+    std::map<std::string, Time> last_advert; ///< true time
+    std::shared_ptr<const model::Config> config;
+    Time wake_at{never};
+    std::uint64_t wake_number{0};
+    std::map<std::string, engine::Observation> observed;
+
+    const engine::Router* router() const {
+        if (!engine) return nullptr;
+        for (const auto& router : engine->routers())
+            if (router && !router->retiring) return router.get();
+        return nullptr;
+    }
+};
+
+class World {
+  public:
+    explicit World(std::uint64_t seed, WireOptions options = {}) : rng{seed}, wire{options} {}
+
+    std::size_t add(HostOptions options);
+    void start(std::size_t host);
+    void kill(std::size_t host);
+    /// Kernel state and record are gone too.
+    void reboot(std::size_t host);
+    void stop(std::size_t host);
+    void pause(std::size_t host, Duration duration);
+    void set_link(std::size_t host, bool up);
+    void remove_link(std::size_t host, bool exists);
+    /// A third party deletes the address.
+    void delete_address(std::size_t host, const Prefix& prefix);
+    void add_foreign(std::size_t host, const Prefix& prefix);
+    void observe(std::size_t host, const std::string& tracker, engine::Observation observation);
+    void failover(std::size_t host, std::optional<Duration> hold = {});
+    void reload(std::size_t host, const model::Instance& instance);
+    void inject(std::size_t host, const IpAddress& source, const Bytes& message, std::uint8_t hop_limit);
+    void cut(std::size_t a, std::size_t b, bool both_ways = true) {
+        cuts.insert({a, b});
+        if (both_ways) cuts.insert({b, a});
+    }
+    void heal() { cuts.clear(); }
+
+    /// Runs until this much true time has passed.
+    void run(Duration duration);
+    Time now() const { return now_; }
+    Time local_now(const Host& host) const;
+    void at(Duration after, std::function<void()> action) { schedule(now_ + after, std::move(action)); }
+
+    std::vector<std::unique_ptr<Host>> hosts;
+    Rng rng;
+    WireOptions wire;
+    std::set<std::pair<std::size_t, std::size_t>> cuts;
+    std::function<void(const Turn&)> on_turn;
+    std::map<IpAddress, MacAddress> client_cache; ///< where the client sends
+    std::uint64_t events{0}, trace_hash{0};
+
+  private:
+    struct Entry {
+        Time when;
+        std::uint64_t sequence;
+        std::function<void()> action;
+        bool operator>(const Entry& other) const { return std::tie(when, sequence) > std::tie(other.when, other.sequence); }
+    };
+
+    void schedule(Time when, std::function<void()> action) { heap_.push({when, ++sequence_, std::move(action)}); }
+    Time true_time(const Host& host, Time local) const;
+    void deliver(std::size_t host, engine::Event event, bool from_wire = false);
+    void resume(std::size_t host);
+    void turn(std::size_t host, const engine::Event& event);
+    void perform(std::size_t host, const engine::Action& action);
+    void rearm(std::size_t host);
+    void broadcast(std::size_t from, const engine::SendAdvert& advert);
+    void announce(std::size_t from, const wire::Announcement& announcement);
+    void operate(std::size_t host, const engine::Operation& operation);
+    int apply(Host& host, const engine::Operation& operation);
+    void expire(std::size_t host, const Prefix& prefix);
+    engine::KernelListed list(const Host& host) const;
+    engine::Link link_of(const Host& host) const;
+
+    Time now_{std::chrono::hours{1}};
+    std::uint64_t sequence_{0};
+    std::priority_queue<Entry, std::vector<Entry>, std::greater<>> heap_;
+};
+
+} // namespace holdfast::sim
