@@ -56,7 +56,6 @@ Exit exit_of(std::string_view name) {
     return found == codes.end() ? Exit::failed : found->second;
 }
 
-/// sdbus says "[name] what it did (text)" for some and the text alone for others; the text is getMessage().
 Failure failure(const sdbus::Error& error, const std::string& action) {
     const std::string name{error.getName()};
     const std::string text{error.getMessage()};
@@ -75,15 +74,23 @@ Failure failure(const sdbus::Error& error, const std::string& action) {
                                         "all", action, call_timeout.count())};
     case Exit::no_object:
         return {exit, name, text + ": holdfastctl list shows those that there are"};
+    case Exit::invalid_config:
+        return {exit, name, "the configuration is not valid, so the one before stays in force; correct it and reload again:\n" + text};
     default: return {exit, name, text};
     }
+}
+
+/// "Failed to open bus (No such file or directory)": what stands in the parentheses.
+std::string reason_of(const std::string& text) {
+    const auto begin = text.rfind('(');
+    return begin != std::string::npos && text.ends_with(')') ? text.substr(begin + 1, text.size() - begin - 2) : text;
 }
 
 Failure no_bus(const sdbus::Error& error) {
     const auto exit = exit_of(error.getName().c_str()) == Exit::denied ? Exit::denied : Exit::not_running;
     return {exit, std::string{dbus_error} + (exit == Exit::denied ? "AccessDenied" : "NoServer"),
             fmt::format("no bus at {} ({}): start dbus, or point DBUS_SYSTEM_BUS_ADDRESS at the bus of holdfastd", bus_address(),
-                        std::string{error.getMessage()})};
+                        reason_of(error.getMessage()))};
 }
 
 auto calling(const std::string& action, const auto& call) {

@@ -45,7 +45,8 @@ void list(Connection& connection, const Look& look) {
 
 void complete(Connection& connection) {
     std::set<std::string> all;
-    for (const auto& each : connection.describe()["Instances"]) {
+    const auto node = connection.describe();
+    for (const auto& each : node["Instances"]) {
         const auto name = each["Name"].get<std::string>();
         all.insert(name);
         if (name.ends_with("/ipv4") || name.ends_with("/ipv6")) all.insert(name.substr(0, name.size() - 5));

@@ -22,7 +22,7 @@ constexpr const char* statuses =
 
 void declare(CLI::App& app, Line& line) {
     app.set_version_flag("--version", std::string{"holdfastctl "} + HOLDFAST_VERSION);
-    app.add_flag("--json{pretty}", line.json, "print JSON: --json, --json=short, --json=pretty, --json=off");
+    app.add_flag("--json", line.json, "JSON instead of text: --json (indented), --json=short (one line), --json=off");
     app.add_flag("--complete", line.complete, "names for the shells' completion")->group("");
     app.footer(statuses);
     app.require_subcommand(0, 1);
@@ -31,7 +31,7 @@ void declare(CLI::App& app, Line& line) {
     app.add_subcommand("list", "one line an instance");
     auto* show = app.add_subcommand("show", "the properties of an instance");
     show->add_option("NAME", line.name, "instance")->required();
-    show->add_option("-p,--property", line.properties, "only this one; may be repeated")->expected(1)->allow_extra_args(false);
+    show->add_option("-p,--property", line.properties, "only this one; may be repeated")->allow_extra_args(false);
     show->add_flag("--value", line.value_only, "values without their names");
     app.add_subcommand("monitor", "a line for each change, until interrupted")->add_option("NAME", line.name, "only this instance");
     auto* failover = app.add_subcommand("failover", "hand an instance over to its peer");
@@ -71,7 +71,7 @@ int complete_quietly() {
 int report(const Failure& failure, JsonStyle json) {
     std::fflush(stdout);
     if (json == JsonStyle::off)
-        fmt::print(stderr, "holdfastctl: {}\n", failure.what());
+        fmt::print(stderr, "holdfastctl: {}\n", printable_lines(failure.what()));
     else
         fmt::print(stderr, "{}\n", to_text({{"Error", failure.name}, {"Message", failure.what()}}, json));
     return static_cast<int>(failure.exit);

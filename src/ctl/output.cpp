@@ -41,7 +41,7 @@ std::uint64_t now_usec() {
 std::optional<JsonStyle> parse_json_style(const std::string& text) {
     if (text == "off") return JsonStyle::off;
     if (text == "short") return JsonStyle::compact;
-    if (text == "pretty") return JsonStyle::pretty;
+    if (text == "pretty" || text == "true") return JsonStyle::pretty;
     return std::nullopt;
 }
 
@@ -81,6 +81,17 @@ std::string printable(const std::string& text) {
     std::string result = text;
     for (auto& c : result)
         if (static_cast<unsigned char>(c) < 0x20U || c == 0x7F) c = '?';
+    return result;
+}
+
+std::string printable_lines(const std::string& text) {
+    std::string result;
+    for (std::size_t begin = 0; begin < text.size();) {
+        const auto end = std::min(text.find('\n', begin), text.size());
+        result += printable(text.substr(begin, end - begin)) + '\n';
+        begin = end + 1;
+    }
+    while (result.ends_with('\n')) result.pop_back();
     return result;
 }
 

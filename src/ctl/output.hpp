@@ -13,7 +13,7 @@ namespace holdfast::ctl {
 using Json = nlohmann::ordered_json;
 
 enum class JsonStyle { off, compact, pretty };
-/// "off", "short", "pretty".
+/// "off", "short", "pretty", and "true": what a bare flag has.
 std::optional<JsonStyle> parse_json_style(const std::string& text);
 
 /// What stdout is: decided once.
@@ -35,6 +35,8 @@ std::string bold(const Look&, const std::string& text);
 std::string dot(const Look&, const std::string& state);
 /// Control characters become '?'.
 std::string printable(const std::string& text);
+/// The same, but lines stay lines; without an empty last one.
+std::string printable_lines(const std::string& text);
 
 /// "3min 2s": what has passed since a CLOCK_REALTIME moment; "" for 0.
 std::string age(std::uint64_t realtime_usec);

@@ -29,17 +29,16 @@ void print_node(const Look& look, const Json& node) {
                       text(node, "Version")));
     row("config", fmt::format("{} ({}, loaded {})", text(node, "ConfigPath"), text(node, "ConfigHash"),
                               ago(number(node, "ConfigLoadedTimestamp"))));
-    if (node["LastReloadResult"] != "ok") {
-        row("reload", "the last one failed; the configuration before it is in force");
-        for (const auto& each : node["LastReloadErrors"]) print(each.get<std::string>());
-    }
     for (const auto& each : node["Missing"]) row("missing", printable(each.get<std::string>()));
+    if (node["LastReloadResult"] == "ok") return;
+    row("reload", "the last one failed; the configuration before it is in force:");
+    for (const auto& each : node["LastReloadErrors"]) print(printable_lines(each.get<std::string>()));
 }
 
 std::string lease(const Json& instance) {
     const auto note = text(instance, "LeaseNote");
-    if (number(instance, "LeaseUSec") == 0) return note.empty() ? "no lease" : fmt::format("no lease: {}", note);
-    return fmt::format("lease {}", duration(number(instance, "LeaseUSec")));
+    if (number(instance, "LeaseUSec") == 0) return note.empty() ? ", no lease" : fmt::format(", no lease: {}", note);
+    return fmt::format(", lease {}", duration(number(instance, "LeaseUSec")));
 }
 
 std::string priority(const Json& instance) {
@@ -67,12 +66,12 @@ void print_routers(const Json& instance) {
 
 void print_instance(const Look& look, const Json& instance) {
     const auto state = text(instance, "State");
-    print(fmt::format("\n{} {}  {} since {}: {}", dot(look, state), bold(look, text(instance, "Name")), coloured(look, state, state),
-                      ago(number(instance, "StateTimestamp")), text(instance["StateReason"], "Text")));
+    print(fmt::format("\n{} {}  {} for {}: {}", dot(look, state), bold(look, text(instance, "Name")), coloured(look, state, state),
+                      age(number(instance, "StateTimestamp")), text(instance["StateReason"], "Text")));
     row("router", fmt::format("VRID {} on {}, {}, VRRP {}", number(instance, "VirtualRouterId"), text(instance, "Interface"),
                               text(instance, "Family"), number(instance, "Version")));
     for (const auto& each : instance["Addresses"])
-        row("address", fmt::format("{} {}, {}", text(each, "Address"), text(each, "State"), lease(instance)));
+        row("address", fmt::format("{} {}{}", text(each, "Address"), text(each, "State"), each["State"] == "assigned" ? lease(instance) : ""));
     row("priority", priority(instance));
     if (instance["HeldBack"].get<bool>()) row("held back", "after a failover: it does not preempt its successor");
     for (const auto& fault : instance["Faults"]) row("fault", coloured(look, "fault", text(fault, "Text")));
@@ -95,7 +94,7 @@ void print_trackers(const Look& look, const Json& trackers, const Json* instance
         const auto detail = text(tracker, "Detail");
         print(fmt::format("  {} {}  {} {}{}{}{}", dot(look, status), bold(look, text(tracker, "Name")), text(tracker, "Kind"),
                           coloured(look, status, status), tracker["Degraded"].get<bool>() ? ", degraded" : "",
-                          number(tracker, "SinceUSec") == 0 ? "" : " since " + ago(number(tracker, "SinceUSec")),
+                          number(tracker, "SinceUSec") == 0 ? "" : " for " + age(number(tracker, "SinceUSec")),
                           detail.empty() ? "" : ": " + detail));
     }
 }
