@@ -244,7 +244,8 @@ class Pair:
 
     def _tool(self, name: str, namespace: str, program: str, *arguments) -> Lines:
         directory = self.world.directory
-        process = Process(["ip", "netns", "exec", namespace, HERE / f"holdfast-{program}", *arguments], directory / f"{name}.txt")
+        process = Process(["ip", "netns", "exec", namespace, HERE / f"holdfast-{program}", *arguments],
+                          directory / f"{name}-{next(COUNTER)}.txt")
         self.world.undo(process.end)
         return Lines(process, parse_advert if program == "tap" else parse_address)
 
@@ -267,7 +268,7 @@ class Pair:
         """lb1 alone holds every address (looked at through the last one)."""
         limit = seconds or 2 * master_down("lb2", self.interval) + 8
         wait_for(lambda: self.lb1.has(self.last_vip()) and not self.lb2.has(self.vip()) and not self.lb2.has(self.last_vip()),
-                 limit, f"the addresses on lb1 alone", every=0.02)
+                 limit, "the addresses on lb1 alone", every=0.02)
         time.sleep(min(0.3, 3 * self.interval))
 
     def adverts(self, host: str, since: float, vrid: int = VRID) -> list[Advert]:
@@ -278,15 +279,16 @@ class Pair:
         return wait_for(lambda: self.adverts(host, since), seconds, f"an advert of {host}", every=0.003)[0]
 
     def takeovers(self, since: float) -> int:
-        """How many times mastership moved from lb1 to lb2, over all virtual routers, as seen on the wire."""
-        last, moves = {}, 0
-        for advert in self.tap.since(since):
-            if advert.priority == 0 or advert.host not in PRIORITY:
-                continue
-            if advert.host == "lb2" and last.get(advert.vrid, "lb1") == "lb1":
-                moves += 1
-            last[advert.vrid] = advert.host
-        return moves
+        """How many times lb2 began to claim mastership, over all virtual routers, as seen on the wire.
+
+        A standby that takes over was silent for its master-down interval, more than three advert intervals; a master that
+        yields may send one last advert, but right behind the one before.
+        """
+        last, count = {}, 0
+        for advert in sorted((a for a in self.tap.since(since) if a.host == "lb2" and a.priority > 0), key=lambda a: a.time):
+            count += advert.time - last.get(advert.vrid, -1.0) > 2.5 * self.interval
+            last[advert.vrid] = advert.time
+        return count
 
     def outage(self, since: float):
         """Every request from `since` to now, judged."""

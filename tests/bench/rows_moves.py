@@ -70,7 +70,8 @@ def restart(options):
         lost, edges, longest = seen["holdfast"]
         quick = interval < 0.05  # no process is back within 30 ms
         ok = (max(longest) <= 5 and max(edges) <= 1) if quick else (max(lost) == 0 and max(edges) == 0)
-        text = [f"{spread(l)} lost, edges {min(e)}..{max(e)}" for l, e, _ in (seen["keepalived"], seen["holdfast"])]
+        text = [f"{spread(l)} lost, {max(o):.0f} ms at most, peer took over {min(e)}..{max(e)} times"
+                for l, e, o in (seen["keepalived"], seen["holdfast"])]
         yield Figure("restart", name, text[0], text[1], "one edge, <= 5 ms" if quick else "0 lost, no edge", ok, "",
                      {kind: {"lost": l, "edges": e, "outage_ms": o} for kind, (l, e, o) in seen.items()})
 
@@ -158,15 +159,17 @@ def service(options):
         yield Figure("service", name, reference, spread(values, " ms", 1), f"skew + 10 ms = {bound:.0f} ms", max(values) <= bound,
                      "one poll and one answer are in it", {**first})
     # keepalived's own event source, in a namespace like everybody here.
-    with Pair("keepalived", "keepalived", one(0.1, "process"), client=True) as pair:
-        time.sleep(1)
-        killed = pair.lb1.kill_nginx()
-        time.sleep(5)
-        outage = pair.outage(killed)
-        moved = outage.first_from.get("lb2")
-    text = f"{moved * 1000:.0f} ms" if moved is not None else "no move in 5 s"
+    try:
+        with Pair("keepalived", "keepalived", one(0.1, "process"), client=True) as pair:
+            time.sleep(1)
+            killed = pair.lb1.kill_nginx()
+            time.sleep(5)
+            moved = pair.outage(killed).first_from.get("lb2")
+            text = f"{moved * 1000:.0f} ms" if moved is not None else "no move in 5 s"
+    except TimeoutError:
+        text = "never becomes master: it sees no nginx"
     yield Figure("service", "100ms, keepalived's track_process", text, "see above", "-", None,
-                 "its proc connector works in the machine's first network namespace only; this lab is in namespaces", {})
+                 "its proc connector works in the machine's first network namespace only; this lab is in namespaces")
 
 
 def heal(options):
