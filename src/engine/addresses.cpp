@@ -48,6 +48,23 @@ void Engine::drop_claims(Router& router) {
         if (router_of(slot) == &router) slot = AddressSlot{.operation = slot.operation, .adding = slot.adding, .removing = slot.removing};
 }
 
+/// A new master announces each address when the kernel confirms it. One that is there already (adopted, resumed, or not ours) is
+/// confirmed by its renewal; where there is nothing to renew, it is announced right away.
+void Engine::expect_confirmations(Router& router) {
+    const bool leased = lease_of(router).has_value();
+    for (auto& [key, slot] : addresses_) {
+        if (router_of(slot) != &router) continue;
+        slot.release_at = never;
+        const auto* known = kernel_.address(key);
+        const bool there_for_good = known && (!leased || !known->ours);
+        slot.announce_on_confirm = !there_for_good;
+        if (known) slot.renew_at = now_;
+        if (!there_for_good) continue;
+        announce(router, key);
+        start_rounds(router, router.reason == vrrp::Reason::adopted ? rounds_of_takeover : 1);
+    }
+}
+
 void Engine::mark_addresses(Router& router) {
     for (const auto& [key, slot] : addresses_)
         if (router_of(slot) == &router) dirty_addresses_.push_back(key);

@@ -93,13 +93,7 @@ void Engine::entered(Router& router, const vrrp::State& before, vrrp::Reason rea
             const auto lease = lease_of(router);
             router.lease_deadline = lease ? now_ + *lease : never;
         }
-        for (auto& [key, slot] : addresses_)
-            if (slot.has_router && slot.router == router.slot) {
-                slot.release_at = never;
-                slot.announce_on_confirm = true;
-                // Adopted or resumed: the address is there already, so renewing it now is the confirmation.
-                if (kernel_.address(key)) slot.renew_at = now_;
-            }
+        expect_confirmations(router);
         mark_addresses(router);
     }
     if (!router.serves()) {
@@ -237,7 +231,9 @@ void Engine::handle(const Elapsed&) {
             }
             if (router->serves()) lease_watch_ = std::min(lease_watch_, router->lease_deadline);
         }
+        // What was put off while asleep comes before the timers: a stop must not be preceded by one more advert.
         settle_needed_ = true;
+        settle();
     }
     for (std::size_t slot = 0; slot < deadlines_.size(); ++slot)
         if (deadlines_[slot] <= now_ && routers_[slot]) elapsed(*routers_[slot]);

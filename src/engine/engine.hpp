@@ -124,6 +124,7 @@ class Engine {
     // addresses.cpp
     void claim_addresses(Router&);
     void drop_claims(Router&);
+    void expect_confirmations(Router&);
     void mark_addresses(Router&);
     std::optional<DesiredAddress> desired(const AddressKey&, const AddressSlot&) const;
     std::optional<Duration> lease_of(const Router&) const;

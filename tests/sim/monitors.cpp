@@ -17,6 +17,14 @@ Duration counted_interval(const model::Instance& instance, Duration announced) {
     return announced > 4 * instance.advert_interval ? instance.advert_interval : announced;
 }
 
+/// What the rules below speak of: an advert that passes the instance's own checks too.
+bool acceptable(const engine::AdvertReceived& heard, const engine::Router& router) {
+    const auto& instance = *router.model;
+    return heard.source != router.self.address && heard.advert.vrid == instance.vrid &&
+           heard.advert.version == static_cast<std::uint8_t>(instance.version) &&
+           (instance.version == model::Version::v3 || heard.advert.interval == instance.advert_interval);
+}
+
 bool is_master(const vrrp::State& state) {
     return std::holds_alternative<vrrp::Master>(state);
 }
@@ -91,9 +99,7 @@ void Monitors::check_adverts(const Turn& turn) {
 void Monitors::check_yield(const Turn& turn) {
     const auto* heard = std::get_if<engine::AdvertReceived>(&turn.event);
     const auto* router = world_.hosts[turn.host]->router();
-    if (!heard || !is_master(turn.before) || heard->advert.vrid != router->model->vrid) return;
-    if (heard->source == router->self.address || heard->advert.priority == leaving_priority) return;
-    if (heard->advert.version != static_cast<std::uint8_t>(router->model->version)) return;
+    if (!heard || !is_master(turn.before) || !acceptable(*heard, *router) || heard->advert.priority == leaving_priority) return;
     const auto ours = router->self.priority;
     const bool higher = heard->advert.priority > ours || (heard->advert.priority == ours && heard->source > router->self.address);
     const bool lease_lost = router->reason == vrrp::Reason::lease_lost;
@@ -109,8 +115,7 @@ void Monitors::check_takeover(const Turn& turn) {
     auto& memory = memory_[turn.host];
     const auto* backup = std::get_if<vrrp::Backup>(&turn.before);
     if (const auto* heard = std::get_if<engine::AdvertReceived>(&turn.event);
-        heard && heard->source != router->self.address && heard->advert.priority != leaving_priority &&
-        heard->advert.version == static_cast<std::uint8_t>(instance.version) && !std::holds_alternative<vrrp::Init>(turn.before) &&
+        heard && acceptable(*heard, *router) && heard->advert.priority != leaving_priority && !std::holds_alternative<vrrp::Init>(turn.before) &&
         !std::holds_alternative<vrrp::Fault>(turn.before)) {
         const bool accepted = !router->self.preempt || heard->advert.priority >= router->self.priority;
         if (accepted) memory.last_heard = turn.now;
@@ -146,8 +151,7 @@ void Monitors::check_answers(const Turn& turn) {
     const auto* router = world_.hosts[turn.host]->router();
     const auto* heard = std::get_if<engine::AdvertReceived>(&turn.event);
     const auto* master = std::get_if<vrrp::Master>(&router->state);
-    if (!heard || !master || !is_master(turn.before) || heard->advert.vrid != router->model->vrid) return;
-    if (heard->source == router->self.address || heard->advert.version != static_cast<std::uint8_t>(router->model->version)) return;
+    if (!heard || !master || !is_master(turn.before) || !acceptable(*heard, *router)) return;
     const bool sent = std::ranges::any_of(turn.actions, [](const auto& a) { return std::holds_alternative<engine::SendAdvert>(a); });
     if (!sent && master->next_advert > turn.now + router->self.interval / 4) fail("N16", turn, "a lower advert is not answered in a quarter interval");
     if (heard->advert.priority == leaving_priority) return;

@@ -21,6 +21,11 @@ std::size_t World::add(HostOptions options) {
                                                           : IpAddress{Family::ipv6, {0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, number}};
     host->mac.bytes = {2, 0, 0, 0, 0, number};
     host->kernel.addresses[{host->source, options.instance.family == Family::ipv4 ? std::uint8_t{24} : std::uint8_t{64}}] = {};
+    auto config = std::make_shared<model::Config>();
+    config->node_name = options.name;
+    config->instances = {options.instance};
+    config->trackers = options.trackers;
+    host->config = std::move(config);
     host->options = std::move(options);
     hosts.push_back(std::move(host));
     return hosts.size() - 1;
@@ -49,13 +54,6 @@ void World::start(std::size_t index) {
     ++host.life;
     host.stopped = false;
     host.listening = false;
-    if (!host.config) {
-        auto config = std::make_shared<model::Config>();
-        config->node_name = host.options.name;
-        config->instances = {host.options.instance};
-        config->trackers = host.options.trackers;
-        host.config = std::move(config);
-    }
     auto record = host.record;
     for (auto& router : record.routers)
         if (const auto at = host.last_advert.find(router.name); at != host.last_advert.end())

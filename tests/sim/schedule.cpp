@@ -1,0 +1,236 @@
+#include "schedule.hpp"
+
+#include "engine/print.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+
+namespace holdfast::sim {
+namespace {
+
+constexpr std::array kind_names{"kill", "reboot", "stop", "pause", "link", "interface", "cut", "deafen",
+                                "erase", "refuse", "tracker", "failover", "priority", "stranger", "damaged"};
+constexpr std::size_t kinds = kind_names.size();
+
+Duration draw_interval(Rng& rng) {
+    const double which = rng.unit();
+    return which < 0.92 ? 1s : which < 0.99 ? Duration{100ms} : Duration{10ms};
+}
+
+HostOptions draw_host(Rng& rng, std::size_t number, Duration interval, bool preempt, bool version_2) {
+    HostOptions host;
+    host.name = fmt::format("r{}", number + 1);
+    host.instance.name = "web";
+    host.instance.interface = "eth0";
+    host.instance.vrid = Vrid{7};
+    host.instance.version = version_2 ? model::Version::v2 : model::Version::v3;
+    host.instance.advert_interval = interval;
+    host.instance.priority = Priority{static_cast<std::uint8_t>(rng.chance(0.1) ? 100 : 60 + 40 * number + rng.below(20))};
+    host.instance.preempt = preempt;
+    if (rng.chance(0.1)) host.instance.preempt_delay = rng.between(1s, 4s);
+    host.instance.prompt = !rng.chance(0.2);
+    host.instance.lease.on = !rng.chance(0.1);
+    if (rng.chance(0.1)) host.instance.handover_timeout = 0s;
+    host.instance.addresses = {*parse_prefix("192.0.2.1/24")};
+    if (rng.chance(0.2)) host.instance.addresses.push_back(*parse_prefix("192.0.2.2/32"));
+    host.instance.track = {{"nginx", {}}, {"page", rng.chance(0.5) ? -30 : 20}};
+    host.trackers = {{.name = "nginx", .kind = model::UnitTracker{"nginx.service"}},
+                     {.name = "page", .kind = model::HttpTracker{"http://127.0.0.1/"}}};
+    host.drift_ppm = static_cast<std::int64_t>(rng.below(400)) - 200;
+    host.kernel_delay = rng.chance(0.2) ? rng.between(1ms, 30ms) : rng.between(50us, 500us);
+    return host;
+}
+
+Duration draw_duration(Rng& rng, FaultKind kind, Duration interval) {
+    switch (kind) {
+    case FaultKind::kill: return rng.chance(0.5) ? rng.between(interval / 10, 3 * interval) : rng.between(1s, 8s);
+    case FaultKind::pause: return rng.chance(0.5) ? rng.between(interval / 2, 4 * interval) : rng.between(1s, 9s);
+    default: return rng.between(100ms, 8s);
+    }
+}
+
+/// Carries one fault out on a world, and its end.
+class Injector {
+  public:
+    Injector(World& world, const Fault& fault) : world_{world}, fault_{fault} {}
+
+    void begin() const {
+        auto& host = *world_.hosts[fault_.host];
+        switch (fault_.kind) {
+        case FaultKind::kill: world_.kill(fault_.host); break;
+        case FaultKind::reboot: world_.reboot(fault_.host); break;
+        case FaultKind::stop: world_.stop(fault_.host); break;
+        case FaultKind::pause: world_.pause(fault_.host, fault_.lasts); break;
+        case FaultKind::link: world_.set_link(fault_.host, false); break;
+        case FaultKind::interface: world_.remove_link(fault_.host, false); break;
+        case FaultKind::cut: world_.cut(fault_.host, fault_.other); break;
+        case FaultKind::deafen: world_.cut(fault_.other, fault_.host, false); break;
+        case FaultKind::erase: world_.delete_address(fault_.host, host.options.instance.addresses[0]); break;
+        case FaultKind::refuse: host.kernel.refuses = true; break;
+        case FaultKind::tracker: world_.observe(fault_.host, fault_.value % 2 ? "nginx" : "page", engine::Observation::down); break;
+        case FaultKind::failover: world_.failover(fault_.host, fault_.value % 2 ? std::optional{fault_.lasts} : std::nullopt); break;
+        case FaultKind::priority: {
+            auto instance = host.options.instance;
+            instance.priority = Priority{static_cast<std::uint8_t>(1 + fault_.value % 254)};
+            world_.reload(fault_.host, instance);
+            break;
+        }
+        case FaultKind::stranger: stranger(false); break;
+        case FaultKind::damaged: stranger(true); break;
+        }
+    }
+
+    /// Also called for every fault when the storm is over.
+    void end() const {
+        auto& host = *world_.hosts[fault_.host];
+        switch (fault_.kind) {
+        case FaultKind::kill:
+        case FaultKind::reboot:
+        case FaultKind::stop: world_.start(fault_.host); break;
+        case FaultKind::link:
+            if (!host.kernel.link_up) world_.set_link(fault_.host, true);
+            break;
+        case FaultKind::interface:
+            if (!host.kernel.link_exists) world_.remove_link(fault_.host, true);
+            break;
+        case FaultKind::cut: world_.cuts.erase({fault_.host, fault_.other}); world_.cuts.erase({fault_.other, fault_.host}); break;
+        case FaultKind::deafen: world_.cuts.erase({fault_.other, fault_.host}); break;
+        case FaultKind::refuse: host.kernel.refuses = false; break;
+        case FaultKind::tracker: world_.observe(fault_.host, fault_.value % 2 ? "nginx" : "page", engine::Observation::up); break;
+        default: break;
+        }
+    }
+
+  private:
+    void stranger(bool damage) const {
+        const auto& host = *world_.hosts[fault_.host];
+        wire::Advert advert{.version = static_cast<std::uint8_t>(host.options.instance.version),
+                            .vrid = Vrid{7},
+                            .priority = Priority{static_cast<std::uint8_t>(fault_.value % 5 == 0 ? 0 : 1 + fault_.value % 254)},
+                            .interval = host.options.instance.advert_interval * (fault_.value % 3 == 0 ? 30 : 1),
+                            .addresses = {host.options.instance.addresses[0].address}};
+        const auto source = IpAddress::v4(192, 0, 2, 99);
+        auto bytes = wire::encode(advert, source, vrrp_group(Family::ipv4));
+        if (damage) bytes[fault_.value % bytes.size()] ^= static_cast<std::uint8_t>(1 + fault_.value % 255);
+        world_.inject(fault_.host, source, bytes, damage && fault_.value % 7 == 0 ? 254 : 255);
+    }
+
+    World& world_;
+    const Fault& fault_;
+};
+
+void print(const Turn& turn) {
+    std::string actions;
+    for (const auto& action : turn.actions) actions += "  " + engine::to_string(action);
+    const auto& host = *turn.world.hosts[turn.host];
+    const auto since = turn.world.now() - Time{std::chrono::hours{1}};
+    fmt::print("{:9.4f} {} {:7} <- {}{}\n", static_cast<double>(since.count()) / 1e9, host.options.name,
+               host.router() ? vrrp::name(host.router()->state) : "gone", engine::to_string(turn.event), actions);
+}
+
+} // namespace
+
+Schedule draw(std::uint64_t seed) {
+    Rng rng{seed * 0x2545f4914f6cdd1dU + 1};
+    Schedule schedule;
+    schedule.seed = seed;
+    const auto interval = draw_interval(rng);
+    const bool preempt = !rng.chance(0.2), version_2 = interval == 1s && rng.chance(0.1);
+    const auto count = 2 + rng.below(3);
+    for (std::size_t i = 0; i < count; ++i) schedule.hosts.push_back(draw_host(rng, i, interval, preempt, version_2));
+    if (rng.chance(0.4)) schedule.wire.loss = rng.unit() * 0.3;
+    if (rng.chance(0.3)) schedule.wire.duplicate = rng.unit() * 0.3;
+    if (rng.chance(0.3)) schedule.wire.delay_max = rng.between(1ms, interval / 4);
+    std::vector<FaultKind> present; // swarm: each seed has its own few kinds of faults
+    for (std::size_t kind = 0; kind < kinds; ++kind)
+        if (rng.chance(0.3)) present.push_back(static_cast<FaultKind>(kind));
+    if (present.empty()) present.push_back(FaultKind::kill);
+    const auto faults = 1 + rng.below(10);
+    for (std::uint64_t i = 0; i < faults; ++i) {
+        Fault fault{.kind = present[rng.below(present.size())], .at = rng.between(0s, schedule.storm)};
+        fault.lasts = draw_duration(rng, fault.kind, interval);
+        fault.host = rng.below(count);
+        fault.other = (fault.host + 1 + rng.below(count - 1)) % count;
+        fault.value = static_cast<unsigned>(rng.below(10'000));
+        // When the last advert of a short second master is not heard, only the periodic announcement (30 s) mends the client.
+        if (fault.kind == FaultKind::deafen || fault.kind == FaultKind::cut || schedule.wire.loss > 0) schedule.settle = 36s;
+        schedule.faults.push_back(fault);
+    }
+    return schedule;
+}
+
+Outcome run(const Schedule& schedule, bool trace) {
+    World world{schedule.seed, schedule.wire};
+    for (const auto& host : schedule.hosts) world.add(host);
+    Monitors monitors{world};
+    world.on_turn = [&](const Turn& turn) {
+        if (trace) print(turn);
+        monitors.after_turn(turn);
+    };
+    for (std::size_t i = 0; i < world.hosts.size(); ++i)
+        world.at(Duration{static_cast<Duration::rep>(i) * 7'000'000}, [&world, i] { world.start(i); });
+    for (const auto& fault : schedule.faults) {
+        world.at(fault.at, [&world, &fault] { Injector{world, fault}.begin(); });
+        world.at(fault.at + fault.lasts, [&world, &fault] { Injector{world, fault}.end(); });
+    }
+    constexpr Duration step = 500ms;
+    const auto run_watched = [&](Duration duration) {
+        for (Duration done{0}; done < duration && !monitors.violation(); done += step) {
+            world.run(step);
+            monitors.sample();
+        }
+    };
+    run_watched(schedule.storm);
+    // Everything heals; faults whose end lay beyond the storm end now, and their later end changes nothing.
+    for (const auto& fault : schedule.faults) Injector{world, fault}.end();
+    world.heal();
+    world.wire = {};
+    for (std::size_t i = 0; i < world.hosts.size(); ++i) world.start(i);
+    run_watched(schedule.settle / 2);
+    const auto edges = monitors.edges();
+    run_watched(schedule.settle / 2);
+    monitors.after_settling(edges);
+    return {monitors.violation(), world.events, world.trace_hash, std::move(monitors.coverage)};
+}
+
+Schedule shrink(const Schedule& original) {
+    auto best = original;
+    const auto wanted = run(best).violation->monitor;
+    const auto still_fails = [&](const Schedule& candidate) {
+        const auto outcome = run(candidate);
+        return outcome.violation && outcome.violation->monitor == wanted;
+    };
+    for (bool smaller = true; smaller;) {
+        smaller = false;
+        for (std::size_t i = 0; i < best.faults.size(); ++i) {
+            auto candidate = best;
+            candidate.faults.erase(candidate.faults.begin() + static_cast<std::ptrdiff_t>(i));
+            if (!still_fails(candidate)) continue;
+            best = std::move(candidate);
+            smaller = true;
+            break;
+        }
+    }
+    auto calm = best;
+    calm.wire = {};
+    if (still_fails(calm)) best = std::move(calm);
+    return best;
+}
+
+std::string to_string(const Schedule& schedule) {
+    auto text = fmt::format("seed {}: loss {:.2f} duplicate {:.2f} delay {}..{}\n", schedule.seed, schedule.wire.loss,
+                            schedule.wire.duplicate, holdfast::to_string(schedule.wire.delay_min), holdfast::to_string(schedule.wire.delay_max));
+    for (const auto& host : schedule.hosts)
+        text += fmt::format("  router {} priority={} interval={} version={} preempt={} preempt_delay={} prompt={} lease={} addresses={} kernel={}\n",
+                            host.name, host.instance.priority.value, holdfast::to_string(host.instance.advert_interval),
+                            static_cast<int>(host.instance.version), host.instance.preempt, holdfast::to_string(host.instance.preempt_delay),
+                            host.instance.prompt, host.instance.lease.on, host.instance.addresses.size(), holdfast::to_string(host.kernel_delay));
+    for (const auto& fault : schedule.faults)
+        text += fmt::format("  at {} {} r{} (other r{}, value {}) for {}\n", holdfast::to_string(std::chrono::round<std::chrono::milliseconds>(fault.at)),
+                            kind_names[static_cast<std::size_t>(fault.kind)], fault.host + 1, fault.other + 1, fault.value,
+                            holdfast::to_string(std::chrono::round<std::chrono::milliseconds>(fault.lasts)));
+    return text;
+}
+
+} // namespace holdfast::sim
