@@ -13,7 +13,8 @@ namespace holdfast::ctl {
 
 void status(Connection&, const Look&, const std::string& name);
 void list(Connection&, const Look&);
-void show(Connection&, const Look&, const std::string& name, const std::vector<std::string>& properties, bool value_only);
+void show(Connection&, const Look&, const std::string& name, const std::vector<std::string>& properties,
+          bool value_only);
 [[noreturn]] void monitor(Connection&, const Look&, const std::string& name);
 void failover(Connection&, const Look&, const std::string& name, std::optional<Duration> hold);
 void reload(Connection&, const Look&);

@@ -1,5 +1,5 @@
-// Everything of D-Bus, for sdbus-c++ 1.x and 2.x. No exception of sdbus leaves this file: each becomes a Failure that says what
-// failed, why, and what helps.
+// Everything of D-Bus, for sdbus-c++ 1.x and 2.x. No exception of sdbus leaves this file: each becomes a Failure that
+// says what failed, why, and what helps.
 #include "ctl/connection.hpp"
 
 #include "ctl/output.hpp"
@@ -24,11 +24,19 @@ constexpr std::string_view instance_root = "/org/holdfast1/instance/";
 constexpr std::string_view dbus_error = "org.freedesktop.DBus.Error.";
 
 #if defined(HOLDFAST_SDBUS_V1)
-std::string service(std::string name) { return name; }
-void add_match(sdbus::IConnection& bus, const std::string& rule, auto handler) { bus.addMatch(rule, handler, sdbus::floating_slot); }
+std::string service(std::string name) {
+    return name;
+}
+void add_match(sdbus::IConnection& bus, const std::string& rule, auto handler) {
+    bus.addMatch(rule, handler, sdbus::floating_slot);
+}
 #else
-sdbus::ServiceName service(std::string name) { return sdbus::ServiceName{std::move(name)}; }
-void add_match(sdbus::IConnection& bus, const std::string& rule, auto handler) { bus.addMatch(rule, handler); }
+sdbus::ServiceName service(std::string name) {
+    return sdbus::ServiceName{std::move(name)};
+}
+void add_match(sdbus::IConnection& bus, const std::string& rule, auto handler) {
+    bus.addMatch(rule, handler);
+}
 #endif
 
 std::string bus_address() {
@@ -36,7 +44,8 @@ std::string bus_address() {
     return address != nullptr ? address : "unix:path=/run/dbus/system_bus_socket";
 }
 
-// ---- errors -------------------------------------------------------------------------------------------------------------
+// ---- errors
+// -------------------------------------------------------------------------------------------------------------
 
 Exit exit_of(std::string_view name) {
     static const std::map<std::string_view, Exit> codes{
@@ -60,22 +69,31 @@ Failure failure(const sdbus::Error& error, const std::string& action) {
     const std::string name{error.getName()};
     const std::string text{error.getMessage()};
     auto exit = exit_of(name);
-    if (name == "org.freedesktop.DBus.Error.NoReply" && text.find("timed out") != std::string::npos) exit = Exit::timeout;
+    if (name == "org.freedesktop.DBus.Error.NoReply" && text.find("timed out") != std::string::npos)
+        exit = Exit::timeout;
     switch (exit) {
     case Exit::not_running:
         if (name.ends_with(".NoReply"))
-            return {exit, name, fmt::format("holdfastd went away before it answered to {}: systemctl status holdfast says why", action)};
-        return {exit, name,
-                fmt::format("holdfastd is not running on this bus ({}): start it with systemctl start holdfast, or point "
-                            "DBUS_SYSTEM_BUS_ADDRESS at its bus", bus_address())};
+            return {exit, name,
+                    fmt::format("holdfastd went away before it answered to {}: systemctl status holdfast says why",
+                                action)};
+        return {
+            exit, name,
+            fmt::format("holdfastd is not running on this bus ({}): start it with systemctl start holdfast, or point "
+                        "DBUS_SYSTEM_BUS_ADDRESS at its bus",
+                        bus_address())};
     case Exit::denied: return {exit, name, fmt::format("{}: only root may do this: run it with sudo", action)};
     case Exit::timeout:
-        return {exit, name, fmt::format("{}: holdfastd did not answer within {} s: holdfastctl status tells whether it was done after "
-                                        "all", action, call_timeout.count())};
-    case Exit::no_object:
-        return {exit, name, text + ": holdfastctl list shows those that there are"};
+        return {
+            exit, name,
+            fmt::format("{}: holdfastd did not answer within {} s: holdfastctl status tells whether it was done after "
+                        "all",
+                        action, call_timeout.count())};
+    case Exit::no_object: return {exit, name, text + ": holdfastctl list shows those that there are"};
     case Exit::invalid_config:
-        return {exit, name, "the configuration is not valid, so the one before stays in force; correct it and reload again:\n" + text};
+        return {exit, name,
+                "the configuration is not valid, so the one before stays in force; correct it and reload again:\n" +
+                    text};
     default: return {exit, name, text};
     }
 }
@@ -89,8 +107,8 @@ std::string reason_of(const std::string& text) {
 Failure no_bus(const sdbus::Error& error) {
     const auto exit = exit_of(error.getName().c_str()) == Exit::denied ? Exit::denied : Exit::not_running;
     return {exit, std::string{dbus_error} + (exit == Exit::denied ? "AccessDenied" : "NoServer"),
-            fmt::format("no bus at {} ({}): start dbus, or point DBUS_SYSTEM_BUS_ADDRESS at the bus of holdfastd", bus_address(),
-                        reason_of(error.getMessage()))};
+            fmt::format("no bus at {} ({}): start dbus, or point DBUS_SYSTEM_BUS_ADDRESS at the bus of holdfastd",
+                        bus_address(), reason_of(error.getMessage()))};
 }
 
 auto calling(const std::string& action, const auto& call) {
@@ -101,12 +119,21 @@ auto calling(const std::string& action, const auto& call) {
     }
 }
 
-// ---- values of signals as the JSON of Describe() ------------------------------------------------------------------------
+// ---- values of signals as the JSON of Describe()
+// ------------------------------------------------------------------------
 
-Json plain(const std::string& text) { return text; }
-Json plain(const sdbus::ObjectPath& path) { return std::string{path}; }
-Json plain(bool value) { return value; }
-Json plain(std::integral auto value) { return value; }
+Json plain(const std::string& text) {
+    return text;
+}
+Json plain(const sdbus::ObjectPath& path) {
+    return std::string{path};
+}
+Json plain(bool value) {
+    return value;
+}
+Json plain(std::integral auto value) {
+    return value;
+}
 template <typename... Parts>
 Json plain(const sdbus::Struct<Parts...>& parts) {
     const std::tuple<Parts...>& tuple = parts; // std::apply does not know sdbus::Struct
@@ -115,7 +142,8 @@ Json plain(const sdbus::Struct<Parts...>& parts) {
 template <typename Value>
 Json plain(const std::vector<Value>& values) {
     auto list = Json::array();
-    for (const auto& value : values) list.push_back(plain(value));
+    for (const auto& value : values)
+        list.push_back(plain(value));
     return list;
 }
 
@@ -133,7 +161,8 @@ Json first_of(const sdbus::Variant& value) {
 
 Json named(const Json& parts, const std::vector<const char*>& keys) {
     auto object = Json::object();
-    for (std::size_t i = 0; i < keys.size() && i < parts.size(); ++i) object[keys[i]] = parts[i];
+    for (std::size_t i = 0; i < keys.size() && i < parts.size(); ++i)
+        object[keys[i]] = parts[i];
     return object;
 }
 
@@ -150,7 +179,8 @@ Json shaped(const std::string& property, const Json& value) {
     if (found == keys.end()) return value;
     if (value.empty() || !value[0].is_array()) return value.empty() ? value : named(value, found->second);
     auto list = Json::array();
-    for (const auto& each : value) list.push_back(named(each, found->second));
+    for (const auto& each : value)
+        list.push_back(named(each, found->second));
     return list;
 }
 
@@ -159,10 +189,11 @@ Json changed_json(const Changed& changed) {
     using std::string;
     auto json = Json::object();
     for (const auto& [name, value] : changed)
-        json[name] = shaped(name, first_of<string, bool, std::uint8_t, std::uint64_t, std::uint32_t, Struct<string, string>,
-                                           Struct<string, std::uint8_t, std::uint64_t>, std::vector<Struct<string, string>>,
-                                           std::vector<Struct<string, std::int32_t>>, std::vector<Struct<string, string, string>>,
-                                           std::vector<sdbus::ObjectPath>>(value));
+        json[name] =
+            shaped(name, first_of<string, bool, std::uint8_t, std::uint64_t, std::uint32_t, Struct<string, string>,
+                                  Struct<string, std::uint8_t, std::uint64_t>, std::vector<Struct<string, string>>,
+                                  std::vector<Struct<string, std::int32_t>>,
+                                  std::vector<Struct<string, string, string>>, std::vector<sdbus::ObjectPath>>(value));
     return json;
 }
 
@@ -193,7 +224,10 @@ Json properties_changed(auto& message, const std::string& name) {
     Changed changed;
     std::vector<std::string> invalidated;
     message >> interface >> changed >> invalidated;
-    return {{"Event", "PropertiesChanged"}, {"Name", name}, {"Properties", changed_json(changed)}, {"Invalidated", invalidated}};
+    return {{"Event", "PropertiesChanged"},
+            {"Name", name},
+            {"Properties", changed_json(changed)},
+            {"Invalidated", invalidated}};
 }
 
 Json owner_changed(auto& message) {
@@ -239,8 +273,8 @@ Json Connection::describe() {
 std::string Connection::failover(const std::string& name, std::optional<Duration> hold) {
     Changed options;
     if (hold)
-        options["hold-usec"] =
-            sdbus::Variant{static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(*hold).count())};
+        options["hold-usec"] = sdbus::Variant{
+            static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(*hold).count())};
     return calling("failover", [&] { return bus_->manager.Failover(name, options); });
 }
 
@@ -251,8 +285,9 @@ std::vector<std::string> Connection::reload() {
 void Connection::watch(const OnEvent& on_event, const std::function<void()>& ready) {
     auto& bus = *bus_->connection;
     const auto rule = [](const char* interface, const char* member) {
-        return fmt::format("type='signal',sender='org.holdfast1',path_namespace='/org/holdfast1/instance',interface='{}',member='{}'",
-                           interface, member);
+        return fmt::format(
+            "type='signal',sender='org.holdfast1',path_namespace='/org/holdfast1/instance',interface='{}',member='{}'",
+            interface, member);
     };
     calling("monitor", [&] {
         add_match(bus, rule("org.holdfast1.Instance", "StateChanged"),

@@ -1,5 +1,5 @@
-// The daemon as the subcommands see it: a few calls that return values, and one exception for whatever went wrong. Everything
-// of D-Bus stays in connection.cpp.
+// The daemon as the subcommands see it: a few calls that return values, and one exception for whatever went wrong.
+// Everything of D-Bus stays in connection.cpp.
 #pragma once
 
 #include "base/time.hpp"
@@ -14,7 +14,16 @@
 
 namespace holdfast::ctl {
 
-enum class Exit { ok = 0, failed = 1, usage = 2, not_running = 3, denied = 4, no_object = 5, invalid_config = 6, timeout = 124 };
+enum class Exit {
+    ok = 0,
+    failed = 1,
+    usage = 2,
+    not_running = 3,
+    denied = 4,
+    no_object = 5,
+    invalid_config = 6,
+    timeout = 124
+};
 
 /// What ends the program: the error's D-Bus name for programs, the text for people.
 struct Failure : std::runtime_error {

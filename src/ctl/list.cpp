@@ -38,8 +38,9 @@ void list(Connection& connection, const Look& look) {
     if (look.json != JsonStyle::off) return print(node["Instances"], look.json);
     std::vector<std::vector<std::string>> rows{{"NAME", "STATE", "INTERFACE", "VRID", "PRIORITY", "ADDRESS"}};
     for (const auto& each : node["Instances"])
-        rows.push_back({each["Name"].get<std::string>(), each["State"].get<std::string>(), each["Interface"].get<std::string>(),
-                        each["VirtualRouterId"].dump(), each["EffectivePriority"].dump(), addresses(each)});
+        rows.push_back({each["Name"].get<std::string>(), each["State"].get<std::string>(),
+                        each["Interface"].get<std::string>(), each["VirtualRouterId"].dump(),
+                        each["EffectivePriority"].dump(), addresses(each)});
     fmt::print("{}", table(rows));
 }
 
@@ -51,7 +52,8 @@ void complete(Connection& connection) {
         all.insert(name);
         if (name.ends_with("/ipv4") || name.ends_with("/ipv6")) all.insert(name.substr(0, name.size() - 5));
     }
-    for (const auto& name : all) print(name);
+    for (const auto& name : all)
+        print(name);
 }
 
 } // namespace holdfast::ctl

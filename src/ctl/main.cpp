@@ -1,5 +1,5 @@
-// holdfastctl: what the command line asks for, and how it ends. The status says what kind of failure it was, the text on stderr
-// says thing, reason and cure; with --json the error is JSON as well.
+// holdfastctl: what the command line asks for, and how it ends. The status says what kind of failure it was, the text
+// on stderr says thing, reason and cure; with --json the error is JSON as well.
 #include "ctl/commands.hpp"
 
 #include <CLI/CLI.hpp>
@@ -33,7 +33,8 @@ void declare(CLI::App& app, Line& line) {
     show->add_option("NAME", line.name, "instance")->required();
     show->add_option("-p,--property", line.properties, "only this one; may be repeated")->allow_extra_args(false);
     show->add_flag("--value", line.value_only, "values without their names");
-    app.add_subcommand("monitor", "a line for each change, until interrupted")->add_option("NAME", line.name, "only this instance");
+    app.add_subcommand("monitor", "a line for each change, until interrupted")
+        ->add_option("NAME", line.name, "only this instance");
     auto* failover = app.add_subcommand("failover", "hand an instance over to its peer");
     failover->add_option("NAME", line.name, "instance")->required();
     failover->add_option("--hold", line.hold, "do not take it back for so long: 60s, 5min, 1h (us, ms, s, min, h)");
@@ -106,7 +107,8 @@ int start(int argc, char** argv) {
             return parse_failed(app, error);
         }
         if (line.complete) return complete_quietly();
-        if (!parse_json_style(line.json)) usage(fmt::format("--json={} is not known: there are short, pretty and off", line.json));
+        if (!parse_json_style(line.json))
+            usage(fmt::format("--json={} is not known: there are short, pretty and off", line.json));
         const auto commands = app.get_subcommands();
         if (commands.empty()) usage("no command given: holdfastctl --help tells what there is");
         run(commands.front()->get_name(), line, look_of_stdout(json));

@@ -1,5 +1,5 @@
-// `monitor`: a line for each event, written at once, until SIGINT. The signals are subscribed before the daemon is asked whether
-// it runs, so nothing between is lost.
+// `monitor`: a line for each event, written at once, until SIGINT. The signals are subscribed before the daemon is
+// asked whether it runs, so nothing between is lost.
 #include "ctl/commands.hpp"
 
 #include <csignal>
@@ -12,7 +12,7 @@ namespace {
 
 /// Every line is flushed when it is complete: nothing is lost by ending here.
 void end_on_interrupt() {
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = [](int) { ::_exit(0); };
     ::sigaction(SIGINT, &action, nullptr);
     ::sigaction(SIGTERM, &action, nullptr);
@@ -22,19 +22,26 @@ std::string value_text(const Json& value) {
     return value.is_string() ? printable(value.get<std::string>()) : to_text(value, JsonStyle::compact);
 }
 
+/// Times are left out: the line has one.
+std::string changes(const Json& event) {
+    std::string text;
+    for (const auto& [key, value] : event["Properties"].items())
+        if (!key.starts_with("StateTimestamp")) text += fmt::format(" {}={}", key, value_text(value));
+    for (const auto& key : event["Invalidated"])
+        text += fmt::format(" {} changed", key.get<std::string>());
+    return text;
+}
+
 std::string line(const Look& look, const Json& event) {
-    if (event["Event"] == "DaemonStopped") return "holdfastd has stopped";
-    if (event["Event"] == "DaemonStarted") return "holdfastd has started";
+    if (event["Event"] == "DaemonStopped") return moment(now_usec()) + " holdfastd has stopped";
+    if (event["Event"] == "DaemonStarted") return moment(now_usec()) + " holdfastd has started";
     const auto name = bold(look, printable(event["Name"].get<std::string>()));
     if (event["Event"] == "StateChanged") {
         const auto state = event["New"].get<std::string>();
         return fmt::format("{} {} {}: {} -> {}: {}", moment(event["USec"].get<std::uint64_t>()), dot(look, state), name,
                            event["Old"].get<std::string>(), coloured(look, state, state), value_text(event["Reason"]));
     }
-    std::string text;
-    for (const auto& [key, value] : event["Properties"].items()) text += fmt::format(" {}={}", key, value_text(value));
-    for (const auto& key : event["Invalidated"]) text += fmt::format(" {} changed", key.get<std::string>());
-    return fmt::format("{}:{}", name, text);
+    return fmt::format("{}   {}:{}", moment(now_usec()), name, changes(event));
 }
 
 } // namespace

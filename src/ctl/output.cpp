@@ -27,16 +27,17 @@ std::string_view colour_of(std::string_view state) {
 
 /// Columns on the screen: characters, not bytes.
 std::size_t width(const std::string& text) {
-    return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+    return static_cast<std::size_t>(
+        std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
+
+} // namespace
 
 std::uint64_t now_usec() {
     ::timespec now{};
     ::clock_gettime(CLOCK_REALTIME, &now);
     return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000U + static_cast<std::uint64_t>(now.tv_nsec) / 1000U;
 }
-
-} // namespace
 
 std::optional<JsonStyle> parse_json_style(const std::string& text) {
     if (text == "off") return JsonStyle::off;
@@ -91,7 +92,8 @@ std::string printable_lines(const std::string& text) {
         result += printable(text.substr(begin, end - begin)) + '\n';
         begin = end + 1;
     }
-    while (result.ends_with('\n')) result.pop_back();
+    while (result.ends_with('\n'))
+        result.pop_back();
     return result;
 }
 
@@ -106,7 +108,8 @@ std::string duration(std::uint64_t usec) {
     if (usec < 1'000'000) return fmt::format("{}ms", usec / 1000);
     auto rest = usec / 1'000'000;
     if (rest < 10 && usec % 1'000'000 >= 100'000) return fmt::format("{}.{}s", rest, usec % 1'000'000 / 100'000);
-    constexpr std::array<std::pair<std::uint64_t, const char*>, 4> units{{{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}}};
+    constexpr std::array<std::pair<std::uint64_t, const char*>, 4> units{
+        {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}}};
     std::string text;
     for (int parts = 0; const auto& [seconds, name] : units) {
         if (rest >= seconds && parts < 2) text += fmt::format("{}{}{}", parts++ == 0 ? "" : " ", rest / seconds, name);
@@ -128,7 +131,8 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
     std::vector<std::size_t> widths;
     for (const auto& row : rows) {
         widths.resize(std::max(widths.size(), row.size()));
-        for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
+        for (std::size_t i = 0; i < row.size(); ++i)
+            widths[i] = std::max(widths[i], width(row[i]));
     }
     std::string text;
     for (const auto& row : rows) {

@@ -1,5 +1,5 @@
-// How results reach people and programs: tables, colours, ages, JSON. Colours and the dot depend on where the text goes, and
-// no text from outside reaches a terminal with control characters in it.
+// How results reach people and programs: tables, colours, ages, JSON. Colours and the dot depend on where the text
+// goes, and no text from outside reaches a terminal with control characters in it.
 #pragma once
 
 #include <cstdint>
@@ -38,6 +38,8 @@ std::string printable(const std::string& text);
 /// The same, but lines stay lines; without an empty last one.
 std::string printable_lines(const std::string& text);
 
+/// CLOCK_REALTIME.
+std::uint64_t now_usec();
 /// "3min 2s": what has passed since a CLOCK_REALTIME moment; "" for 0.
 std::string age(std::uint64_t realtime_usec);
 /// "2026-01-31 12:00:01.123", local time.

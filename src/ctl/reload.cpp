@@ -8,7 +8,8 @@ namespace holdfast::ctl {
 void reload(Connection& connection, const Look& look) {
     const auto warnings = connection.reload();
     if (look.json != JsonStyle::off) return print(Json{{"Result", "ok"}, {"Warnings", warnings}}, look.json);
-    for (const auto& warning : warnings) fmt::print(stderr, "{}\n", printable_lines(warning));
+    for (const auto& warning : warnings)
+        fmt::print(stderr, "{}\n", printable_lines(warning));
     print(warnings.empty() ? "the configuration is in force" : "the configuration is in force, with warnings");
 }
 

@@ -28,11 +28,13 @@ Json only(const Json& instance, const std::vector<std::string>& properties) {
 void show(Connection& connection, const Look& look, const std::string& name, const std::vector<std::string>& properties,
           bool value_only) {
     auto chosen = Json::array();
-    for (const auto& instance : instances_named(connection.describe(), name)) chosen.push_back(only(instance, properties));
+    for (const auto& instance : instances_named(connection.describe(), name))
+        chosen.push_back(only(instance, properties));
     if (look.json != JsonStyle::off) return print(chosen.size() == 1 ? chosen[0] : chosen, look.json);
     for (std::size_t i = 0; i < chosen.size(); ++i) {
         if (i > 0 && !value_only) print("");
-        for (const auto& [key, value] : chosen[i].items()) print(value_only ? plain(value) : key + "=" + plain(value));
+        for (const auto& [key, value] : chosen[i].items())
+            print(value_only ? plain(value) : key + "=" + plain(value));
     }
 }
 

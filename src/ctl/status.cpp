@@ -25,14 +25,16 @@ std::string ago(std::uint64_t realtime_usec) {
 
 void print_node(const Look& look, const Json& node) {
     const auto state = text(node, "State");
-    print(fmt::format("{} {}  {}, holdfast {}", dot(look, state), bold(look, text(node, "NodeName")), coloured(look, state, state),
-                      text(node, "Version")));
+    print(fmt::format("{} {}  {}, holdfast {}", dot(look, state), bold(look, text(node, "NodeName")),
+                      coloured(look, state, state), text(node, "Version")));
     row("config", fmt::format("{} ({}, loaded {})", text(node, "ConfigPath"), text(node, "ConfigHash"),
                               ago(number(node, "ConfigLoadedTimestamp"))));
-    for (const auto& each : node["Missing"]) row("missing", printable(each.get<std::string>()));
+    for (const auto& each : node["Missing"])
+        row("missing", printable(each.get<std::string>()));
     if (node["LastReloadResult"] == "ok") return;
     row("reload", "the last one failed; the configuration before it is in force:");
-    for (const auto& each : node["LastReloadErrors"]) print(printable_lines(each.get<std::string>()));
+    for (const auto& each : node["LastReloadErrors"])
+        print(printable_lines(each.get<std::string>()));
 }
 
 std::string lease(const Json& instance) {
@@ -66,15 +68,18 @@ void print_routers(const Json& instance) {
 
 void print_instance(const Look& look, const Json& instance) {
     const auto state = text(instance, "State");
-    print(fmt::format("\n{} {}  {} for {}: {}", dot(look, state), bold(look, text(instance, "Name")), coloured(look, state, state),
-                      age(number(instance, "StateTimestamp")), text(instance["StateReason"], "Text")));
-    row("router", fmt::format("VRID {} on {}, {}, VRRP {}", number(instance, "VirtualRouterId"), text(instance, "Interface"),
-                              text(instance, "Family"), number(instance, "Version")));
+    print(fmt::format("\n{} {}  {} for {}: {}", dot(look, state), bold(look, text(instance, "Name")),
+                      coloured(look, state, state), age(number(instance, "StateTimestamp")),
+                      text(instance["StateReason"], "Text")));
+    row("router", fmt::format("VRID {} on {}, {}, VRRP {}", number(instance, "VirtualRouterId"),
+                              text(instance, "Interface"), text(instance, "Family"), number(instance, "Version")));
     for (const auto& each : instance["Addresses"])
-        row("address", fmt::format("{} {}{}", text(each, "Address"), text(each, "State"), each["State"] == "assigned" ? lease(instance) : ""));
+        row("address", fmt::format("{} {}{}", text(each, "Address"), text(each, "State"),
+                                   each["State"] == "assigned" ? lease(instance) : ""));
     row("priority", priority(instance));
     if (instance["HeldBack"].get<bool>()) row("held back", "after a failover: it does not preempt its successor");
-    for (const auto& fault : instance["Faults"]) row("fault", coloured(look, "fault", text(fault, "Text")));
+    for (const auto& fault : instance["Faults"])
+        row("fault", coloured(look, "fault", text(fault, "Text")));
     print_routers(instance);
 }
 
@@ -92,8 +97,9 @@ void print_trackers(const Look& look, const Json& trackers, const Json* instance
         if (std::exchange(first, false)) print("\ntrackers");
         const auto status = text(tracker, "Status");
         const auto detail = text(tracker, "Detail");
-        print(fmt::format("  {} {}  {} {}{}{}{}", dot(look, status), bold(look, text(tracker, "Name")), text(tracker, "Kind"),
-                          coloured(look, status, status), tracker["Degraded"].get<bool>() ? ", degraded" : "",
+        print(fmt::format("  {} {}  {} {}{}{}{}", dot(look, status), bold(look, text(tracker, "Name")),
+                          text(tracker, "Kind"), coloured(look, status, status),
+                          tracker["Degraded"].get<bool>() ? ", degraded" : "",
                           number(tracker, "SinceUSec") == 0 ? "" : " for " + age(number(tracker, "SinceUSec")),
                           detail.empty() ? "" : ": " + detail));
     }
@@ -109,7 +115,8 @@ void status(Connection& connection, const Look& look, const std::string& name) {
         return print(node, look.json);
     }
     if (name.empty()) print_node(look, node);
-    for (const auto& instance : instances) print_instance(look, instance);
+    for (const auto& instance : instances)
+        print_instance(look, instance);
     print_trackers(look, node["Trackers"], name.empty() ? nullptr : &instances);
 }
 
