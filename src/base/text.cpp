@@ -52,7 +52,8 @@ std::string join(std::span<const std::string> parts, std::string_view separator)
 
 bool is_name(std::string_view text) {
     const auto fits = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+               c == '-';
     };
     return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, fits);
 }

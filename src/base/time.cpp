@@ -30,7 +30,8 @@ std::string to_string(Duration value) {
         const auto thousandths = (value * 1000) / unit.value;
         if (value == unit.value * thousandths / 1000) {
             auto text = fmt::format("{}.{:03}", thousandths / 1000, thousandths % 1000);
-            while (text.back() == '0') text.pop_back();
+            while (text.back() == '0')
+                text.pop_back();
             return text + std::string{unit.name};
         }
     }

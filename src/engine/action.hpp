@@ -14,7 +14,7 @@ namespace holdfast::engine {
 
 // ---- the wire: done by the loop thread, at once -------------------------------------------------------------------------
 struct SendAdvert {
-    std::uint32_t router{};  ///< slot in the record, for the time of the last advert
+    std::uint32_t router{}; ///< slot in the record, for the time of the last advert
     LinkIndex link{};
     IpAddress source;
     IpAddress destination;
@@ -88,8 +88,8 @@ struct Tell {
 /// Everything has left: the process may end.
 struct Finished {};
 
-using Action = std::variant<SendAdvert, Announce, Listen, Unlisten, Operation, ListKernel, StartTracker, StopTracker, Reply,
-                            Tell, Finished>;
+using Action = std::variant<SendAdvert, Announce, Listen, Unlisten, Operation, ListKernel, StartTracker, StopTracker,
+                            Reply, Tell, Finished>;
 using Actions = std::vector<Action>;
 
 } // namespace holdfast::engine

@@ -45,7 +45,8 @@ void Engine::claim_addresses(Router& router) {
 void Engine::drop_claims(Router& router) {
     mark_addresses(router);
     for (auto& [key, slot] : addresses_)
-        if (router_of(slot) == &router) slot = AddressSlot{.operation = slot.operation, .adding = slot.adding, .removing = slot.removing};
+        if (router_of(slot) == &router)
+            slot = AddressSlot{.operation = slot.operation, .adding = slot.adding, .removing = slot.removing};
 }
 
 /// A new master announces each address when the kernel confirms it. One that is there already (adopted, resumed, or not ours) is
@@ -123,10 +124,12 @@ void Engine::reconcile(const AddressKey& key, AddressSlot& slot) {
     const auto wish = desired(key, slot);
     const auto* observed = kernel_.address(key);
     if (wish && observed && !observed->ours)
-        complain(Severity::warning, NoteKind::address_foreign, *router, 0,
-                 fmt::format("{}: {} is on {} already, and not by holdfast: it is left alone; remove it there, or it stays when "
-                             "this host is backup",
-                             router->name(), to_string(key.prefix), router->model->interface));
+        complain(
+            Severity::warning, NoteKind::address_foreign, *router, 0,
+            fmt::format(
+                "{}: {} is on {} already, and not by holdfast: it is left alone; remove it there, or it stays when "
+                "this host is backup",
+                router->name(), to_string(key.prefix), router->model->interface));
     const auto body = plan(key, observed, wish, slot.renew_at, now_);
     if (!body) return;
     Operation operation{OperationId{next_operation_++}, never, *body};
@@ -191,14 +194,16 @@ void Engine::confirmed(const AddressKey& key, AddressSlot& slot) {
 
 void Engine::refuse(const AddressKey& key, AddressSlot& slot, int error) {
     auto* router = router_of(slot);
-    if (error == ECANCELED || !router) return; // it came too late to be safe; whether it is still wanted is decided anew
+    if (error == ECANCELED || !router)
+        return; // it came too late to be safe; whether it is still wanted is decided anew
     slot.not_before = now_ + restore_window;
     if (error == EEXIST || error == ENODEV) {
         out_->push_back(ListKernel{}); // what we believe of the kernel is out of date
         return;
     }
-    router->refused = fmt::format("the kernel refused {} on {}: {}", to_string(key.prefix), router->model->interface,
-                                  error == EPERM ? "permission denied: the daemon needs CAP_NET_ADMIN" : std::strerror(error));
+    router->refused =
+        fmt::format("the kernel refused {} on {}: {}", to_string(key.prefix), router->model->interface,
+                    error == EPERM ? "permission denied: the daemon needs CAP_NET_ADMIN" : std::strerror(error));
     router->refused_until = now_ + refusal_time;
     router->needs_assessment = true;
     complain(Severity::error, NoteKind::address_refused, *router, static_cast<unsigned>(error),
@@ -216,9 +221,10 @@ void Engine::promotion_done(LinkIndex index, int error) {
     for (auto& router : routers_) {
         if (!router || router->link != index) continue;
         complain(Severity::warning, NoteKind::lease_unsafe, *router, 0,
-                 fmt::format("{}: promote_secondaries can't be set on {} ({}), so its addresses have no lease: an expiring one "
-                             "could take this host's own address with it; set net.ipv4.conf.{}.promote_secondaries=1",
-                             router->name(), router->model->interface, std::strerror(error), router->model->interface));
+                 fmt::format(
+                     "{}: promote_secondaries can't be set on {} ({}), so its addresses have no lease: an expiring one "
+                     "could take this host's own address with it; set net.ipv4.conf.{}.promote_secondaries=1",
+                     router->name(), router->model->interface, std::strerror(error), router->model->interface));
         mark_addresses(*router);
     }
 }
@@ -259,9 +265,10 @@ void Engine::handle(const AddressRemoved& event) {
     slot.last_restore = now_;
     slot.announce_on_confirm = true;
     if (slot.restores > restores_at_once) slot.not_before = now_ + restore_window;
-    complain(Severity::warning, NoteKind::address_deleted, *router, 0,
-             fmt::format("{}: somebody deleted {} from {}: put back; with systemd-networkd set KeepConfiguration=yes there",
-                         router->name(), to_string(key.prefix), router->model->interface));
+    complain(
+        Severity::warning, NoteKind::address_deleted, *router, 0,
+        fmt::format("{}: somebody deleted {} from {}: put back; with systemd-networkd set KeepConfiguration=yes there",
+                    router->name(), to_string(key.prefix), router->model->interface));
 }
 
 // ---- renewing -----------------------------------------------------------------------------------------------------------

@@ -11,14 +11,14 @@ constexpr Duration tracker_patience = 2s; ///< how long a start waits for the fi
 constexpr Duration listen_retry = 1s;
 
 std::string explain_errno(int error) {
-    if (error == EPERM || error == EACCES)
-        return "permission denied: the daemon needs CAP_NET_RAW and CAP_NET_ADMIN";
+    if (error == EPERM || error == EACCES) return "permission denied: the daemon needs CAP_NET_RAW and CAP_NET_ADMIN";
     return std::strerror(error);
 }
 
 /// Waiting for a successor helps only when our own service failed; without link or address nobody can be served.
 bool must_leave_at_once(const std::vector<FaultCause>& faults) {
-    return std::ranges::any_of(faults, [](const FaultCause& fault) { return fault.code != "tracker" && fault.code != "address_refused"; });
+    return std::ranges::any_of(
+        faults, [](const FaultCause& fault) { return fault.code != "tracker" && fault.code != "address_refused"; });
 }
 
 } // namespace
@@ -55,14 +55,15 @@ void Engine::handle(const LinkRemoved& event) {
 void Engine::handle(const KernelListed& event) {
     std::vector<LinkIndex> gone;
     for (const auto& router : routers_)
-        if (router && router->link &&
-            std::ranges::find(event.links, *router->link, &Link::index) == event.links.end())
+        if (router && router->link && std::ranges::find(event.links, *router->link, &Link::index) == event.links.end())
             gone.push_back(*router->link);
-    for (const auto index : gone) handle(LinkRemoved{index});
+    for (const auto index : gone)
+        handle(LinkRemoved{index});
     kernel_.replace(event, now_);
     for (auto& router : routers_)
         if (router) router->needs_assessment = true;
-    for (const auto& [key, slot] : addresses_) dirty_addresses_.push_back(key);
+    for (const auto& [key, slot] : addresses_)
+        dirty_addresses_.push_back(key);
     for (const auto& [key, address] : kernel_.addresses())
         if (address.ours) dirty_addresses_.push_back(key);
     settle_needed_ = true;
@@ -119,7 +120,8 @@ void Engine::detach(Router& router) {
 
 bool Engine::is_virtual(const IpAddress& ip) const {
     return std::ranges::any_of(config_->instances, [&](const model::Instance& instance) {
-        return !instance.is_owner() && std::ranges::find(instance.addresses, ip, &Prefix::address) != instance.addresses.end();
+        return !instance.is_owner() &&
+               std::ranges::find(instance.addresses, ip, &Prefix::address) != instance.addresses.end();
     });
 }
 
@@ -132,18 +134,20 @@ std::vector<FaultCause> Engine::find_faults(Router& router, const Link* link) {
         faults.push_back({"link_missing", fmt::format("there is no interface {}", model.interface)});
         return faults;
     }
-    if (!link->up)
-        faults.push_back({"link_down", fmt::format("{} is down or has no carrier", model.interface)});
-    const auto source = kernel_.primary(link->index, model.family, [this](const IpAddress& ip) { return is_virtual(ip); });
+    if (!link->up) faults.push_back({"link_down", fmt::format("{} is down or has no carrier", model.interface)});
+    const auto source =
+        kernel_.primary(link->index, model.family, [this](const IpAddress& ip) { return is_virtual(ip); });
     if (source != std::optional{router.self.address} || !router.has_source) {
         router.message.reset();
         router.has_source = source.has_value();
         if (source) router.self.address = *source;
     }
     if (!source)
-        faults.push_back(model.family == Family::ipv4
-                             ? FaultCause{"no_address", fmt::format("{} has no IPv4 address of its own to send from", model.interface)}
-                             : FaultCause{"no_link_local", fmt::format("{} has no usable link-local address", model.interface)});
+        faults.push_back(
+            model.family == Family::ipv4
+                ? FaultCause{"no_address",
+                             fmt::format("{} has no IPv4 address of its own to send from", model.interface)}
+                : FaultCause{"no_link_local", fmt::format("{} has no usable link-local address", model.interface)});
     const auto listener = listeners_.find({link->index, model.family});
     if (listener != listeners_.end() && listener->second.state == Listener::State::failed)
         faults.push_back({"not_listening", fmt::format("cannot listen for VRRP on {}: {}", model.interface,
@@ -168,7 +172,8 @@ void Engine::update_priority(Router& router) {
         sum += weight;
     }
     const Priority before = router.self.priority;
-    const Priority effective = model.is_owner() ? owner_priority : Priority{static_cast<std::uint8_t>(std::clamp(sum, 1, 254))};
+    const Priority effective =
+        model.is_owner() ? owner_priority : Priority{static_cast<std::uint8_t>(std::clamp(sum, 1, 254))};
     if (contributions != router.contributions || effective != before) {
         router.contributions = std::move(contributions);
         router.view_changed = view_changed_ = true;

@@ -44,7 +44,9 @@ void Engine::handle(const StopRequested&) {
 
 void Engine::finish_if_stopped() {
     if (!stopping_ || finished_ || !addresses_are_gone()) return;
-    const auto stopped = [](const auto& router) { return !router || std::holds_alternative<vrrp::Init>(router->state); };
+    const auto stopped = [](const auto& router) {
+        return !router || std::holds_alternative<vrrp::Init>(router->state);
+    };
     if (!std::ranges::all_of(routers_, stopped)) return;
     finished_ = true;
     out_->push_back(Finished{});
@@ -64,10 +66,11 @@ void Engine::apply(Router& router, const vrrp::Event& event) {
         } else {
             ++router.counters.intervals_capped;
             complain(Severity::warning, NoteKind::interval_capped, router, 0,
-                     fmt::format("{} announces an interval of {}, more than four times ours ({}): counted as ours; give both "
-                                 "hosts the same `advert_interval:`",
-                                 to_string(heard->heard.from), to_string(heard->heard.interval),
-                                 to_string(router.self.interval)));
+                     fmt::format(
+                         "{} announces an interval of {}, more than four times ours ({}): counted as ours; give both "
+                         "hosts the same `advert_interval:`",
+                         to_string(heard->heard.from), to_string(heard->heard.interval),
+                         to_string(router.self.interval)));
         }
     }
     const bool moved = step.next.index() != router.state.index();
@@ -108,10 +111,9 @@ void Engine::entered(Router& router, const vrrp::State& before, vrrp::Reason rea
     if (router.failover) answer_failover(router);
     if (from == to) return;
 
-    auto transition = std::make_shared<const Transition>(Transition{next_transition_++, router.name(), std::string{from},
-                                                                    std::string{to}, std::string{vrrp::name(reason)},
-                                                                    std::string{vrrp::explain(reason)},
-                                                                    router.self.priority, now_});
+    auto transition = std::make_shared<const Transition>(
+        Transition{next_transition_++, router.name(), std::string{from}, std::string{to},
+                   std::string{vrrp::name(reason)}, std::string{vrrp::explain(reason)}, router.self.priority, now_});
     auto kept = *transitions_;
     if (kept.size() == transitions_kept) kept.erase(kept.begin());
     kept.push_back(transition);
@@ -120,8 +122,9 @@ void Engine::entered(Router& router, const vrrp::State& before, vrrp::Reason rea
     std::string why{vrrp::explain(reason)};
     if (reason == vrrp::Reason::fault && !router.faults.empty()) why = router.faults.front().text;
     const auto severity = to == "fault" ? Severity::warning : Severity::notice;
-    out_->push_back(Tell{{severity, NoteKind::state_change, router.name(),
-                          fmt::format("{}: {} -> {}: {}", router.name(), from, to, why), from, to, vrrp::name(reason)}});
+    out_->push_back(
+        Tell{{severity, NoteKind::state_change, router.name(),
+              fmt::format("{}: {} -> {}: {}", router.name(), from, to, why), from, to, vrrp::name(reason)}});
 }
 
 // ---- commands ---------------------------------------------------------------------------------------------------------
@@ -141,7 +144,8 @@ void Engine::run_commands() {
         std::vector<Router*> named, masters;
         for (auto& router : routers_) {
             if (!router || router->retiring) continue;
-            if (router->name() != command.command.name && model::object_name(router->name()) != command.command.name) continue;
+            if (router->name() != command.command.name && model::object_name(router->name()) != command.command.name)
+                continue;
             named.push_back(router.get());
             if (std::holds_alternative<vrrp::Master>(router->state)) masters.push_back(router.get());
         }
@@ -181,19 +185,19 @@ void Engine::answer_failover(Router& router) {
         if (waits(other)) other->failover.reset();
     if (succeeded) {
         const auto& master = std::get<vrrp::Backup>(router.state).master;
-        out_->push_back(Reply{command, std::nullopt,
-                              fmt::format("{} is now master of '{}'; this host is held back {}",
-                                          master ? to_string(master->from) : "another host", model::object_name(router.name()),
-                                          router.failover_hold ? "for " + to_string(*router.failover_hold)
-                                                               : "until that one leaves")});
+        out_->push_back(Reply{
+            command, std::nullopt,
+            fmt::format("{} is now master of '{}'; this host is held back {}",
+                        master ? to_string(master->from) : "another host", model::object_name(router.name()),
+                        router.failover_hold ? "for " + to_string(*router.failover_hold) : "until that one leaves")});
     } else if (std::holds_alternative<vrrp::Master>(router.state)) {
         out_->push_back(Reply{command, CommandError::no_successor,
                               fmt::format("no successor in {} ms; this host kept '{}' all the time",
                                           vrrp::handover_limit(router.self) / 1ms, router.name())});
     } else {
         out_->push_back(Reply{command, CommandError::stopping,
-                              fmt::format("'{}' is {} now: the address was handed over for another reason", router.name(),
-                                          vrrp::name(router.state))});
+                              fmt::format("'{}' is {} now: the address was handed over for another reason",
+                                          router.name(), vrrp::name(router.state))});
     }
 }
 
@@ -209,9 +213,12 @@ Time Engine::router_deadline(const Router& router) const {
 
 Time Engine::next_deadline() const {
     Time deadline = std::min({next_renewal_, retry_at_, lease_watch_});
-    for (const auto& each : deadlines_) deadline = std::min(deadline, each);
-    for (const auto& [name, tracker] : trackers_) deadline = std::min(deadline, tracker.resample);
-    for (const auto& [key, listener] : listeners_) deadline = std::min(deadline, listener.retry_at);
+    for (const auto& each : deadlines_)
+        deadline = std::min(deadline, each);
+    for (const auto& [name, tracker] : trackers_)
+        deadline = std::min(deadline, tracker.resample);
+    for (const auto& [key, listener] : listeners_)
+        deadline = std::min(deadline, listener.retry_at);
     return deadline;
 }
 
@@ -222,9 +229,10 @@ void Engine::handle(const Elapsed&) {
             if (!router) continue;
             if (router->lapsed(now_)) {
                 // Nobody was heard since: still master. The addresses come back, then everybody is told.
-                complain(Severity::warning, NoteKind::woken_late, *router, 0,
-                         fmt::format("{}: this host slept past its own lease; nobody took over, so it goes on as master",
-                                     router->name()));
+                complain(
+                    Severity::warning, NoteKind::woken_late, *router, 0,
+                    fmt::format("{}: this host slept past its own lease; nobody took over, so it goes on as master",
+                                router->name()));
                 const auto lease = lease_of(*router);
                 router->lease_deadline = lease ? now_ + *lease : never;
                 claim_addresses(*router);
@@ -266,8 +274,8 @@ void Engine::finish_released() {
         if (!router || !std::holds_alternative<vrrp::Leaving>(router->state)) continue;
         const bool owns_any = router->link && !router->model->is_owner();
         const bool all = owns_any && std::ranges::all_of(addresses_, [&](const auto& entry) {
-            return router_of(entry.second) != router.get() || now_ >= entry.second.release_at;
-        });
+                             return router_of(entry.second) != router.get() || now_ >= entry.second.release_at;
+                         });
         if (all) apply(*router, vrrp::Released{});
     }
 }

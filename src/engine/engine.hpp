@@ -52,9 +52,9 @@ class Engine {
         Time issued{};
         std::optional<Duration> issued_lease;
         Time renew_at{never};
-        Time release_at{never};          ///< the successor announced it: served a moment longer, for what is in flight
+        Time release_at{never}; ///< the successor announced it: served a moment longer, for what is in flight
         bool announce_on_confirm{false};
-        Time not_before{};               ///< back-off when somebody keeps deleting it
+        Time not_before{}; ///< back-off when somebody keeps deleting it
         unsigned restores{0};
         Time last_restore{};
     };
@@ -155,8 +155,8 @@ class Engine {
 
     std::shared_ptr<const model::Config> config_ = std::make_shared<const model::Config>();
     KernelView kernel_;
-    std::vector<std::unique_ptr<Router>> routers_; ///< by slot; empty slots are null
-    std::vector<Time> deadlines_;                  ///< by slot
+    std::vector<std::unique_ptr<Router>> routers_;            ///< by slot; empty slots are null
+    std::vector<Time> deadlines_;                             ///< by slot
     std::unordered_map<std::uint64_t, std::uint32_t> routes_; ///< (link, family, vrid) to slot
     std::map<std::string, TrackerState> trackers_;
     std::map<AddressKey, AddressSlot> addresses_;
@@ -175,7 +175,7 @@ class Engine {
     std::deque<Commanded> commands_;
     std::uint64_t next_operation_{1};
     Time next_renewal_{never};
-    Time retry_at_{never}; ///< of addresses that back off or are about to be released
+    Time retry_at_{never};    ///< of addresses that back off or are about to be released
     Time lease_watch_{never}; ///< the earliest lease deadline of a serving router
     std::uint64_t next_transition_{1};
     std::shared_ptr<const std::vector<std::shared_ptr<const Transition>>> transitions_ =

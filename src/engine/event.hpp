@@ -32,9 +32,9 @@ struct Link {
 struct KernelAddress {
     LinkIndex link{};
     Prefix prefix;
-    bool ours{false};                     ///< IFA_PROTO is our tag
-    bool tentative{false};                ///< duplicate address detection has not ended, or it failed
-    std::optional<Duration> lifetime;     ///< valid lifetime left; nothing: for ever
+    bool ours{false};                 ///< IFA_PROTO is our tag
+    bool tentative{false};            ///< duplicate address detection has not ended, or it failed
+    std::optional<Duration> lifetime; ///< valid lifetime left; nothing: for ever
     bool operator==(const KernelAddress&) const = default;
 };
 
@@ -98,8 +98,8 @@ struct ListenDone {
 struct TrackerObserved {
     std::string tracker;
     Observation observation{};
-    std::string detail;    ///< one line for people
-    bool degraded{false};  ///< up, but not whole: workers without their master
+    std::string detail;   ///< one line for people
+    bool degraded{false}; ///< up, but not whole: workers without their master
 };
 /// The record of the process before us, read at start. `age` was measured on CLOCK_BOOTTIME for each router.
 struct Recovered {

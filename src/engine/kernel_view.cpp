@@ -5,8 +5,10 @@ namespace holdfast::engine {
 void KernelView::replace(const KernelListed& listed, Time now) {
     links_.clear();
     addresses_.clear();
-    for (const auto& link : listed.links) set(link);
-    for (const auto& address : listed.addresses) set(address, now);
+    for (const auto& link : listed.links)
+        set(link);
+    for (const auto& address : listed.addresses)
+        set(address, now);
     listed_ = true;
 }
 
@@ -42,7 +44,8 @@ const KernelView::Address* KernelView::address(const AddressKey& key) const {
 bool KernelView::covered_by_others(const AddressKey& key) const {
     for (auto at = addresses_.lower_bound({key.link, {}}); at != addresses_.end() && at->first.link == key.link; ++at) {
         const auto& [other, info] = *at;
-        if (!info.ours && other.prefix.length == key.prefix.length && key.prefix.contains(other.prefix.address)) return true;
+        if (!info.ours && other.prefix.length == key.prefix.length && key.prefix.contains(other.prefix.address))
+            return true;
     }
     return false;
 }

@@ -28,7 +28,8 @@ wire::Advert advert_of(const Router& router, Priority priority) {
         advert.auth_data = model.authentication->key;
     }
     advert.addresses.reserve(model.addresses.size());
-    for (const auto& prefix : model.addresses) advert.addresses.push_back(prefix.address);
+    for (const auto& prefix : model.addresses)
+        advert.addresses.push_back(prefix.address);
     return advert;
 }
 
@@ -66,8 +67,8 @@ void Engine::handle(const AdvertReceived& event) {
     auto* router = route(event.link, event.source.family, event.advert.vrid);
     if (!router) return;
     if (const auto reason = unacceptable(*router, event)) return reject(*router, *reason, event.source);
-    const bool listening = !std::holds_alternative<vrrp::Init>(router->state) &&
-                           !std::holds_alternative<vrrp::Fault>(router->state);
+    const bool listening =
+        !std::holds_alternative<vrrp::Init>(router->state) && !std::holds_alternative<vrrp::Fault>(router->state);
     if (!listening) return;
     ++router->counters.adverts_received;
     if (event.advert.priority == leaving_priority) ++router->counters.priority_zero_received;
@@ -88,8 +89,9 @@ void Engine::handle(const AdvertRejected& event) {
 
 void Engine::reject(Router& router, wire::Reject reason, const IpAddress& source) {
     ++router.counters.rejected[static_cast<std::size_t>(reason)];
-    complain(Severity::warning, NoteKind::packet_rejected, router, static_cast<unsigned>(reason),
-             fmt::format("{}: dropped a VRRP packet of {}: {}", router.name(), to_string(source), wire::explain(reason)));
+    complain(
+        Severity::warning, NoteKind::packet_rejected, router, static_cast<unsigned>(reason),
+        fmt::format("{}: dropped a VRRP packet of {}: {}", router.name(), to_string(source), wire::explain(reason)));
 }
 
 void Engine::handle(const QueueOverflowed& event) {
@@ -102,8 +104,8 @@ void Engine::remember_peer(Router& router, const AdvertReceived& event) {
     auto at = router.peers.find(event.source);
     if (at == router.peers.end()) {
         if (router.peers.size() == peers_kept)
-            router.peers.erase(std::ranges::min_element(
-                router.peers, {}, [](const auto& entry) { return entry.second.last_seen; }));
+            router.peers.erase(
+                std::ranges::min_element(router.peers, {}, [](const auto& entry) { return entry.second.last_seen; }));
         at = router.peers.try_emplace(event.source).first;
         router.view_changed = view_changed_ = true;
         note_oddities(router, event, vrrp::Oddity::none);
@@ -121,18 +123,19 @@ void Engine::note_oddities(Router& router, const AdvertReceived& event, vrrp::Od
     const auto& advert = event.advert;
     if (advert.priority == owner_priority)
         complain(Severity::warning, NoteKind::stranger_priority, router, 255,
-                 fmt::format("{}: {} claims priority 255, to own the addresses; if it does not, somebody is taking them over",
-                             router.name(), to_string(event.source)));
+                 fmt::format(
+                     "{}: {} claims priority 255, to own the addresses; if it does not, somebody is taking them over",
+                     router.name(), to_string(event.source)));
     const auto& ours = router.model->addresses;
     const auto same = std::ranges::equal(advert.addresses, ours, {}, {}, &Prefix::address) ||
-                      (advert.addresses.size() == ours.size() &&
-                       std::ranges::all_of(ours, [&](const Prefix& prefix) {
+                      (advert.addresses.size() == ours.size() && std::ranges::all_of(ours, [&](const Prefix& prefix) {
                            return std::ranges::find(advert.addresses, prefix.address) != advert.addresses.end();
                        }));
     if (!same)
-        complain(Severity::warning, NoteKind::address_lists_differ, router, 0,
-                 fmt::format("{}: {} advertises {} address(es), this host has {}: give both hosts the same `addresses:`",
-                             router.name(), to_string(event.source), advert.addresses.size(), ours.size()));
+        complain(
+            Severity::warning, NoteKind::address_lists_differ, router, 0,
+            fmt::format("{}: {} advertises {} address(es), this host has {}: give both hosts the same `addresses:`",
+                        router.name(), to_string(event.source), advert.addresses.size(), ours.size()));
 }
 
 /// Only a leaving router cares: its successor has the address.
@@ -140,7 +143,8 @@ void Engine::handle(const AnnouncementSeen& event) {
     const auto* link = kernel_.link(event.link);
     if (!link || link->mac == event.announcement.mac) return;
     for (auto at = addresses_.lower_bound({event.link, {event.announcement.address, 0}});
-         at != addresses_.end() && at->first.link == event.link && at->first.prefix.address == event.announcement.address;
+         at != addresses_.end() && at->first.link == event.link &&
+         at->first.prefix.address == event.announcement.address;
          ++at) {
         auto* router = router_of(at->second);
         const auto* leaving = router ? std::get_if<vrrp::Leaving>(&router->state) : nullptr;
@@ -166,7 +170,8 @@ void Engine::send(Router& router, Priority priority, std::uint8_t copies) {
     router.counters.adverts_sent += copies;
     if (priority == leaving_priority) router.counters.priority_zero_sent += copies;
     router.last_sent = now_;
-    out_->push_back(SendAdvert{router.slot, *router.link, router.self.address, group, std::move(message), priority, copies});
+    out_->push_back(
+        SendAdvert{router.slot, *router.link, router.self.address, group, std::move(message), priority, copies});
 }
 
 void Engine::announce(Router& router, const AddressKey& key) {
@@ -186,9 +191,9 @@ void Engine::announce(Router& router) {
 void Engine::start_rounds(Router& router, unsigned first_round) {
     router.rounds.start = now_;
     router.rounds.round = first_round;
-    router.rounds.next = first_round < announce_rounds.size() ? now_ + announce_rounds[first_round]
+    router.rounds.next = first_round < announce_rounds.size()                ? now_ + announce_rounds[first_round]
                          : router.model->announce_refresh > Duration::zero() ? now_ + router.model->announce_refresh
-                                                                              : never;
+                                                                             : never;
     deadlines_[router.slot] = router_deadline(router);
 }
 

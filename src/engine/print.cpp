@@ -11,9 +11,13 @@ std::string operation(const Operation& op) {
     const auto lease = [](const auto& add) { return add.lease ? fmt::format(" lease={}s", add.lease->count()) : ""; };
     return std::visit(
         Overloaded{[&](const AddAddress& add) { return fmt::format("+{}{}", to_string(add.prefix), lease(add)); },
-                   [&](const RenewAddress& renew) { return fmt::format("renew({}{})", to_string(renew.prefix), lease(renew)); },
+                   [&](const RenewAddress& renew) {
+                       return fmt::format("renew({}{})", to_string(renew.prefix), lease(renew));
+                   },
                    [](const RemoveAddress& remove) { return fmt::format("-{}", to_string(remove.prefix)); },
-                   [](const PromoteSecondaries& promote) { return fmt::format("promote_secondaries({})", promote.link.value); }},
+                   [](const PromoteSecondaries& promote) {
+                       return fmt::format("promote_secondaries({})", promote.link.value);
+                   }},
         op.what);
 }
 
@@ -32,10 +36,13 @@ std::string to_string(const Event& event) {
     return std::visit(
         Overloaded{
             [](const AdvertReceived& e) {
-                return fmt::format("advert from {} vrid={} priority={} interval={}", to_string(e.source), e.advert.vrid.value,
-                                   e.advert.priority.value, holdfast::to_string(e.advert.interval));
+                return fmt::format("advert from {} vrid={} priority={} interval={}", to_string(e.source),
+                                   e.advert.vrid.value, e.advert.priority.value,
+                                   holdfast::to_string(e.advert.interval));
             },
-            [](const AdvertRejected& e) { return fmt::format("rejected from {}: {}", to_string(e.source), wire::name(e.reason)); },
+            [](const AdvertRejected& e) {
+                return fmt::format("rejected from {}: {}", to_string(e.source), wire::name(e.reason));
+            },
             [](const QueueOverflowed& e) { return fmt::format("queue of link {} overflowed", e.link.value); },
             [](const AnnouncementSeen& e) {
                 return fmt::format("{} is at {}", to_string(e.announcement.address), to_string(e.announcement.mac));
@@ -44,10 +51,14 @@ std::string to_string(const Event& event) {
             [](const LinkRemoved& e) { return fmt::format("link {} gone", e.link.value); },
             [](const AddressChanged& e) { return fmt::format("address {}", to_string(e.address.prefix)); },
             [](const AddressRemoved& e) { return fmt::format("address {} gone", to_string(e.prefix)); },
-            [](const KernelListed& e) { return fmt::format("listed {} links, {} addresses", e.links.size(), e.addresses.size()); },
+            [](const KernelListed& e) {
+                return fmt::format("listed {} links, {} addresses", e.links.size(), e.addresses.size());
+            },
             [](const OperationDone& e) { return fmt::format("operation {} done: {}", e.id.value, e.error); },
             [](const ListenDone& e) { return fmt::format("listening on link {}: {}", e.link.value, e.error); },
-            [](const TrackerObserved& e) { return fmt::format("tracker {} {}: {}", e.tracker, word(e.observation), e.detail); },
+            [](const TrackerObserved& e) {
+                return fmt::format("tracker {} {}: {}", e.tracker, word(e.observation), e.detail);
+            },
             [](const Recovered& e) { return fmt::format("recovered {} routers", e.record.routers.size()); },
             [](const ConfigLoaded& e) { return fmt::format("config with {} instances", e.config->instances.size()); },
             [](const Commanded& e) { return fmt::format("failover {}", e.command.name); },
@@ -66,7 +77,9 @@ std::string to_string(const Action& action) {
             },
             [](const Announce& a) { return fmt::format("announce({})", to_string(a.announcement.address)); },
             [](const Listen& a) { return fmt::format("listen({} {})", a.link.value, holdfast::to_string(a.family)); },
-            [](const Unlisten& a) { return fmt::format("unlisten({} {})", a.link.value, holdfast::to_string(a.family)); },
+            [](const Unlisten& a) {
+                return fmt::format("unlisten({} {})", a.link.value, holdfast::to_string(a.family));
+            },
             [](const Operation& a) { return operation(a); },
             [](const ListKernel&) { return std::string{"list"}; },
             [](const StartTracker& a) { return fmt::format("start({})", a.tracker.name); },

@@ -9,7 +9,8 @@ std::uint32_t crc32(ByteView bytes) {
     std::uint32_t crc = ~0U;
     for (const auto byte : bytes) {
         crc ^= byte;
-        for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ (0xedb88320U & (0U - (crc & 1U)));
+        for (int bit = 0; bit < 8; ++bit)
+            crc = (crc >> 1) ^ (0xedb88320U & (0U - (crc & 1U)));
     }
     return ~crc;
 }
@@ -50,7 +51,8 @@ struct Parser {
     }
     MacAddress mac() {
         MacAddress result;
-        for (auto& byte : result.bytes) byte = u8();
+        for (auto& byte : result.bytes)
+            byte = u8();
         return result;
     }
     Family family() {
@@ -60,7 +62,8 @@ struct Parser {
     }
     Prefix prefix(Family of) {
         Prefix result{{of, {}}, u8()};
-        for (std::size_t i = 0; i < address_size(of); ++i) result.address.bytes[i] = u8();
+        for (std::size_t i = 0; i < address_size(of); ++i)
+            result.address.bytes[i] = u8();
         if (result.length > full_prefix(of)) ok = false;
         return result;
     }
@@ -79,7 +82,8 @@ RecordedRouter parse_router(Parser& in) {
     router.priority = Priority{in.u8()};
     router.interval = Duration{static_cast<Duration::rep>(in.u64())};
     const auto count = in.u16();
-    for (unsigned i = 0; i < count && in.ok; ++i) router.addresses.push_back(in.prefix(router.family));
+    for (unsigned i = 0; i < count && in.ok; ++i)
+        router.addresses.push_back(in.prefix(router.family));
     if (router.slot >= record_capacity) in.ok = false;
     return router;
 }
@@ -130,7 +134,8 @@ Result<Record> decode_record(ByteView bytes) {
     record.adoptions = in.u32();
     record.first_adoption = BootTime{Duration{static_cast<Duration::rep>(in.u64())}};
     const auto count = in.u16();
-    for (unsigned i = 0; i < count && in.ok; ++i) record.routers.push_back(parse_router(in));
+    for (unsigned i = 0; i < count && in.ok; ++i)
+        record.routers.push_back(parse_router(in));
     if (!in.ok || in.reader.left() != 0) return unexpected{"it is malformed"};
     return record;
 }

@@ -32,9 +32,9 @@ struct RecordedRouter {
 };
 
 struct Record {
-    std::string boot_id;             ///< /proc/sys/kernel/random/boot_id
+    std::string boot_id;               ///< /proc/sys/kernel/random/boot_id
     std::uint64_t network_namespace{}; ///< inode of /proc/self/ns/net
-    std::uint32_t adoptions{};       ///< in a row, for the crash-loop guard
+    std::uint32_t adoptions{};         ///< in a row, for the crash-loop guard
     BootTime first_adoption{};
     std::vector<RecordedRouter> routers;
     bool operator==(const Record&) const = default;

@@ -22,9 +22,10 @@ void Engine::handle(const Recovered& event) {
     first_adoption_ = adoptions_ > 0 ? event.record.first_adoption : event.now;
     if (adoptions_ >= adoptions_in_a_row) {
         tell(Severity::error, NoteKind::woken_late, "",
-             fmt::format("died {} times within {}: nothing is adopted this time, the addresses go to the other host; see the "
-                         "journal for the first crash",
-                         adoptions_, to_string(adoption_memory)));
+             fmt::format(
+                 "died {} times within {}: nothing is adopted this time, the addresses go to the other host; see the "
+                 "journal for the first crash",
+                 adoptions_, to_string(adoption_memory)));
         return;
     }
     for (const auto& router : event.record.routers) {
@@ -39,7 +40,8 @@ void Engine::handle(const ConfigLoaded& event) {
     const auto changes = model::diff(*before, *config_);
     reload_trackers(*before, *config_);
     const auto find = [this](const std::string& name) {
-        const auto at = std::ranges::find_if(routers_, [&](const auto& router) { return router && router->name() == name; });
+        const auto at =
+            std::ranges::find_if(routers_, [&](const auto& router) { return router && router->name() == name; });
         return at == routers_.end() ? nullptr : at->get();
     };
     for (const auto& name : changes.removed_instances)
@@ -144,7 +146,8 @@ void Engine::reload_trackers(const model::Config& before, const model::Config& a
         trackers_.erase(name);
         tracker_views_.erase(name);
     }
-    for (const auto& name : changes.changed_trackers) stop(name);
+    for (const auto& name : changes.changed_trackers)
+        stop(name);
     auto started = changes.added_trackers;
     started.insert(started.end(), changes.changed_trackers.begin(), changes.changed_trackers.end());
     for (const auto& name : started) {
@@ -178,7 +181,8 @@ void Engine::observe_interfaces() {
         if (tracker.against && up == (tracker.verdict == Verdict::down)) continue; // known; resampling counts it
         const auto before = tracker.verdict;
         const auto* detail = !link ? "it does not exist" : up ? "up" : "down or without carrier";
-        if (observe(tracker, up ? Observation::up : Observation::down, detail, false, now_)) tracker_changed(tracker, before);
+        if (observe(tracker, up ? Observation::up : Observation::down, detail, false, now_))
+            tracker_changed(tracker, before);
     }
 }
 
@@ -200,7 +204,8 @@ void Engine::tracker_changed(const TrackerState& tracker, Verdict before) {
     settle_needed_ = true;
     tell(tracker.verdict == Verdict::down ? Severity::warning : Severity::notice, NoteKind::tracker_changed,
          tracker.model.name,
-         fmt::format("tracker {}: {} -> {}: {}", tracker.model.name, name(before), name(tracker.verdict), tracker.detail));
+         fmt::format("tracker {}: {} -> {}: {}", tracker.model.name, name(before), name(tracker.verdict),
+                     tracker.detail));
 }
 
 } // namespace holdfast::engine

@@ -47,10 +47,10 @@ struct Router {
     Time wait_until{never}; ///< when that is over, if time alone ends it
     std::optional<AdoptionCandidate> candidate;
 
-    std::optional<Time> held_until;               ///< held back after a failover; never: until the successor leaves
-    std::optional<std::uint64_t> failover;        ///< command to answer when leaving ends
+    std::optional<Time> held_until;        ///< held back after a failover; never: until the successor leaves
+    std::optional<std::uint64_t> failover; ///< command to answer when leaving ends
     std::optional<Duration> failover_hold;
-    std::string refused;                          ///< why an address could not be programmed
+    std::string refused; ///< why an address could not be programmed
     Time refused_until{};
 
     Time lease_deadline{never}; ///< when the kernel may have dropped the addresses, if nobody renewed them

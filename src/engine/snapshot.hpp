@@ -66,7 +66,7 @@ struct InstanceView {
     std::vector<Contribution> contributions;
     std::vector<FaultCause> faults;
     std::vector<AddressView> addresses;
-    std::optional<PeerView> master;  ///< the active router, when it is not this node
+    std::optional<PeerView> master; ///< the active router, when it is not this node
     std::vector<PeerView> peers;
     std::optional<IpAddress> source; ///< primary address, that adverts come from
     Duration master_down{};          ///< as it holds now, with the learnt interval

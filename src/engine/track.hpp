@@ -19,12 +19,12 @@ std::string_view name(Verdict);
 struct TrackerState {
     model::Tracker model;
     Verdict verdict{Verdict::pending};
-    unsigned streak{0};     ///< observations in a row against the verdict
-    bool against{false};    ///< the last observation was against the verdict
-    Time resample{never};   ///< a level that stays is another observation every interval
+    unsigned streak{0};   ///< observations in a row against the verdict
+    bool against{false};  ///< the last observation was against the verdict
+    Time resample{never}; ///< a level that stays is another observation every interval
     bool degraded{false};
     std::string detail;
-    Time since{};           ///< of the verdict
+    Time since{}; ///< of the verdict
 };
 
 /// One observation; true if the verdict or what is shown of it changed. The first one counts at once, whatever rise says.

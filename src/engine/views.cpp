@@ -45,7 +45,8 @@ std::shared_ptr<const InstanceView> Engine::view(const Router& router) const {
     v.faults = router.faults;
     for (const auto& prefix : router.model->addresses)
         v.addresses.push_back({prefix, router.link ? address_state({*router.link, prefix}) : "absent"});
-    for (const auto& [address, peer] : router.peers) v.peers.push_back(peer);
+    for (const auto& [address, peer] : router.peers)
+        v.peers.push_back(peer);
     const auto* backup = std::get_if<vrrp::Backup>(&router.state);
     const auto interval = backup ? backup->master_interval : router.self.interval;
     if (backup) {
@@ -57,7 +58,7 @@ std::shared_ptr<const InstanceView> Engine::view(const Router& router) const {
     v.master_down = vrrp::master_down(router.self, interval);
     v.lease = lease_of(router).value_or(Duration::zero());
     if (v.lease == Duration::zero())
-        v.lease_note = router.model->is_owner() ? "the owner's address is the interface's own"
+        v.lease_note = router.model->is_owner()  ? "the owner's address is the interface's own"
                        : !router.model->lease.on ? "switched off by `lease: off`"
                                                  : "promote_secondaries can't be set on the interface";
     v.held_back = router.held_until.has_value();
@@ -107,7 +108,8 @@ Record Engine::record() {
     result.adoptions = adoptions_;
     result.first_adoption = first_adoption_;
     for (const auto& router : routers_) {
-        if (!router || !router->link || result.routers.size() == record_capacity || router->slot >= record_capacity) continue;
+        if (!router || !router->link || result.routers.size() == record_capacity || router->slot >= record_capacity)
+            continue;
         const auto* link = kernel_.link(*router->link);
         RecordedRouter entry{.slot = router->slot,
                              .name = router->name(),

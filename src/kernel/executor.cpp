@@ -79,7 +79,8 @@ void Executor::execute(Slice& slice) {
     slice.clear();
     if (timely.empty()) return;
     if (const int error = socket_.send(batch)) {
-        for (const auto& operation : timely) report_(engine::OperationDone{operation.id, error});
+        for (const auto& operation : timely)
+            report_(engine::OperationDone{operation.id, error});
         return;
     }
     collect_answers(timely, first_sequence);
@@ -138,7 +139,8 @@ int Executor::dump(std::uint16_t type, engine::KernelListed& into) {
             auto event = decode(message);
             if (!event) return;
             if (auto* link = std::get_if<engine::LinkChanged>(&*event)) into.links.push_back(std::move(link->link));
-            if (auto* address = std::get_if<engine::AddressChanged>(&*event)) into.addresses.push_back(address->address);
+            if (auto* address = std::get_if<engine::AddressChanged>(&*event))
+                into.addresses.push_back(address->address);
         });
     }
     return result;

@@ -40,7 +40,8 @@ class Executor {
 
   private:
     struct Stop {};
-    using Request = std::variant<engine::Operation, engine::ListKernel, engine::Listen, std::unique_ptr<LinkSockets>, Stop>;
+    using Request =
+        std::variant<engine::Operation, engine::ListKernel, engine::Listen, std::unique_ptr<LinkSockets>, Stop>;
     using Slice = std::vector<engine::Operation>;
 
     Executor(NetlinkSocket socket, std::function<void(Outcome)> report);

@@ -103,7 +103,8 @@ nlmsghdr* mutable_header(const nlmsghdr& header) {
 template <typename Header, std::size_t Max>
 std::optional<std::array<nlattr*, Max + 1>> attributes(const nlmsghdr& message) {
     std::array<nlattr*, Max + 1> table{};
-    if (nlmsg_parse(mutable_header(message), sizeof(Header), table.data(), static_cast<int>(Max), nullptr) < 0) return std::nullopt;
+    if (nlmsg_parse(mutable_header(message), sizeof(Header), table.data(), static_cast<int>(Max), nullptr) < 0)
+        return std::nullopt;
     return table;
 }
 
@@ -137,14 +138,17 @@ std::optional<engine::Event> decode_address(const nlmsghdr& message) {
     if (!local || static_cast<std::size_t>(nla_len(local)) != address_size(family)) return std::nullopt;
     if (header->ifa_prefixlen > full_prefix(family)) return std::nullopt;
     const auto* bytes = static_cast<const std::uint8_t*>(nla_data(local));
-    engine::KernelAddress address{.link = LinkIndex{header->ifa_index},
-                                  .prefix = {IpAddress::from(family, {bytes, address_size(family)}), header->ifa_prefixlen}};
+    engine::KernelAddress address{
+        .link = LinkIndex{header->ifa_index},
+        .prefix = {IpAddress::from(family, {bytes, address_size(family)}), header->ifa_prefixlen}};
     if (message.nlmsg_type == RTM_DELADDR) return engine::AddressRemoved{address.link, address.prefix};
     std::uint32_t flags = header->ifa_flags;
     if (auto* wide = (*table)[IFA_FLAGS]; wide && nla_len(wide) >= 4) flags = nla_get_u32(wide);
-    if (auto* proto = (*table)[IFA_PROTO]; proto && nla_len(proto) >= 1) address.ours = nla_get_u8(proto) == ownership_tag;
+    if (auto* proto = (*table)[IFA_PROTO]; proto && nla_len(proto) >= 1)
+        address.ours = nla_get_u8(proto) == ownership_tag;
     address.tentative = (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) != 0;
-    if (auto* info = (*table)[IFA_CACHEINFO]; info && static_cast<std::size_t>(nla_len(info)) >= sizeof(ifa_cacheinfo)) {
+    if (auto* info = (*table)[IFA_CACHEINFO];
+        info && static_cast<std::size_t>(nla_len(info)) >= sizeof(ifa_cacheinfo)) {
         const auto valid = static_cast<const ifa_cacheinfo*>(nla_data(info))->ifa_valid;
         if (valid != 0xffffffffU) address.lifetime = std::chrono::seconds{valid};
     }

@@ -37,7 +37,8 @@ int NetlinkSocket::fd() const {
 int NetlinkSocket::send(ByteView message) const {
     sockaddr_nl kernel{};
     kernel.nl_family = AF_NETLINK;
-    const auto sent = ::sendto(fd(), message.data(), message.size(), 0, reinterpret_cast<const sockaddr*>(&kernel), sizeof kernel);
+    const auto sent =
+        ::sendto(fd(), message.data(), message.size(), 0, reinterpret_cast<const sockaddr*>(&kernel), sizeof kernel);
     return sent < 0 ? errno : 0;
 }
 

@@ -22,8 +22,8 @@ const Tracker* find_tracker(const Config& config, const std::string& name) {
 }
 
 bool Diff::empty() const {
-    return added_instances.empty() && removed_instances.empty() && changed_instances.empty() && added_trackers.empty() &&
-           removed_trackers.empty() && changed_trackers.empty();
+    return added_instances.empty() && removed_instances.empty() && changed_instances.empty() &&
+           added_trackers.empty() && removed_trackers.empty() && changed_trackers.empty();
 }
 
 Reload how_to_change(const Instance& before, const Instance& after) {

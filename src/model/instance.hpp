@@ -49,8 +49,8 @@ struct Instance {
     Duration preempt_delay{0};
     bool prompt{true}; ///< prompt takeover (PROTOCOL.md)
     bool accept{true};
-    Duration startup_delay{0};    ///< after start and after each link-up
-    Duration handover_timeout{3s}; ///< the most that leaving may take; 0: addresses go at once
+    Duration startup_delay{0};      ///< after start and after each link-up
+    Duration handover_timeout{3s};  ///< the most that leaving may take; 0: addresses go at once
     Duration announce_refresh{30s}; ///< gratuitous ARP or NA while master; 0: never
     Lease lease{};
     std::optional<PassAuthentication> authentication; ///< version 2 only

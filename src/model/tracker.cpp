@@ -13,12 +13,11 @@ std::string_view kind_name(const TrackerKind& kind) {
 }
 
 const std::string& target(const TrackerKind& kind) {
-    return std::visit(
-        Overloaded{[](const InterfaceTracker& t) -> const std::string& { return t.interface; },
-                   [](const ProcessTracker& t) -> const std::string& { return t.process; },
-                   [](const UnitTracker& t) -> const std::string& { return t.unit; },
-                   [](const HttpTracker& t) -> const std::string& { return t.url; }},
-        kind);
+    return std::visit(Overloaded{[](const InterfaceTracker& t) -> const std::string& { return t.interface; },
+                                 [](const ProcessTracker& t) -> const std::string& { return t.process; },
+                                 [](const UnitTracker& t) -> const std::string& { return t.unit; },
+                                 [](const HttpTracker& t) -> const std::string& { return t.url; }},
+                      kind);
 }
 
 } // namespace holdfast::model

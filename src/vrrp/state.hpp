@@ -45,24 +45,24 @@ struct Init {
 };
 
 struct Backup {
-    Time master_down{};                  ///< when we take over
-    Duration master_interval{};          ///< as learnt from the master, ours until then
-    std::optional<Heard> master;         ///< whose advert was accepted last in this stay
-    bool followed{false};                ///< its priority was at least ours when it was accepted
-    std::optional<Heard> lower_master;   ///< a master below us that we wait to preempt
-    std::optional<Time> preempt_at;      ///< end of `preempt_delay`
+    Time master_down{};                     ///< when we take over
+    Duration master_interval{};             ///< as learnt from the master, ours until then
+    std::optional<Heard> master;            ///< whose advert was accepted last in this stay
+    bool followed{false};                   ///< its priority was at least ours when it was accepted
+    std::optional<Heard> lower_master;      ///< a master below us that we wait to preempt
+    std::optional<Time> preempt_at;         ///< end of `preempt_delay`
     Reason takeover{Reason::master_silent}; ///< what the next takeover will be due to
-    bool preempting{false};              ///< `preempt_delay` is over and pulled master_down forward
-    bool prompted{false};                ///< prompt takeover was used since the last accepted advert
-    bool adopting{false};                ///< a dead process of ours was master: the addresses are held already
+    bool preempting{false};                 ///< `preempt_delay` is over and pulled master_down forward
+    bool prompted{false};                   ///< prompt takeover was used since the last accepted advert
+    bool adopting{false};                   ///< a dead process of ours was master: the addresses are held already
     bool operator==(const Backup&) const = default;
 };
 
 struct Master {
     Time next_advert{};
-    Time extra_allowed{};         ///< replies and priority falls: one extra advert per quarter interval
-    Time announce_allowed{};      ///< one burst a second in answer to adverts
-    bool announce_owed{false};    ///< the burst to send when it is allowed again
+    Time extra_allowed{};            ///< replies and priority falls: one extra advert per quarter interval
+    Time announce_allowed{};         ///< one burst a second in answer to adverts
+    bool announce_owed{false};       ///< the burst to send when it is allowed again
     std::optional<Heard> challenger; ///< the last router heard below us
     bool operator==(const Master&) const = default;
 };
@@ -73,7 +73,7 @@ enum class LeaveCause : std::uint8_t { failover, stop, fault };
 struct Leaving {
     LeaveCause cause{LeaveCause::stop};
     Time deadline{};
-    Time release{never};            ///< set when the successor is heard
+    Time release{never}; ///< set when the successor is heard
     std::optional<Heard> successor;
     bool operator==(const Leaving&) const = default;
 };

@@ -31,7 +31,8 @@ Backup following(const Self& self, const Heard& heard, Time now) {
 }
 
 Step take_over(const Self& self, Reason reason, Time now) {
-    const Master next{.next_advert = now + self.interval, .extra_allowed = now + self.interval / 4, .announce_allowed = now};
+    const Master next{
+        .next_advert = now + self.interval, .extra_allowed = now + self.interval / 4, .announce_allowed = now};
     return {.next = next, .reason = reason, .adverts = 1, .priority = self.priority};
 }
 
@@ -152,7 +153,10 @@ Step on_lower_advert(const Self& self, Master master, const Heard& heard, Time n
 
 /// PROTOCOL.md, "Yielding": one last advert at our own priority tells the master that stays that clients need to hear it.
 Step yield(const Self& self, const Heard& heard, Time now) {
-    return {.next = following(self, heard, now), .reason = Reason::higher_priority, .adverts = 1, .priority = self.priority};
+    return {.next = following(self, heard, now),
+            .reason = Reason::higher_priority,
+            .adverts = 1,
+            .priority = self.priority};
 }
 
 Step on_advert(const Self& self, const Master& master, const Heard& heard, Time now) {
@@ -236,7 +240,9 @@ struct Table {
     Step operator()(const Backup& s, const Elapsed&) const { return on_elapsed(self, s, now); }
     Step operator()(const Backup& s, const PriorityChanged& e) const { return on_priority(self, s, e.before); }
     Step operator()(const Backup&, const Faulted&) const { return faulty(); }
-    Step operator()(const Backup&, const Leave& e) const { return e.cause == LeaveCause::stop ? stopped() : stay(state); }
+    Step operator()(const Backup&, const Leave& e) const {
+        return e.cause == LeaveCause::stop ? stopped() : stay(state);
+    }
 
     Step operator()(const Master& s, const AdvertReceived& e) const { return on_advert(self, s, e.heard, now); }
     Step operator()(const Master& s, const Elapsed&) const { return on_elapsed(self, s, now); }
@@ -261,7 +267,9 @@ struct Table {
     }
 
     Step operator()(const Fault&, const Cleared&) const { return {.next = Init{}, .reason = Reason::starting}; }
-    Step operator()(const Fault&, const Leave& e) const { return e.cause == LeaveCause::stop ? stopped() : stay(state); }
+    Step operator()(const Fault&, const Leave& e) const {
+        return e.cause == LeaveCause::stop ? stopped() : stay(state);
+    }
 
     template <typename AnyState, typename AnyEvent>
     Step operator()(const AnyState&, const AnyEvent&) const {
@@ -294,17 +302,15 @@ bool serves(const State& state) {
 }
 
 Time next_deadline(const State& state) {
-    return std::visit(Overloaded{[](const Backup& s) {
-                                     return s.preempt_at && !s.preempting
-                                                ? std::min(s.master_down, *s.preempt_at)
-                                                : s.master_down;
-                                 },
-                                 [](const Master& s) {
-                                     return s.announce_owed ? std::min(s.next_advert, s.announce_allowed) : s.next_advert;
-                                 },
-                                 [](const Leaving& s) { return std::min(s.deadline, s.release); },
-                                 [](const auto&) { return never; }},
-                      state);
+    return std::visit(
+        Overloaded{[](const Backup& s) {
+                       return s.preempt_at && !s.preempting ? std::min(s.master_down, *s.preempt_at) : s.master_down;
+                   },
+                   [](const Master& s) {
+                       return s.announce_owed ? std::min(s.next_advert, s.announce_allowed) : s.next_advert;
+                   },
+                   [](const Leaving& s) { return std::min(s.deadline, s.release); }, [](const auto&) { return never; }},
+        state);
 }
 
 std::string_view name(const State& state) {

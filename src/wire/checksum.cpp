@@ -4,7 +4,8 @@ namespace holdfast::wire {
 
 void Checksum::add(ByteView bytes) {
     std::size_t i = 0;
-    for (; i + 1 < bytes.size(); i += 2) sum_ += static_cast<std::uint32_t>(bytes[i] << 8 | bytes[i + 1]);
+    for (; i + 1 < bytes.size(); i += 2)
+        sum_ += static_cast<std::uint32_t>(bytes[i] << 8 | bytes[i + 1]);
     if (i < bytes.size()) sum_ += static_cast<std::uint32_t>(bytes[i] << 8);
 }
 
@@ -18,7 +19,8 @@ void Checksum::add_pseudo_header(const IpAddress& source, const IpAddress& desti
 
 std::uint16_t Checksum::finish() const {
     auto folded = sum_;
-    while (folded >> 16) folded = (folded & 0xffff) + (folded >> 16);
+    while (folded >> 16)
+        folded = (folded & 0xffff) + (folded >> 16);
     return static_cast<std::uint16_t>(~folded);
 }
 

@@ -11,8 +11,8 @@ Result<Packet, Reject> parse_ipv4(ByteView bytes) {
     if (bytes[0] >> 4 != 4 || header < shortest_header || total < header || fragment || bytes[9] != protocol_vrrp)
         return unexpected{Reject::ip_header};
     if (bytes.size() < total) return unexpected{Reject::truncated};
-    return Packet{IpAddress::from(Family::ipv4, bytes.subspan(12, 4)), IpAddress::from(Family::ipv4, bytes.subspan(16, 4)),
-                  bytes[8], bytes.subspan(header, total - header)};
+    return Packet{IpAddress::from(Family::ipv4, bytes.subspan(12, 4)),
+                  IpAddress::from(Family::ipv4, bytes.subspan(16, 4)), bytes[8], bytes.subspan(header, total - header)};
 }
 
 } // namespace holdfast::wire

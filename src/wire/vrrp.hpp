@@ -25,9 +25,9 @@ struct Advert {
     Priority priority{};
     /// v3: Max Advertise Interval, 10 ms to 40.95 s in steps of 10 ms. v2: Adver Int, 1 to 255 whole seconds.
     Duration interval{};
-    AuthType auth_type{AuthType::none};        ///< version 2 only
-    std::array<std::uint8_t, 8> auth_data{};   ///< version 2 over IPv4 only
-    std::vector<IpAddress> addresses;          ///< in the sender's order
+    AuthType auth_type{AuthType::none};      ///< version 2 only
+    std::array<std::uint8_t, 8> auth_data{}; ///< version 2 over IPv4 only
+    std::vector<IpAddress> addresses;        ///< in the sender's order
     bool operator==(const Advert&) const = default;
 };
 

@@ -32,7 +32,8 @@ template <typename T>
 std::vector<T> take(Mailbox<T>& mailbox, std::size_t count) {
     std::vector<T> result;
     while (result.size() < count && wait_readable(mailbox.fd()))
-        for (auto& value : mailbox.take()) result.push_back(std::move(value));
+        for (auto& value : mailbox.take())
+            result.push_back(std::move(value));
     return result;
 }
 
@@ -53,13 +54,16 @@ TEST(Mailbox, KeepsTheOrderOfEachSenderAndLosesNothing) {
     std::vector<std::thread> threads;
     for (unsigned sender = 0; sender < senders; ++sender)
         threads.emplace_back([&mailbox, sender] {
-            for (unsigned i = 0; i < each; ++i) mailbox.push({sender, i});
+            for (unsigned i = 0; i < each; ++i)
+                mailbox.push({sender, i});
         });
     const auto all = take(mailbox, std::size_t{senders} * each);
-    for (auto& thread : threads) thread.join();
+    for (auto& thread : threads)
+        thread.join();
     ASSERT_EQ(all.size(), std::size_t{senders} * each);
     std::vector<unsigned> next(senders);
-    for (const auto& [sender, number] : all) EXPECT_EQ(number, next[sender]++);
+    for (const auto& [sender, number] : all)
+        EXPECT_EQ(number, next[sender]++);
 }
 
 TEST(Mailbox, IsReadableOnlyWhileSomethingWaits) {
@@ -96,7 +100,8 @@ class Kernel : public testing::Test {
     engine::KernelListed list() {
         executor_->list();
         auto answers = take(outcomes_, 1);
-        return answers.empty() ? engine::KernelListed{} : std::get<engine::KernelListed>(std::get<engine::Event>(answers[0]));
+        return answers.empty() ? engine::KernelListed{}
+                               : std::get<engine::KernelListed>(std::get<engine::Event>(answers[0]));
     }
 
     Mailbox<kernel::Outcome> outcomes_;

@@ -46,7 +46,8 @@ TEST(Tracker, RiseAndFallCountObservationsInARow) {
     observe(state, Observation::up, "", false, now);
     const Observation seen[] = {Observation::down, Observation::down, Observation::up, Observation::down,
                                 Observation::down, Observation::down, Observation::up, Observation::up};
-    const Verdict expected[] = {Verdict::up, Verdict::up, Verdict::up, Verdict::up, Verdict::up, Verdict::down, Verdict::down, Verdict::up};
+    const Verdict expected[] = {Verdict::up, Verdict::up,   Verdict::up,   Verdict::up,
+                                Verdict::up, Verdict::down, Verdict::down, Verdict::up};
     for (std::size_t i = 0; i < std::size(seen); ++i) {
         observe(state, seen[i], "", false, now);
         EXPECT_EQ(state.verdict, expected[i]) << i;
@@ -69,7 +70,8 @@ TEST(Tracker, ContributesItsWeightAsKeepalivedDoes) {
 TEST(NoteLimiter, LetsOneThroughAMinuteAndCountsTheRest) {
     NoteLimiter limiter;
     EXPECT_EQ(limiter.pass(1, now), 0U);
-    for (int i = 0; i < 1000; ++i) EXPECT_FALSE(limiter.pass(1, now + 1s));
+    for (int i = 0; i < 1000; ++i)
+        EXPECT_FALSE(limiter.pass(1, now + 1s));
     EXPECT_EQ(limiter.pass(2, now + 1s), 0U);
     EXPECT_EQ(limiter.pass(1, now + 61s), 1000U);
     EXPECT_FALSE(limiter.pass(1, now + 62s));
@@ -78,17 +80,18 @@ TEST(NoteLimiter, LetsOneThroughAMinuteAndCountsTheRest) {
 Record sample() {
     Record record{.boot_id = "0123", .network_namespace = 4026531840, .adoptions = 2, .first_adoption = BootTime{5s}};
     for (const auto family : {Family::ipv4, Family::ipv6})
-        record.routers.push_back({.slot = 7,
-                                  .name = "web",
-                                  .interface = "eth0",
-                                  .link = LinkIndex{2},
-                                  .mac = {{2, 0, 0, 0, 0, 1}},
-                                  .vrid = Vrid{51},
-                                  .family = family,
-                                  .master = true,
-                                  .priority = Priority{250},
-                                  .interval = 1s,
-                                  .addresses = {{family == Family::ipv4 ? IpAddress::v4(192, 0, 2, 10) : *parse_ip("2001:db8::1"), 24}}});
+        record.routers.push_back(
+            {.slot = 7,
+             .name = "web",
+             .interface = "eth0",
+             .link = LinkIndex{2},
+             .mac = {{2, 0, 0, 0, 0, 1}},
+             .vrid = Vrid{51},
+             .family = family,
+             .master = true,
+             .priority = Priority{250},
+             .interval = 1s,
+             .addresses = {{family == Family::ipv4 ? IpAddress::v4(192, 0, 2, 10) : *parse_ip("2001:db8::1"), 24}}});
     return record;
 }
 

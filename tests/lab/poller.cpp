@@ -114,7 +114,10 @@ class Poller {
     }
 
     void begin() {
-        Request request{Fd{::socket(target_.address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)}, now_us(), false, {}};
+        Request request{Fd{::socket(target_.address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)},
+                        now_us(),
+                        false,
+                        {}};
         if (!request.fd) return;
         const int fd = request.fd.get();
         const int on = 1;
@@ -153,8 +156,9 @@ class Poller {
             word = std::string_view{request.answer}.substr(body + 4);
             word = word.substr(0, word.find_first_of("\r\n "));
         }
-        std::printf("%lld %lld %s %.*s\n", static_cast<long long>(request.start), static_cast<long long>(now_us() - request.start),
-                    ok ? "ok" : "lost", static_cast<int>(word.size()), word.data());
+        std::printf("%lld %lld %s %.*s\n", static_cast<long long>(request.start),
+                    static_cast<long long>(now_us() - request.start), ok ? "ok" : "lost", static_cast<int>(word.size()),
+                    word.data());
         requests_.erase(request.fd.get());
     }
 

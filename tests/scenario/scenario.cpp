@@ -41,20 +41,32 @@ Duration duration(const std::string& text) {
 
 void set_option(HostOptions& host, const std::string& key, const std::string& value) {
     auto& instance = host.instance;
-    if (key == "vrid") instance.vrid = Vrid{static_cast<std::uint8_t>(std::stoi(value))};
-    else if (key == "priority") instance.priority = Priority{static_cast<std::uint8_t>(std::stoi(value))};
-    else if (key == "interval") instance.advert_interval = duration(value);
-    else if (key == "version") instance.version = value == "2" ? model::Version::v2 : model::Version::v3;
-    else if (key == "preempt") instance.preempt = value != "off";
-    else if (key == "preempt_delay") instance.preempt_delay = duration(value);
-    else if (key == "prompt") instance.prompt = value != "off";
-    else if (key == "handover") instance.handover_timeout = duration(value);
-    else if (key == "startup_delay") instance.startup_delay = duration(value);
-    else if (key == "refresh") instance.announce_refresh = duration(value);
-    else if (key == "lease") instance.lease.on = value != "off";
+    if (key == "vrid")
+        instance.vrid = Vrid{static_cast<std::uint8_t>(std::stoi(value))};
+    else if (key == "priority")
+        instance.priority = Priority{static_cast<std::uint8_t>(std::stoi(value))};
+    else if (key == "interval")
+        instance.advert_interval = duration(value);
+    else if (key == "version")
+        instance.version = value == "2" ? model::Version::v2 : model::Version::v3;
+    else if (key == "preempt")
+        instance.preempt = value != "off";
+    else if (key == "preempt_delay")
+        instance.preempt_delay = duration(value);
+    else if (key == "prompt")
+        instance.prompt = value != "off";
+    else if (key == "handover")
+        instance.handover_timeout = duration(value);
+    else if (key == "startup_delay")
+        instance.startup_delay = duration(value);
+    else if (key == "refresh")
+        instance.announce_refresh = duration(value);
+    else if (key == "lease")
+        instance.lease.on = value != "off";
     else if (key == "vip") {
         instance.addresses.clear();
-        for (const auto& part : split(value, ',')) instance.addresses.push_back(*parse_prefix(part));
+        for (const auto& part : split(value, ','))
+            instance.addresses.push_back(*parse_prefix(part));
         instance.family = instance.addresses.front().address.family;
     } else if (key == "track") {
         const auto parts = split(value, ':');
@@ -62,9 +74,12 @@ void set_option(HostOptions& host, const std::string& key, const std::string& va
         if (parts.size() > 1) use.weight = std::stoi(parts[1]);
         instance.track.push_back(use);
         host.trackers.push_back({.name = parts[0], .kind = model::UnitTracker{parts[0] + ".service"}});
-    } else if (key == "rise") host.trackers.back().rise = static_cast<unsigned>(std::stoi(value));
-    else if (key == "fall") host.trackers.back().fall = static_cast<unsigned>(std::stoi(value));
-    else fail("unknown option: " + key);
+    } else if (key == "rise")
+        host.trackers.back().rise = static_cast<unsigned>(std::stoi(value));
+    else if (key == "fall")
+        host.trackers.back().fall = static_cast<unsigned>(std::stoi(value));
+    else
+        fail("unknown option: " + key);
 }
 
 /// One file in play.
@@ -84,23 +99,45 @@ class Stage {
         if (verb == "heal") return world_.heal();
         if (verb == "note") return lines_.push_back("    " + line.substr(5));
         const auto host = find(words.at(1));
-        if (verb == "start") world_.start(host);
-        else if (verb == "kill") world_.kill(host);
-        else if (verb == "reboot") world_.reboot(host);
-        else if (verb == "stop") world_.stop(host);
-        else if (verb == "pause") world_.pause(host, duration(words.at(2)));
-        else if (verb == "cut") for (std::size_t other = 0; other < world_.hosts.size(); ++other) world_.cut(host, other);
-        else if (verb == "deafen") for (std::size_t other = 0; other < world_.hosts.size(); ++other) world_.cut(other, host, false);
-        else if (verb == "link") world_.set_link(host, words.at(2) == "up");
-        else if (verb == "interface") world_.remove_link(host, words.at(2) == "appears");
-        else if (verb == "delete") world_.delete_address(host, *parse_prefix(words.at(2)));
-        else if (verb == "foreign") world_.add_foreign(host, *parse_prefix(words.at(2)));
-        else if (verb == "refuse") world_.hosts[host]->kernel.refuses = words.at(2) == "on";
-        else if (verb == "failover") world_.failover(host, words.size() > 2 ? std::optional{duration(words[2])} : std::nullopt);
-        else if (verb == "tracker") world_.observe(host, words.at(2), words.at(3) == "up" ? engine::Observation::up : words.at(3) == "down" ? engine::Observation::down : engine::Observation::unknown);
-        else if (verb == "reload") reload(host, words);
-        else if (verb == "hears") hears(host, words);
-        else fail("unknown command: " + line);
+        if (verb == "start")
+            world_.start(host);
+        else if (verb == "kill")
+            world_.kill(host);
+        else if (verb == "reboot")
+            world_.reboot(host);
+        else if (verb == "stop")
+            world_.stop(host);
+        else if (verb == "pause")
+            world_.pause(host, duration(words.at(2)));
+        else if (verb == "cut")
+            for (std::size_t other = 0; other < world_.hosts.size(); ++other)
+                world_.cut(host, other);
+        else if (verb == "deafen")
+            for (std::size_t other = 0; other < world_.hosts.size(); ++other)
+                world_.cut(other, host, false);
+        else if (verb == "link")
+            world_.set_link(host, words.at(2) == "up");
+        else if (verb == "interface")
+            world_.remove_link(host, words.at(2) == "appears");
+        else if (verb == "delete")
+            world_.delete_address(host, *parse_prefix(words.at(2)));
+        else if (verb == "foreign")
+            world_.add_foreign(host, *parse_prefix(words.at(2)));
+        else if (verb == "refuse")
+            world_.hosts[host]->kernel.refuses = words.at(2) == "on";
+        else if (verb == "failover")
+            world_.failover(host, words.size() > 2 ? std::optional{duration(words[2])} : std::nullopt);
+        else if (verb == "tracker")
+            world_.observe(host, words.at(2),
+                           words.at(3) == "up"     ? engine::Observation::up
+                           : words.at(3) == "down" ? engine::Observation::down
+                                                   : engine::Observation::unknown);
+        else if (verb == "reload")
+            reload(host, words);
+        else if (verb == "hears")
+            hears(host, words);
+        else
+            fail("unknown command: " + line);
     }
 
     const std::vector<std::string>& lines() const { return lines_; }
@@ -116,9 +153,12 @@ class Stage {
         bool late = false;
         for (std::size_t i = 2; i < words.size(); ++i) {
             const auto equals = words[i].find('=');
-            if (words[i] == "late") late = true;
-            else if (equals == std::string::npos) fail("not an option: " + words[i]);
-            else set_option(options, words[i].substr(0, equals), words[i].substr(equals + 1));
+            if (words[i] == "late")
+                late = true;
+            else if (equals == std::string::npos)
+                fail("not an option: " + words[i]);
+            else
+                set_option(options, words[i].substr(0, equals), words[i].substr(equals + 1));
         }
         const auto index = world_.add(options);
         if (options.instance.is_owner()) world_.hosts[index]->kernel.addresses[options.instance.addresses[0]] = {};
@@ -149,21 +189,32 @@ class Stage {
 
     /// `hears r1 from=192.0.2.99 priority=0 [interval=.. version=.. ttl=.. bad-checksum]`: a stranger on the wire.
     void hears(std::size_t host, const std::vector<std::string>& words) {
-        wire::Advert advert{.version = 3, .vrid = Vrid{7}, .priority = Priority{100}, .interval = 1s,
+        wire::Advert advert{.version = 3,
+                            .vrid = Vrid{7},
+                            .priority = Priority{100},
+                            .interval = 1s,
                             .addresses = {world_.hosts[host]->options.instance.addresses[0].address}};
         auto source = IpAddress::v4(192, 0, 2, 99);
         std::uint8_t ttl = 255;
         bool damage = false;
         for (std::size_t i = 2; i < words.size(); ++i) {
             const auto equals = words[i].find('=');
-            const auto key = words[i].substr(0, equals), value = equals == std::string::npos ? "" : words[i].substr(equals + 1);
-            if (key == "from") source = *parse_ip(value);
-            else if (key == "priority") advert.priority = Priority{static_cast<std::uint8_t>(std::stoi(value))};
-            else if (key == "interval") advert.interval = duration(value);
-            else if (key == "version") advert.version = static_cast<std::uint8_t>(std::stoi(value));
-            else if (key == "ttl") ttl = static_cast<std::uint8_t>(std::stoi(value));
-            else if (key == "bad-checksum") damage = true;
-            else fail("hears: " + words[i]);
+            const auto key = words[i].substr(0, equals),
+                       value = equals == std::string::npos ? "" : words[i].substr(equals + 1);
+            if (key == "from")
+                source = *parse_ip(value);
+            else if (key == "priority")
+                advert.priority = Priority{static_cast<std::uint8_t>(std::stoi(value))};
+            else if (key == "interval")
+                advert.interval = duration(value);
+            else if (key == "version")
+                advert.version = static_cast<std::uint8_t>(std::stoi(value));
+            else if (key == "ttl")
+                ttl = static_cast<std::uint8_t>(std::stoi(value));
+            else if (key == "bad-checksum")
+                damage = true;
+            else
+                fail("hears: " + words[i]);
         }
         auto bytes = wire::encode(advert, source, vrrp_group(source.family));
         if (damage) bytes[6] ^= 0x5aU;
@@ -177,22 +228,27 @@ class Stage {
         std::string edge, rest;
         const bool clock = std::holds_alternative<engine::Elapsed>(turn.event);
         if (router && state_name(router->state) != state_name(turn.before))
-            edge = fmt::format("{} -> {} ({})", state_name(turn.before), state_name(router->state), vrrp::name(router->reason));
+            edge = fmt::format("{} -> {} ({})", state_name(turn.before), state_name(router->state),
+                               vrrp::name(router->reason));
         for (const auto& action : turn.actions) {
             const auto* operation = std::get_if<engine::Operation>(&action);
             const bool renewal = operation && std::holds_alternative<engine::RenewAddress>(operation->what);
             const bool setting = operation && std::holds_alternative<engine::PromoteSecondaries>(operation->what);
             const bool advert = std::holds_alternative<engine::SendAdvert>(action);
             const bool announcement = std::holds_alternative<engine::Announce>(action);
-            const bool told = std::holds_alternative<engine::Tell>(action) && std::get<engine::Tell>(action).note.kind != engine::NoteKind::state_change &&
-                              std::get<engine::Tell>(action).note.kind != engine::NoteKind::stopping && std::get<engine::Tell>(action).note.kind != engine::NoteKind::tracker_changed;
-            const bool shown = (operation && !setting && !(renewal && clock && edge.empty())) || (advert && (!clock || !edge.empty())) ||
-                               (announcement && !clock) || told || std::holds_alternative<engine::Reply>(action);
+            const bool told = std::holds_alternative<engine::Tell>(action) &&
+                              std::get<engine::Tell>(action).note.kind != engine::NoteKind::state_change &&
+                              std::get<engine::Tell>(action).note.kind != engine::NoteKind::stopping &&
+                              std::get<engine::Tell>(action).note.kind != engine::NoteKind::tracker_changed;
+            const bool shown = (operation && !setting && !(renewal && clock && edge.empty())) ||
+                               (advert && (!clock || !edge.empty())) || (announcement && !clock) || told ||
+                               std::holds_alternative<engine::Reply>(action);
             if (shown) rest += "  " + engine::to_string(action);
         }
         if (edge.empty() && rest.empty()) return;
         const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(turn.world.now() - begin_);
-        lines_.push_back(fmt::format("{:>3}.{:03} {} {}{}", since.count() / 1000, since.count() % 1000, host.options.name, edge, rest));
+        lines_.push_back(fmt::format("{:>3}.{:03} {} {}{}", since.count() / 1000, since.count() % 1000,
+                                     host.options.name, edge, rest));
     }
 
     static std::string_view state_name(const vrrp::State& state) {
@@ -221,7 +277,8 @@ bool play(const fs::path& path, bool rewrite) {
             } else {
                 head += line + "\n";
                 if (line.starts_with('#')) continue;
-                for (const auto& command : split(line, ';')) stage.command(command);
+                for (const auto& command : split(line, ';'))
+                    stage.command(command);
             }
         }
     } catch (const std::exception& error) {
@@ -235,13 +292,15 @@ bool play(const fs::path& path, bool rewrite) {
     if (rewrite) {
         std::ofstream out{path};
         out << head << "----\n";
-        for (const auto& each : stage.lines()) out << each << "\n";
+        for (const auto& each : stage.lines())
+            out << each << "\n";
         return true;
     }
     if (stage.lines() == expected) return true;
     fmt::print("{}: not as written\n", path.filename().string());
     for (std::size_t i = 0; i < std::max(expected.size(), stage.lines().size()); ++i) {
-        const std::string want = i < expected.size() ? expected[i] : "(nothing)", got = i < stage.lines().size() ? stage.lines()[i] : "(nothing)";
+        const std::string want = i < expected.size() ? expected[i] : "(nothing)",
+                          got = i < stage.lines().size() ? stage.lines()[i] : "(nothing)";
         if (want != got) fmt::print("  wanted {}\n  got    {}\n", want, got);
     }
     return false;
@@ -254,13 +313,16 @@ int main(int argc, char** argv) {
     const bool rewrite = argc > 2 && std::strcmp(argv[1], "--rewrite") == 0;
     std::vector<std::filesystem::path> files;
     for (int i = rewrite ? 2 : 1; i < argc; ++i) {
-        if (!std::filesystem::is_directory(argv[i])) files.emplace_back(argv[i]);
-        else for (const auto& entry : std::filesystem::directory_iterator{argv[i]})
-            if (entry.path().extension() == ".txt") files.push_back(entry.path());
+        if (!std::filesystem::is_directory(argv[i]))
+            files.emplace_back(argv[i]);
+        else
+            for (const auto& entry : std::filesystem::directory_iterator{argv[i]})
+                if (entry.path().extension() == ".txt") files.push_back(entry.path());
     }
     std::ranges::sort(files);
     std::size_t failed = 0;
-    for (const auto& file : files) failed += !holdfast::sim::play(file, rewrite);
+    for (const auto& file : files)
+        failed += !holdfast::sim::play(file, rewrite);
     fmt::print("{} scenarios, {} failed\n", files.size(), failed);
     return failed == 0 && !files.empty() ? 0 : 1;
 }

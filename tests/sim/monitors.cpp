@@ -44,7 +44,8 @@ Monitors::Monitors(World& world) : world_{world} {
 void Monitors::fail(const char* monitor, const Turn& turn, const std::string& text) {
     if (violation_) return;
     const auto since = (turn.world.now() - Time{std::chrono::hours{1}}) / 1ms;
-    violation_ = {monitor, fmt::format("{} at {} ms on {}: {}", monitor, since, world_.hosts[turn.host]->options.name, text)};
+    violation_ = {monitor,
+                  fmt::format("{} at {} ms on {}: {}", monitor, since, world_.hosts[turn.host]->options.name, text)};
 }
 
 void Monitors::after_turn(const Turn& turn) {
@@ -67,7 +68,8 @@ void Monitors::after_turn(const Turn& turn) {
     check_timers(turn);
     if (is_master(router->state) && !is_master(turn.before)) memory.became_master = turn.now;
     memory.left_holding = vrrp::holds_addresses(router->state) ? std::nullopt
-                          : memory.left_holding ? memory.left_holding : std::optional{world_.now()};
+                          : memory.left_holding                ? memory.left_holding
+                                                               : std::optional{world_.now()};
 }
 
 /// N2, N6, N7: a non-zero advert leaves only from a master (the one last advert of a yielding one excepted), with its effective
@@ -80,7 +82,8 @@ void Monitors::check_adverts(const Turn& turn) {
         if (!advert) continue;
         const wire::Packet packet{advert->source, advert->destination, 255, *advert->message};
         const auto decoded = wire::decode(packet);
-        if (!decoded) return fail("N2", turn, fmt::format("an advert of ours is rejected: {}", wire::name(decoded.error())));
+        if (!decoded)
+            return fail("N2", turn, fmt::format("an advert of ours is rejected: {}", wire::name(decoded.error())));
         if (decoded->priority != advert->priority) fail("N2", turn, "the advert says another priority than the action");
         if (advert->priority == leaving_priority) {
             if (!is_master(turn.before)) fail("N6", turn, "priority 0 from a router that was not master");
@@ -88,10 +91,13 @@ void Monitors::check_adverts(const Turn& turn) {
             continue;
         }
         const bool yielding = is_master(turn.before) && std::holds_alternative<engine::AdvertReceived>(turn.event);
-        if (router && !is_master(router->state) && !yielding) fail("N2", turn, "a non-zero advert from a router that is not master");
+        if (router && !is_master(router->state) && !yielding)
+            fail("N2", turn, "a non-zero advert from a router that is not master");
         if (router && advert->priority != router->self.priority) fail("N2", turn, "not the effective priority");
-        if ((advert->priority == owner_priority) != host.options.instance.is_owner()) fail("N7", turn, "255 and ownership differ");
-        if (decoded->addresses.size() != host.options.instance.addresses.size()) fail("N2", turn, "not the configured list");
+        if ((advert->priority == owner_priority) != host.options.instance.is_owner())
+            fail("N7", turn, "255 and ownership differ");
+        if (decoded->addresses.size() != host.options.instance.addresses.size())
+            fail("N2", turn, "not the configured list");
     }
 }
 
@@ -99,9 +105,11 @@ void Monitors::check_adverts(const Turn& turn) {
 void Monitors::check_yield(const Turn& turn) {
     const auto* heard = std::get_if<engine::AdvertReceived>(&turn.event);
     const auto* router = world_.hosts[turn.host]->router();
-    if (!heard || !is_master(turn.before) || !acceptable(*heard, *router) || heard->advert.priority == leaving_priority) return;
+    if (!heard || !is_master(turn.before) || !acceptable(*heard, *router) || heard->advert.priority == leaving_priority)
+        return;
     const auto ours = router->self.priority;
-    const bool higher = heard->advert.priority > ours || (heard->advert.priority == ours && heard->source > router->self.address);
+    const bool higher =
+        heard->advert.priority > ours || (heard->advert.priority == ours && heard->source > router->self.address);
     const bool lease_lost = router->reason == vrrp::Reason::lease_lost;
     if (higher && is_master(router->state)) fail("N4", turn, "heard a higher order and stayed master");
     if (!higher && !is_master(router->state) && !lease_lost) fail("N5", turn, "heard a lower order and left");
@@ -115,8 +123,8 @@ void Monitors::check_takeover(const Turn& turn) {
     auto& memory = memory_[turn.host];
     const auto* backup = std::get_if<vrrp::Backup>(&turn.before);
     if (const auto* heard = std::get_if<engine::AdvertReceived>(&turn.event);
-        heard && acceptable(*heard, *router) && heard->advert.priority != leaving_priority && !std::holds_alternative<vrrp::Init>(turn.before) &&
-        !std::holds_alternative<vrrp::Fault>(turn.before)) {
+        heard && acceptable(*heard, *router) && heard->advert.priority != leaving_priority &&
+        !std::holds_alternative<vrrp::Init>(turn.before) && !std::holds_alternative<vrrp::Fault>(turn.before)) {
         const bool accepted = !router->self.preempt || heard->advert.priority >= router->self.priority;
         if (accepted) memory.last_heard = turn.now;
         if (accepted && backup) {
@@ -124,7 +132,8 @@ void Monitors::check_takeover(const Turn& turn) {
             memory.armed = turn.now + 3 * interval + rfc_skew(instance, router->self.priority, interval);
             const auto* next = std::get_if<vrrp::Backup>(&router->state);
             if (next && next->master_down > *memory.armed) fail("N10", turn, "master-down is later than the RFC's");
-            if (next && next->master_down < *memory.armed) fail("N8", turn, "an accepted advert did not re-arm master-down");
+            if (next && next->master_down < *memory.armed)
+                fail("N8", turn, "an accepted advert did not re-arm master-down");
         }
     }
     if (!is_master(router->state) || !backup || backup->adopting) return;
@@ -133,7 +142,8 @@ void Monitors::check_takeover(const Turn& turn) {
     const bool left = router->reason == vrrp::Reason::master_left;
     if (!router->self.preempt && !left && memory.last_heard) {
         const auto quiet = turn.now - *memory.last_heard;
-        if (quiet < 3 * std::min(instance.advert_interval, backup->master_interval)) fail("N8", turn, "took over from a master it heard, with preemption off");
+        if (quiet < 3 * std::min(instance.advert_interval, backup->master_interval))
+            fail("N8", turn, "took over from a master it heard, with preemption off");
     }
 }
 
@@ -143,7 +153,8 @@ void Monitors::check_rejects(const Turn& turn) {
     const auto* router = world_.hosts[turn.host]->router();
     if (!(router->state == turn.before)) fail("N9", turn, "a rejected packet changed the state");
     for (const auto& action : turn.actions)
-        if (!std::holds_alternative<engine::Tell>(action)) fail("N9", turn, "a rejected packet caused " + std::to_string(action.index()));
+        if (!std::holds_alternative<engine::Tell>(action))
+            fail("N9", turn, "a rejected packet caused " + std::to_string(action.index()));
 }
 
 /// N16 and PROTOCOL "Yielding": a lower advert is answered within a quarter interval and announced within a second.
@@ -152,10 +163,13 @@ void Monitors::check_answers(const Turn& turn) {
     const auto* heard = std::get_if<engine::AdvertReceived>(&turn.event);
     const auto* master = std::get_if<vrrp::Master>(&router->state);
     if (!heard || !master || !is_master(turn.before) || !acceptable(*heard, *router)) return;
-    const bool sent = std::ranges::any_of(turn.actions, [](const auto& a) { return std::holds_alternative<engine::SendAdvert>(a); });
-    if (!sent && master->next_advert > turn.now + router->self.interval / 4) fail("N16", turn, "a lower advert is not answered in a quarter interval");
+    const bool sent =
+        std::ranges::any_of(turn.actions, [](const auto& a) { return std::holds_alternative<engine::SendAdvert>(a); });
+    if (!sent && master->next_advert > turn.now + router->self.interval / 4)
+        fail("N16", turn, "a lower advert is not answered in a quarter interval");
     if (heard->advert.priority == leaving_priority) return;
-    const bool announced = std::ranges::any_of(turn.actions, [](const auto& a) { return std::holds_alternative<engine::Announce>(a); });
+    const bool announced =
+        std::ranges::any_of(turn.actions, [](const auto& a) { return std::holds_alternative<engine::Announce>(a); });
     const bool nothing_to_announce = std::ranges::none_of(router->model->addresses, [&](const Prefix& p) {
         return world_.hosts[turn.host]->engine->kernel().address({eth0, p});
     });
@@ -185,9 +199,10 @@ void Monitors::sample() {
             if (memory.left_holding && world_.now() - *memory.left_holding > grace && address.expires == never)
                 violation_ = {"N1", fmt::format("N1: {} still has {} for ever, {} ms after it left", host.options.name,
                                                 to_string(prefix), (world_.now() - *memory.left_holding) / 1ms)};
-            if (memory.left_holding && world_.now() - *memory.left_holding > grace + 1s && address.expires > world_.now())
-                violation_ = {"N1", fmt::format("N1: {} still has {} {} ms after it left", host.options.name, to_string(prefix),
-                                                (world_.now() - *memory.left_holding) / 1ms)};
+            if (memory.left_holding && world_.now() - *memory.left_holding > grace + 1s &&
+                address.expires > world_.now())
+                violation_ = {"N1", fmt::format("N1: {} still has {} {} ms after it left", host.options.name,
+                                                to_string(prefix), (world_.now() - *memory.left_holding) / 1ms)};
         }
     }
 }
@@ -196,28 +211,36 @@ void Monitors::sample() {
 /// client's cache points to the master, which has the address.
 void Monitors::after_settling(std::size_t edges_before) {
     if (violation_) return;
-    const auto report = [&](const char* monitor, std::string text) { violation_ = {monitor, std::string{monitor} + ": " + std::move(text)}; };
+    const auto report = [&](const char* monitor, std::string text) {
+        violation_ = {monitor, std::string{monitor} + ": " + std::move(text)};
+    };
     std::vector<std::size_t> masters, alive;
     bool all_preempt = true;
     for (std::size_t i = 0; i < world_.hosts.size(); ++i) {
         const auto* router = world_.hosts[i]->router();
         if (!router) continue;
-        if (!std::holds_alternative<vrrp::Fault>(router->state) && !std::holds_alternative<vrrp::Init>(router->state)) alive.push_back(i);
+        if (!std::holds_alternative<vrrp::Fault>(router->state) && !std::holds_alternative<vrrp::Init>(router->state))
+            alive.push_back(i);
         if (is_master(router->state)) masters.push_back(i);
         all_preempt = all_preempt && router->self.preempt;
     }
     if (alive.empty()) return;
-    if (masters.size() != 1) return report("B1", fmt::format("{} masters among {} hosts after settling", masters.size(), alive.size()));
+    if (masters.size() != 1)
+        return report("B1", fmt::format("{} masters among {} hosts after settling", masters.size(), alive.size()));
     const auto& master = *world_.hosts[masters[0]];
     if (all_preempt)
         for (const auto i : alive) {
             const auto& other = *world_.hosts[i]->router();
-            if (other.self.priority > master.router()->self.priority) return report("B4", fmt::format("{} is better than the master", world_.hosts[i]->options.name));
+            if (other.self.priority > master.router()->self.priority)
+                return report("B4", fmt::format("{} is better than the master", world_.hosts[i]->options.name));
         }
-    if (edges_ - edges_before > 2 * world_.hosts.size() + 4) return report("B5", fmt::format("{} state edges after the last fault", edges_ - edges_before));
+    if (edges_ - edges_before > 2 * world_.hosts.size() + 4)
+        return report("B5", fmt::format("{} state edges after the last fault", edges_ - edges_before));
     for (const auto& prefix : master.options.instance.addresses) {
-        if (!master.kernel.addresses.contains(prefix)) return report("B2", fmt::format("the master has no {}", to_string(prefix)));
-        if (world_.client_cache[prefix.address] != master.mac) return report("N16", "the client still sends to another host");
+        if (!master.kernel.addresses.contains(prefix))
+            return report("B2", fmt::format("the master has no {}", to_string(prefix)));
+        if (world_.client_cache[prefix.address] != master.mac)
+            return report("N16", "the client still sends to another host");
         for (const auto& host : world_.hosts)
             if (host.get() != &master && host->kernel.addresses.contains(prefix) && host->kernel.addresses[prefix].ours)
                 return report("N1", fmt::format("{} still has the address after settling", host->options.name));

@@ -9,8 +9,8 @@
 namespace holdfast::sim {
 namespace {
 
-constexpr std::array kind_names{"kill", "reboot", "stop", "pause", "link", "interface", "cut", "deafen",
-                                "erase", "refuse", "tracker", "failover", "priority", "stranger", "damaged"};
+constexpr std::array kind_names{"kill",  "reboot", "stop",    "pause",    "link",     "interface", "cut",    "deafen",
+                                "erase", "refuse", "tracker", "failover", "priority", "stranger",  "damaged"};
 constexpr std::size_t kinds = kind_names.size();
 
 Duration draw_interval(Rng& rng) {
@@ -26,7 +26,8 @@ HostOptions draw_host(Rng& rng, std::size_t number, Duration interval, bool pree
     host.instance.vrid = Vrid{7};
     host.instance.version = version_2 ? model::Version::v2 : model::Version::v3;
     host.instance.advert_interval = interval;
-    host.instance.priority = Priority{static_cast<std::uint8_t>(rng.chance(0.1) ? 100 : 60 + 40 * number + rng.below(20))};
+    host.instance.priority =
+        Priority{static_cast<std::uint8_t>(rng.chance(0.1) ? 100 : 60 + 40 * number + rng.below(20))};
     host.instance.preempt = preempt;
     if (rng.chance(0.1)) host.instance.preempt_delay = rng.between(1s, 4s);
     host.instance.prompt = !rng.chance(0.2);
@@ -68,8 +69,12 @@ class Injector {
         case FaultKind::deafen: world_.cut(fault_.other, fault_.host, false); break;
         case FaultKind::erase: world_.delete_address(fault_.host, host.options.instance.addresses[0]); break;
         case FaultKind::refuse: host.kernel.refuses = true; break;
-        case FaultKind::tracker: world_.observe(fault_.host, fault_.value % 2 ? "nginx" : "page", engine::Observation::down); break;
-        case FaultKind::failover: world_.failover(fault_.host, fault_.value % 2 ? std::optional{fault_.lasts} : std::nullopt); break;
+        case FaultKind::tracker:
+            world_.observe(fault_.host, fault_.value % 2 ? "nginx" : "page", engine::Observation::down);
+            break;
+        case FaultKind::failover:
+            world_.failover(fault_.host, fault_.value % 2 ? std::optional{fault_.lasts} : std::nullopt);
+            break;
         case FaultKind::priority: {
             auto instance = host.options.instance;
             instance.priority = Priority{static_cast<std::uint8_t>(1 + fault_.value % 254)};
@@ -94,10 +99,15 @@ class Injector {
         case FaultKind::interface:
             if (!host.kernel.link_exists) world_.remove_link(fault_.host, true);
             break;
-        case FaultKind::cut: world_.cuts.erase({fault_.host, fault_.other}); world_.cuts.erase({fault_.other, fault_.host}); break;
+        case FaultKind::cut:
+            world_.cuts.erase({fault_.host, fault_.other});
+            world_.cuts.erase({fault_.other, fault_.host});
+            break;
         case FaultKind::deafen: world_.cuts.erase({fault_.other, fault_.host}); break;
         case FaultKind::refuse: host.kernel.refuses = false; break;
-        case FaultKind::tracker: world_.observe(fault_.host, fault_.value % 2 ? "nginx" : "page", engine::Observation::up); break;
+        case FaultKind::tracker:
+            world_.observe(fault_.host, fault_.value % 2 ? "nginx" : "page", engine::Observation::up);
+            break;
         default: break;
         }
     }
@@ -107,7 +117,8 @@ class Injector {
         const auto& host = *world_.hosts[fault_.host];
         wire::Advert advert{.version = static_cast<std::uint8_t>(host.options.instance.version),
                             .vrid = Vrid{7},
-                            .priority = Priority{static_cast<std::uint8_t>(fault_.value % 5 == 0 ? 0 : 1 + fault_.value % 254)},
+                            .priority =
+                                Priority{static_cast<std::uint8_t>(fault_.value % 5 == 0 ? 0 : 1 + fault_.value % 254)},
                             .interval = host.options.instance.advert_interval * (fault_.value % 3 == 0 ? 30 : 1),
                             .addresses = {host.options.instance.addresses[0].address}};
         const auto source = IpAddress::v4(192, 0, 2, 99);
@@ -122,7 +133,8 @@ class Injector {
 
 void print(const Turn& turn) {
     std::string actions;
-    for (const auto& action : turn.actions) actions += "  " + engine::to_string(action);
+    for (const auto& action : turn.actions)
+        actions += "  " + engine::to_string(action);
     const auto& host = *turn.world.hosts[turn.host];
     const auto since = turn.world.now() - Time{std::chrono::hours{1}};
     fmt::print("{:9.4f} {} {:7} <- {}{}\n", static_cast<double>(since.count()) / 1e9, host.options.name,
@@ -138,7 +150,8 @@ Schedule draw(std::uint64_t seed) {
     const auto interval = draw_interval(rng);
     const bool preempt = !rng.chance(0.2), version_2 = interval == 1s && rng.chance(0.1);
     const auto count = 2 + rng.below(3);
-    for (std::size_t i = 0; i < count; ++i) schedule.hosts.push_back(draw_host(rng, i, interval, preempt, version_2));
+    for (std::size_t i = 0; i < count; ++i)
+        schedule.hosts.push_back(draw_host(rng, i, interval, preempt, version_2));
     if (rng.chance(0.4)) schedule.wire.loss = rng.unit() * 0.3;
     if (rng.chance(0.3)) schedule.wire.duplicate = rng.unit() * 0.3;
     if (rng.chance(0.3)) schedule.wire.delay_max = rng.between(1ms, interval / 4);
@@ -154,7 +167,8 @@ Schedule draw(std::uint64_t seed) {
         fault.other = (fault.host + 1 + rng.below(count - 1)) % count;
         fault.value = static_cast<unsigned>(rng.below(10'000));
         // When the last advert of a short second master is not heard, only the periodic announcement (30 s) mends the client.
-        if (fault.kind == FaultKind::deafen || fault.kind == FaultKind::cut || schedule.wire.loss > 0) schedule.settle = 36s;
+        if (fault.kind == FaultKind::deafen || fault.kind == FaultKind::cut || schedule.wire.loss > 0)
+            schedule.settle = 36s;
         schedule.faults.push_back(fault);
     }
     return schedule;
@@ -162,7 +176,8 @@ Schedule draw(std::uint64_t seed) {
 
 Outcome run(const Schedule& schedule, bool trace) {
     World world{schedule.seed, schedule.wire};
-    for (const auto& host : schedule.hosts) world.add(host);
+    for (const auto& host : schedule.hosts)
+        world.add(host);
     Monitors monitors{world};
     world.on_turn = [&](const Turn& turn) {
         if (trace) print(turn);
@@ -183,10 +198,12 @@ Outcome run(const Schedule& schedule, bool trace) {
     };
     run_watched(schedule.storm);
     // Everything heals; faults whose end lay beyond the storm end now, and their later end changes nothing.
-    for (const auto& fault : schedule.faults) Injector{world, fault}.end();
+    for (const auto& fault : schedule.faults)
+        Injector{world, fault}.end();
     world.heal();
     world.wire = {};
-    for (std::size_t i = 0; i < world.hosts.size(); ++i) world.start(i);
+    for (std::size_t i = 0; i < world.hosts.size(); ++i)
+        world.start(i);
     run_watched(schedule.settle / 2);
     const auto edges = monitors.edges();
     run_watched(schedule.settle / 2);
@@ -220,16 +237,22 @@ Schedule shrink(const Schedule& original) {
 
 std::string to_string(const Schedule& schedule) {
     auto text = fmt::format("seed {}: loss {:.2f} duplicate {:.2f} delay {}..{}\n", schedule.seed, schedule.wire.loss,
-                            schedule.wire.duplicate, holdfast::to_string(schedule.wire.delay_min), holdfast::to_string(schedule.wire.delay_max));
+                            schedule.wire.duplicate, holdfast::to_string(schedule.wire.delay_min),
+                            holdfast::to_string(schedule.wire.delay_max));
     for (const auto& host : schedule.hosts)
-        text += fmt::format("  router {} priority={} interval={} version={} preempt={} preempt_delay={} prompt={} lease={} addresses={} kernel={}\n",
-                            host.name, host.instance.priority.value, holdfast::to_string(host.instance.advert_interval),
-                            static_cast<int>(host.instance.version), host.instance.preempt, holdfast::to_string(host.instance.preempt_delay),
-                            host.instance.prompt, host.instance.lease.on, host.instance.addresses.size(), holdfast::to_string(host.kernel_delay));
+        text +=
+            fmt::format("  router {} priority={} interval={} version={} preempt={} preempt_delay={} prompt={} lease={} "
+                        "addresses={} kernel={}\n",
+                        host.name, host.instance.priority.value, holdfast::to_string(host.instance.advert_interval),
+                        static_cast<int>(host.instance.version), host.instance.preempt,
+                        holdfast::to_string(host.instance.preempt_delay), host.instance.prompt, host.instance.lease.on,
+                        host.instance.addresses.size(), holdfast::to_string(host.kernel_delay));
     for (const auto& fault : schedule.faults)
-        text += fmt::format("  at {} {} r{} (other r{}, value {}) for {}\n", holdfast::to_string(std::chrono::round<std::chrono::milliseconds>(fault.at)),
-                            kind_names[static_cast<std::size_t>(fault.kind)], fault.host + 1, fault.other + 1, fault.value,
-                            holdfast::to_string(std::chrono::round<std::chrono::milliseconds>(fault.lasts)));
+        text +=
+            fmt::format("  at {} {} r{} (other r{}, value {}) for {}\n",
+                        holdfast::to_string(std::chrono::round<std::chrono::milliseconds>(fault.at)),
+                        kind_names[static_cast<std::size_t>(fault.kind)], fault.host + 1, fault.other + 1, fault.value,
+                        holdfast::to_string(std::chrono::round<std::chrono::milliseconds>(fault.lasts)));
     return text;
 }
 

@@ -13,7 +13,21 @@
 namespace holdfast::sim {
 
 enum class FaultKind : std::uint8_t {
-    kill, reboot, stop, pause, link, interface, cut, deafen, erase, refuse, tracker, failover, priority, stranger, damaged
+    kill,
+    reboot,
+    stop,
+    pause,
+    link,
+    interface,
+    cut,
+    deafen,
+    erase,
+    refuse,
+    tracker,
+    failover,
+    priority,
+    stranger,
+    damaged
 };
 
 struct Fault {

@@ -9,7 +9,7 @@
 namespace holdfast::sim {
 namespace {
 
-constexpr std::size_t wire_queue_limit = 64; ///< datagrams that a paused process can keep
+constexpr std::size_t wire_queue_limit = 64;  ///< datagrams that a paused process can keep
 constexpr Duration expiry_scan_slack = 300ms; ///< the kernel looks about once a second (PROTOCOL.md, "The lease")
 
 } // namespace
@@ -17,10 +17,12 @@ constexpr Duration expiry_scan_slack = 300ms; ///< the kernel looks about once a
 std::size_t World::add(HostOptions options) {
     auto host = std::make_unique<Host>();
     const auto number = static_cast<std::uint8_t>(hosts.size() + 1);
-    host->source = options.instance.family == Family::ipv4 ? IpAddress::v4(192, 0, 2, static_cast<std::uint8_t>(200 + number))
-                                                          : IpAddress{Family::ipv6, {0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, number}};
+    host->source = options.instance.family == Family::ipv4
+                       ? IpAddress::v4(192, 0, 2, static_cast<std::uint8_t>(200 + number))
+                       : IpAddress{Family::ipv6, {0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, number}};
     host->mac.bytes = {2, 0, 0, 0, 0, number};
-    host->kernel.addresses[{host->source, options.instance.family == Family::ipv4 ? std::uint8_t{24} : std::uint8_t{64}}] = {};
+    host->kernel
+        .addresses[{host->source, options.instance.family == Family::ipv4 ? std::uint8_t{24} : std::uint8_t{64}}] = {};
     auto config = std::make_shared<model::Config>();
     config->node_name = options.name;
     config->instances = {options.instance};
@@ -63,7 +65,8 @@ void World::start(std::size_t index) {
     turn(index, list(host));
     for (const auto& tracker : host.options.trackers) {
         const auto known = host.observed.find(tracker.name);
-        turn(index, engine::TrackerObserved{tracker.name, known == host.observed.end() ? engine::Observation::up : known->second,
+        turn(index, engine::TrackerObserved{tracker.name,
+                                            known == host.observed.end() ? engine::Observation::up : known->second,
                                             "seen", false});
     }
 }
@@ -134,7 +137,8 @@ void World::turn(std::size_t index, const engine::Event& event) {
     const vrrp::State before = router ? router->state : vrrp::State{};
     engine::Actions actions;
     host.engine->on(event, now, actions);
-    trace_hash = (trace_hash ^ static_cast<std::uint64_t>(now_.time_since_epoch().count()) ^ (event.index() << 8) ^ actions.size()) *
+    trace_hash = (trace_hash ^ static_cast<std::uint64_t>(now_.time_since_epoch().count()) ^ (event.index() << 8) ^
+                  actions.size()) *
                  0x100000001b3U;
     if (on_turn) on_turn({*this, index, event, actions, before, now});
     const auto life = host.life;
@@ -172,7 +176,8 @@ void World::perform(std::size_t index, const engine::Action& any) {
     std::visit(Overloaded{
                    [&](const engine::SendAdvert& advert) {
                        if (advert.priority != leaving_priority) host.last_advert[host.options.instance.name] = now_;
-                       for (int copy = 0; copy < advert.copies; ++copy) broadcast(index, advert);
+                       for (int copy = 0; copy < advert.copies; ++copy)
+                           broadcast(index, advert);
                    },
                    [&](const engine::Announce& action) { announce(index, action.announcement); },
                    [&](const engine::Listen& action) {
@@ -217,7 +222,8 @@ void World::broadcast(std::size_t from, const engine::SendAdvert& advert) {
             schedule(now_ + rng.between(wire.delay_min, wire.delay_max),
                      [this, from, to, life = receiver.life, source = advert.source, message = advert.message] {
                          auto& host = *hosts[to];
-                         if (host.life != life || !host.listening || !host.kernel.link_up || cuts.contains({from, to})) return;
+                         if (host.life != life || !host.listening || !host.kernel.link_up || cuts.contains({from, to}))
+                             return;
                          inject(to, source, *message, 255);
                      });
         }
@@ -249,11 +255,12 @@ engine::KernelListed World::list(const Host& host) const {
     if (!host.kernel.link_exists) return listed;
     listed.links.push_back(link_of(host));
     for (const auto& [prefix, address] : host.kernel.addresses)
-        listed.addresses.push_back({.link = eth0,
-                                    .prefix = prefix,
-                                    .ours = address.ours,
-                                    .tentative = false,
-                                    .lifetime = address.expires == never ? std::nullopt : std::optional{address.expires - now_}});
+        listed.addresses.push_back(
+            {.link = eth0,
+             .prefix = prefix,
+             .ours = address.ours,
+             .tentative = false,
+             .lifetime = address.expires == never ? std::nullopt : std::optional{address.expires - now_}});
     return listed;
 }
 
@@ -281,24 +288,29 @@ void World::operate(std::size_t index, const engine::Operation& operation) {
 
 int World::apply(Host& host, const engine::Operation& operation) {
     auto& addresses = host.kernel.addresses;
-    const auto index = static_cast<std::size_t>(std::ranges::find_if(hosts, [&](const auto& h) { return h.get() == &host; }) - hosts.begin());
+    const auto index = static_cast<std::size_t>(
+        std::ranges::find_if(hosts, [&](const auto& h) { return h.get() == &host; }) - hosts.begin());
     if (!host.kernel.link_exists) return ENODEV;
     const auto put = [&](const auto& wish) {
         auto& address = addresses[wish.prefix];
         address.ours = true;
         address.expires = wish.lease ? now_ + *wish.lease : never;
-        if (wish.lease) schedule(address.expires + rng.between(0ms, expiry_scan_slack), [this, index, prefix = wish.prefix] { expire(index, prefix); });
+        if (wish.lease)
+            schedule(address.expires + rng.between(0ms, expiry_scan_slack),
+                     [this, index, prefix = wish.prefix] { expire(index, prefix); });
         return 0;
     };
-    return std::visit(Overloaded{[&](const engine::AddAddress& add) {
-                                     if (host.kernel.refuses) return EPERM;
-                                     if (addresses.contains(add.prefix)) return EEXIST;
-                                     return put(add);
-                                 },
-                                 [&](const engine::RenewAddress& renew) { return host.kernel.refuses ? EPERM : put(renew); },
-                                 [&](const engine::RemoveAddress& remove) { return addresses.erase(remove.prefix) ? 0 : EADDRNOTAVAIL; },
-                                 [](const engine::PromoteSecondaries&) { return 0; }},
-                      operation.what);
+    return std::visit(
+        Overloaded{
+            [&](const engine::AddAddress& add) {
+                if (host.kernel.refuses) return EPERM;
+                if (addresses.contains(add.prefix)) return EEXIST;
+                return put(add);
+            },
+            [&](const engine::RenewAddress& renew) { return host.kernel.refuses ? EPERM : put(renew); },
+            [&](const engine::RemoveAddress& remove) { return addresses.erase(remove.prefix) ? 0 : EADDRNOTAVAIL; },
+            [](const engine::PromoteSecondaries&) { return 0; }},
+        operation.what);
 }
 
 void World::expire(std::size_t index, const Prefix& prefix) {
@@ -336,7 +348,8 @@ void World::add_foreign(std::size_t index, const Prefix& prefix) {
 
 void World::observe(std::size_t index, const std::string& tracker, engine::Observation observation) {
     hosts[index]->observed[tracker] = observation;
-    deliver(index, engine::TrackerObserved{tracker, observation, observation == engine::Observation::up ? "up" : "gone", false});
+    deliver(index, engine::TrackerObserved{tracker, observation, observation == engine::Observation::up ? "up" : "gone",
+                                           false});
 }
 
 void World::failover(std::size_t index, std::optional<Duration> hold) {

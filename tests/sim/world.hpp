@@ -130,7 +130,9 @@ class World {
         Time when;
         std::uint64_t sequence;
         std::function<void()> action;
-        bool operator>(const Entry& other) const { return std::tie(when, sequence) > std::tie(other.when, other.sequence); }
+        bool operator>(const Entry& other) const {
+            return std::tie(when, sequence) > std::tie(other.when, other.sequence);
+        }
     };
 
     void schedule(Time when, std::function<void()> action) { heap_.push({when, ++sequence_, std::move(action)}); }

@@ -63,8 +63,9 @@ TEST(Encode, Version3OverIpv6SumsThePseudoHeader) {
 }
 
 TEST(Encode, GratuitousArpIsARequestForOurselves) {
-    const Bytes expected{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 8, 6, 0,    1,    8,    0,    6,    4,    0,
-                         1,    2,    0,    0,    0,    0,    1, 192, 0, 2, 10, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 192, 0, 2, 10};
+    const Bytes expected{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2,    0,    0,    0,    0,   1, 8, 6,
+                         0,    1,    8,    0,    6,    4,    0,    1,    2,    0,    0,   0, 0, 1,
+                         192,  0,    2,    10,   0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 192, 0, 2, 10};
     EXPECT_EQ(encode_gratuitous_arp({vip, {{2, 0, 0, 0, 0, 1}}}), expected);
 }
 
@@ -84,7 +85,8 @@ TEST(Decode, GivesBackWhatWasEncoded) {
     for (auto advert : {version_3(), version_2()})
         for (const unsigned count : {1U, 2U, 255U}) {
             advert.addresses.clear();
-            for (unsigned i = 0; i < count; ++i) advert.addresses.push_back(IpAddress::v4(10, 0, 0, static_cast<std::uint8_t>(i)));
+            for (unsigned i = 0; i < count; ++i)
+                advert.addresses.push_back(IpAddress::v4(10, 0, 0, static_cast<std::uint8_t>(i)));
             const auto bytes = encode(advert, source, vrrp_group(Family::ipv4));
             const auto decoded = decode(packet(bytes));
             ASSERT_TRUE(decoded) << name(decoded.error());
@@ -195,8 +197,10 @@ TEST(Announcements, AreReadBackAndNothingElseIs) {
     EXPECT_EQ(decode_na(encode_unsolicited_na(six)), six);
     auto arp = encode_gratuitous_arp(four);
     auto na = encode_unsolicited_na(six);
-    for (std::size_t length = 0; length < arp.size(); ++length) EXPECT_FALSE(decode_arp(ByteView{arp}.first(length)));
-    for (std::size_t length = 0; length < na.size(); ++length) EXPECT_FALSE(decode_na(ByteView{na}.first(length)));
+    for (std::size_t length = 0; length < arp.size(); ++length)
+        EXPECT_FALSE(decode_arp(ByteView{arp}.first(length)));
+    for (std::size_t length = 0; length < na.size(); ++length)
+        EXPECT_FALSE(decode_na(ByteView{na}.first(length)));
     na[60] ^= 1; // the checksum
     EXPECT_FALSE(decode_na(na));
     arp[21] = 3; // an operation that is neither request nor reply
