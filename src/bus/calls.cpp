@@ -8,9 +8,8 @@
 namespace holdfast::bus {
 
 void Calls::failover(const std::string& caller, engine::FailoverCommand command, Answer answer) {
-    admit(caller, std::move(answer), [command = std::move(command)](std::uint64_t id) {
-        return CommandReceived{engine::Commanded{id, command}};
-    });
+    admit(caller, std::move(answer),
+          [command = std::move(command)](std::uint64_t id) { return CommandReceived{engine::Commanded{id, command}}; });
 }
 
 void Calls::reload(const std::string& caller, Answer answer) {

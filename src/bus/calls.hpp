@@ -1,5 +1,5 @@
-// D-Bus calls that ask the loop for something and are answered later, by number. Only root and our own user may ask. At most
-// 64 wait at a time, whoever asks, so no client can make this grow.
+// D-Bus calls that ask the loop for something and are answered later, by number. Only root and our own user may ask. At
+// most 64 wait at a time, whoever asks, so no client can make this grow.
 #pragma once
 
 #include "bus/messages.hpp"

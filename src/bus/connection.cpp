@@ -1,5 +1,6 @@
 #include "bus/connection.hpp"
 
+#include "base/fd.hpp"
 #include "base/mailbox.hpp"
 #include "bus/event.hpp"
 #include "bus/names.hpp"
@@ -7,7 +8,10 @@
 #include "bus/sdbus_compat.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <optional>
 #include <poll.h>
@@ -18,15 +22,15 @@ namespace holdfast::bus {
 namespace {
 
 constexpr Duration first_retry = 1s, longest_retry = 30s;
-constexpr Duration open_limit = 2s; ///< as long as the first attempt may hold up READY=1
-constexpr Duration close_limit = 1s; ///< for the last signals at the end
+constexpr Duration open_limit = 2s;     ///< as long as the first attempt may hold up READY=1
+constexpr Duration close_limit = 1s;    ///< for the last signals at the end
 constexpr Duration ping_interval = 30s; ///< a bus that hangs would let signals pile up
-constexpr int requests_a_turn = 32; ///< so a flood of calls does not hold up everything else
+constexpr int requests_a_turn = 32;     ///< so a flood of calls does not hold up everything else
 constexpr const char* driver_name = "org.freedesktop.DBus";
 constexpr const char* driver_path = "/org/freedesktop/DBus";
 
-/// Connecting waits for the bus's greeting, which a stuck bus never sends: it has a thread of its own, and that thread's
-/// result a life of its own.
+/// Connecting waits for the bus's greeting, which a stuck bus never sends: it has a thread of its own, and that
+/// thread's result a life of its own.
 struct Opening {
     struct Result {
         std::unique_ptr<sdbus::IConnection> connection;
@@ -93,17 +97,19 @@ struct Connection::Impl {
 
     std::shared_ptr<Opening> opening;
     std::unique_ptr<Watch> opening_watch;
-    Timer open_limit_timer{event, [this] {
-                               settled = true;
-                               handlers.missing(fmt::format("{} does not answer; holdfastctl can't reach this daemon until it does",
-                                                            bus_address()));
-                           }};
+    Timer open_limit_timer{
+        event, [this] {
+            settled = true;
+            handlers.missing(
+                fmt::format("{} does not answer; holdfastctl can't reach this daemon until it does", bus_address()));
+        }};
     Timer retry_timer{event, [this] { open(); }};
 
     // While there is a connection, in the order of their making.
     std::unique_ptr<sdbus::IConnection> connection;
     std::unique_ptr<sdbus::IProxy> driver;
     std::unique_ptr<Objects> objects;
+    Fd bus_fd;
     std::unique_ptr<Watch> bus_watch;
     Timer bus_timer{event, [this] { process(); }};
     Timer ping_timer{event, [this] { ping(); }};
@@ -127,7 +133,7 @@ void Connection::Impl::opened(Opening::Result result) {
     if (!result.connection) return fail(fmt::format("no D-Bus at {}: {}", bus_address(), result.error));
     guarded([&] {
         attach(std::move(result.connection));
-        if (shown) publish_objects();
+        if (shown && !failure) publish_objects();
     });
 }
 
@@ -135,19 +141,25 @@ void Connection::Impl::attach(std::unique_ptr<sdbus::IConnection> fresh) {
     connection = std::move(fresh);
     driver = sdbus::createProxy(*connection, compat::service(driver_name), compat::path(driver_path));
     const auto data = compat::poll_data(*connection);
-    bus_watch = std::make_unique<Watch>(event, data.fd, data.events, [this] { process(); },
-                                        [this] {
-                                            guarded([&] {
-                                                const auto now = compat::poll_data(*connection);
-                                                bus_watch->set_events(now.events);
-                                                bus_timer.at(now.timeout_usec);
-                                            });
-                                        });
+    // A copy: sd-bus closes its own when the bus goes, and while ours is watched its number must not be somebody
+    // else's.
+    bus_fd.reset(::fcntl(data.fd, F_DUPFD_CLOEXEC, 3));
+    if (!bus_fd) return fail(fmt::format("no descriptor for {}: {}", bus_address(), std::strerror(errno)));
+    bus_watch = std::make_unique<Watch>(
+        event, bus_fd.get(), data.events, [this] { process(); },
+        [this] {
+            guarded([&] {
+                const auto now = compat::poll_data(*connection);
+                bus_watch->set_events(now.events);
+                bus_timer.at(now.timeout_usec);
+            });
+        });
 }
 
 void Connection::Impl::process() {
     guarded([&] {
-        for (int i = 0; i < requests_a_turn && connection && compat::process(*connection); ++i) {}
+        for (int i = 0; i < requests_a_turn && connection && compat::process(*connection); ++i) {
+        }
     });
 }
 
@@ -164,12 +176,14 @@ void Connection::Impl::request_name() {
         .withArguments(std::string{bus_name}, do_not_queue)
         .uponReplyInvoke([this](compat::ReplyError error, std::uint32_t result) {
             if (error)
-                return fail(fmt::format("the bus refuses the name {}: {}; is dbus-1/system.d/org.holdfast1.conf installed?",
-                                        bus_name, std::string{error->getMessage()}));
+                return fail(
+                    fmt::format("the bus refuses the name {}: {}; is dbus-1/system.d/org.holdfast1.conf installed?",
+                                bus_name, std::string{error->getMessage()}));
             if (result != primary_owner && result != already_owner)
-                return fail(fmt::format("another holdfastd has the name {} on this bus: stop it, or give this one a bus of its "
-                                        "own (DBUS_SYSTEM_BUS_ADDRESS)",
-                                        bus_name));
+                return fail(
+                    fmt::format("another holdfastd has the name {} on this bus: stop it, or give this one a bus of its "
+                                "own (DBUS_SYSTEM_BUS_ADDRESS)",
+                                bus_name));
             retry = first_retry;
             settled = true;
             handlers.missing({});
@@ -179,10 +193,12 @@ void Connection::Impl::request_name() {
 
 void Connection::Impl::ping() {
     guarded([&] {
-        driver->callMethodAsync("GetId").onInterface(driver_name).uponReplyInvoke([this](compat::ReplyError error, std::string) {
-            if (error) return fail(fmt::format("{} does not answer any more", bus_address()));
-            ping_timer.after(ping_interval);
-        });
+        driver->callMethodAsync("GetId")
+            .onInterface(driver_name)
+            .uponReplyInvoke([this](compat::ReplyError error, std::string) {
+                if (error) return fail(fmt::format("{} does not answer any more", bus_address()));
+                ping_timer.after(ping_interval);
+            });
     });
 }
 
@@ -218,18 +234,21 @@ void Connection::Impl::drop() {
     calls.forget();
     bus_timer.stop();
     bus_watch.reset();
+    bus_fd.reset();
     objects.reset();
     driver.reset();
     ping_timer.stop();
     if (connection) close_elsewhere(std::move(connection));
     settled = true;
-    handlers.missing(fmt::format("{}; holdfastctl can't reach this daemon; tried again every {}", *failure, to_string(retry)));
+    handlers.missing(
+        fmt::format("{}; holdfastctl can't reach this daemon; tried again every {}", *failure, to_string(retry)));
     failure.reset();
     retry_timer.after(retry);
     retry = std::min(retry * 2, longest_retry);
 }
 
-Connection::Connection(sd_event* event, Handlers handlers) : impl_{std::make_unique<Impl>(event, std::move(handlers))} {}
+Connection::Connection(sd_event* event, Handlers handlers)
+    : impl_{std::make_unique<Impl>(event, std::move(handlers))} {}
 
 /// What is queued goes out, but a stuck bus does not keep the daemon from ending.
 Connection::~Connection() {

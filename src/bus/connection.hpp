@@ -1,5 +1,6 @@
-// Our place on the bus: a connection that is opened off this thread, the objects on it, and the name. Objects first, then the
-// name. Whatever fails, all of it is dropped and tried again after 1 s, 2 s, ... 30 s; nothing here ever blocks.
+// Our place on the bus: a connection that is opened off this thread, the objects on it, and the name. Objects first,
+// then the name. Whatever fails, all of it is dropped and tried again after 1 s, 2 s, ... 30 s; nothing here ever
+// blocks.
 #pragma once
 
 #include "bus/calls.hpp"

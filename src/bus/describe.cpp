@@ -15,7 +15,8 @@ using Json = nlohmann::ordered_json;
 template <typename Range>
 Json list(const Range& range, const auto& to_json) {
     auto result = Json::array();
-    for (const auto& each : range) result.push_back(to_json(each));
+    for (const auto& each : range)
+        result.push_back(to_json(each));
     return result;
 }
 
@@ -30,7 +31,8 @@ Json active_router_json(const engine::InstanceView& view) {
 
 Json counters_json(const engine::Counters& values) {
     auto result = Json::object();
-    for (const auto& [name, value] : counters(values)) result[name] = value;
+    for (const auto& [name, value] : counters(values))
+        result[name] = value;
     return result;
 }
 
@@ -51,7 +53,8 @@ Json instance_json(const engine::InstanceView& view) {
     json["PriorityContributions"] = list(view.contributions, [](const auto& each) -> Json {
         return {{"Tracker", each.tracker}, {"Weight", each.weight}};
     });
-    json["Faults"] = list(view.faults, [](const auto& fault) -> Json { return {{"Code", fault.code}, {"Text", fault.text}}; });
+    json["Faults"] =
+        list(view.faults, [](const auto& fault) -> Json { return {{"Code", fault.code}, {"Text", fault.text}}; });
     json["Addresses"] = list(view.addresses, [&](const auto& each) -> Json {
         return {{"Address", to_string(each.prefix)}, {"Link", model.interface}, {"State", each.state}};
     });
@@ -114,7 +117,8 @@ std::vector<std::pair<std::string, std::uint64_t>> counters(const engine::Counte
         {"intervals_capped", values.intervals_capped},
     };
     for (std::size_t reason = 0; reason < values.rejected.size(); ++reason)
-        result.emplace_back(fmt::format("rejected_{}", wire::name(static_cast<wire::Reject>(reason))), values.rejected[reason]);
+        result.emplace_back(fmt::format("rejected_{}", wire::name(static_cast<wire::Reject>(reason))),
+                            values.rejected[reason]);
     return result;
 }
 

@@ -12,7 +12,8 @@ namespace holdfast::bus {
 /// Calls back while the descriptor is ready (level-triggered). `prepare`, when given, runs before each poll.
 class Watch {
   public:
-    Watch(sd_event* event, int fd, std::uint32_t events, std::function<void()> ready, std::function<void()> prepare = {});
+    Watch(sd_event* event, int fd, std::uint32_t events, std::function<void()> ready,
+          std::function<void()> prepare = {});
     ~Watch();
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;

@@ -17,7 +17,8 @@ namespace {
 
 constexpr const char* journal_socket = "/run/systemd/journal/socket";
 
-/// $JOURNAL_STREAM is "device:inode" of what the service manager connected (systemd.exec(5)); somebody may have redirected it.
+/// $JOURNAL_STREAM is "device:inode" of what the service manager connected (systemd.exec(5)); somebody may have
+/// redirected it.
 bool stderr_is_journal() {
     const char* stream = std::getenv("JOURNAL_STREAM");
     struct stat info{};
@@ -30,7 +31,8 @@ void add(std::vector<std::string>& fields, std::string_view name, std::string_vi
 
 /// A line break in a plain line would pass for another message.
 std::string one_line(std::string text) {
-    while (text.ends_with('\n')) text.pop_back();
+    while (text.ends_with('\n'))
+        text.pop_back();
     for (auto& byte : text)
         if (byte == '\n') byte = ' ';
     return text;
@@ -42,7 +44,8 @@ Journal::Journal() : stderr_is_journal_{stderr_is_journal()} {}
 
 std::optional<std::string> Journal::missing() const {
     if (!stderr_is_journal_) return "stderr is not the journal, so messages are plain lines there, without fields";
-    if (::access(journal_socket, W_OK) != 0) return fmt::format("no journald at {}: messages are plain lines on stderr", journal_socket);
+    if (::access(journal_socket, W_OK) != 0)
+        return fmt::format("no journald at {}: messages are plain lines on stderr", journal_socket);
     return std::nullopt;
 }
 
@@ -55,13 +58,15 @@ bool Journal::send(const engine::Note& note, std::string_view node) const {
     std::vector<std::string> fields{"SYSLOG_IDENTIFIER=holdfastd", "MESSAGE=" + note.text,
                                     fmt::format("PRIORITY={}", std::to_underlying(note.severity)),
                                     fmt::format("MESSAGE_ID={}", message_id(note.kind))};
-    add(fields, note.kind == engine::NoteKind::tracker_changed ? "HOLDFAST_TRACKER" : "HOLDFAST_INSTANCE", note.instance);
+    add(fields, note.kind == engine::NoteKind::tracker_changed ? "HOLDFAST_TRACKER" : "HOLDFAST_INSTANCE",
+        note.instance);
     add(fields, "HOLDFAST_OLD_STATE", note.from);
     add(fields, "HOLDFAST_NEW_STATE", note.to);
     add(fields, "HOLDFAST_REASON", note.reason);
     add(fields, "HOLDFAST_NODE", node);
     std::vector<iovec> parts;
-    for (auto& field : fields) parts.push_back({field.data(), field.size()});
+    for (auto& field : fields)
+        parts.push_back({field.data(), field.size()});
     return sd_journal_sendv(parts.data(), static_cast<int>(parts.size())) >= 0;
 }
 

@@ -1,5 +1,5 @@
-// What the loop and the bus thread say to each other, through one mailbox each way; all of it immutable values. The loop
-// never calls sdbus, the journal or sd_notify itself, because each of these can block.
+// What the loop and the bus thread say to each other, through one mailbox each way; all of it immutable values. The
+// loop never calls sdbus, the journal or sd_notify itself, because each of these can block.
 #pragma once
 
 #include "engine/action.hpp"
@@ -15,16 +15,17 @@
 
 namespace holdfast::bus {
 
-// ---- loop to bus thread -------------------------------------------------------------------------------------------------
+// ---- loop to bus thread
+// -------------------------------------------------------------------------------------------------
 
 /// What a Snapshot does not know: the process around the engine.
 struct NodeFacts {
     std::string config_path;
-    std::string config_hash;               ///< 16 hex digits
-    std::int64_t config_loaded_usec{};     ///< CLOCK_REALTIME
-    std::string last_reload_result{"ok"};  ///< "ok" or "failed"
+    std::string config_hash;                     ///< 16 hex digits
+    std::int64_t config_loaded_usec{};           ///< CLOCK_REALTIME
+    std::string last_reload_result{"ok"};        ///< "ok" or "failed"
     std::vector<std::string> last_reload_errors; ///< rendered diagnostics
-    std::vector<std::string> missing;      ///< "not real-time: ...", "no journal": one sentence each
+    std::vector<std::string> missing;            ///< "not real-time: ...", "no journal": one sentence each
     bool operator==(const NodeFacts&) const = default;
 };
 
@@ -50,10 +51,11 @@ struct UnwatchUnit {
 };
 struct Quit {}; ///< say STOPPING=1 if not said, flush, end the thread
 
-using ToBus = std::variant<Published, engine::Note, engine::Reply, ReloadBegan, ReloadEnded, Ready, Heartbeat, WatchUnit,
-                           UnwatchUnit, Quit>;
+using ToBus = std::variant<Published, engine::Note, engine::Reply, ReloadBegan, ReloadEnded, Ready, Heartbeat,
+                           WatchUnit, UnwatchUnit, Quit>;
 
-// ---- bus thread to loop -------------------------------------------------------------------------------------------------
+// ---- bus thread to loop
+// -------------------------------------------------------------------------------------------------
 
 /// A D-Bus Failover; answered by engine::Reply with its id.
 struct CommandReceived {

@@ -5,6 +5,7 @@
 #include "bus/names.hpp"
 #include "bus/properties.hpp"
 #include "bus/sdbus_compat.hpp"
+#include "bus/utf8.hpp"
 #include "instance_adaptor.hpp"
 #include "manager_adaptor.hpp"
 #include "tracker_adaptor.hpp"
@@ -31,28 +32,34 @@ std::optional<Duration> hold_of(const Options& options) {
     std::optional<Duration> hold;
     for (const auto& [key, value] : options) {
         if (key != "hold-usec" || !value.containsValueOfType<std::uint64_t>())
-            throw compat::error(error_invalid_args, fmt::format("option '{}' is not known here: there is 'hold-usec' (type t)", key));
+            throw compat::error(error_invalid_args,
+                                fmt::format("option '{}' is not known here: there is 'hold-usec' (type t)", key));
         constexpr std::uint64_t century = 100ULL * 365 * 86400 * 1'000'000; // more would overflow nanoseconds
         hold = std::chrono::microseconds{std::min(value.get<std::uint64_t>(), century)};
     }
     return hold;
 }
 
-/// sdbus::Result moves only; an Answer is copied.
+/// sdbus::Result moves only; an Answer is copied. A caller who has gone misses nothing: that is no error of ours, and a
+/// connection that has ended is noticed where it is read.
 template <typename Value>
 Calls::Answer answer_with(sdbus::Result<Value>&& result, Value (*value_of)(const Outcome&)) {
     auto held = std::make_shared<sdbus::Result<Value>>(std::move(result));
     return [held, value_of](const Outcome& outcome) {
-        if (outcome.error.empty())
-            held->returnResults(value_of(outcome));
-        else
-            held->returnError(compat::error(outcome.error, outcome.text));
+        try {
+            if (outcome.error.empty())
+                held->returnResults(value_of(outcome));
+            else
+                held->returnError(compat::error(outcome.error, utf8(outcome.text)));
+        } catch (const sdbus::Error&) {
+        }
     };
 }
 
 } // namespace
 
-// ---- org.holdfast1.Manager ----------------------------------------------------------------------------------------------
+// ---- org.holdfast1.Manager
+// ----------------------------------------------------------------------------------------------
 
 class Objects::Manager final
     : public sdbus::AdaptorInterfaces<org::holdfast1::Manager_adaptor, sdbus::ObjectManager_adaptor> {
@@ -70,7 +77,8 @@ class Objects::Manager final
     const engine::Snapshot& snapshot() { return *shown_.snapshot; }
     const NodeFacts& facts() { return *shown_.facts; }
 
-    std::vector<Struct<std::string, std::string, std::string, std::uint8_t, std::uint8_t, ObjectPath>> ListInstances() override {
+    std::vector<Struct<std::string, std::string, std::string, std::uint8_t, std::uint8_t, ObjectPath>>
+    ListInstances() override {
         decltype(ListInstances()) result;
         for (const auto& view : snapshot().instances)
             result.emplace_back(view->model->name, view->state, view->model->interface, view->model->vrid.value,
@@ -83,25 +91,27 @@ class Objects::Manager final
     }
     void Reload(sdbus::Result<Strings>&& result, Options options) override {
         if (!options.empty()) throw compat::error(error_invalid_args, "Reload knows no options");
-        calls_.reload(compat::sender(getObject()),
-                      answer_with<Strings>(std::move(result), [](const Outcome& outcome) { return outcome.lines; }));
+        calls_.reload(compat::sender(getObject()), answer_with<Strings>(std::move(result), [](const Outcome& outcome) {
+                          return utf8(outcome.lines);
+                      }));
     }
     void Failover(sdbus::Result<std::string>&& result, std::string name, Options options) override {
         const auto hold = hold_of(options);
-        calls_.failover(compat::sender(getObject()), {std::move(name), hold},
-                        answer_with<std::string>(std::move(result), [](const Outcome& outcome) { return outcome.text; }));
+        calls_.failover(
+            compat::sender(getObject()), {std::move(name), hold},
+            answer_with<std::string>(std::move(result), [](const Outcome& outcome) { return utf8(outcome.text); }));
     }
     std::string Describe() override { return describe(shown_); }
 
     std::string Version() override { return HOLDFAST_VERSION; }
-    std::string NodeName() override { return snapshot().node_name; }
+    std::string NodeName() override { return utf8(snapshot().node_name); }
     std::string State() override { return std::string{node_state(shown_)}; }
-    std::string ConfigPath() override { return facts().config_path; }
+    std::string ConfigPath() override { return utf8(facts().config_path); }
     std::string ConfigHash() override { return facts().config_hash; }
     std::uint64_t ConfigLoadedTimestamp() override { return static_cast<std::uint64_t>(facts().config_loaded_usec); }
     std::string LastReloadResult() override { return facts().last_reload_result; }
-    Strings LastReloadErrors() override { return facts().last_reload_errors; }
-    Strings Missing() override { return facts().missing; }
+    Strings LastReloadErrors() override { return utf8(facts().last_reload_errors); }
+    Strings Missing() override { return utf8(facts().missing); }
     std::uint32_t NInstances() override { return count(snapshot()).instances; }
     std::uint32_t NMaster() override { return count(snapshot()).masters; }
     std::uint32_t NFault() override { return count(snapshot()).faults; }
@@ -110,12 +120,14 @@ class Objects::Manager final
     Calls& calls_;
 };
 
-// ---- org.holdfast1.Instance ---------------------------------------------------------------------------------------------
+// ---- org.holdfast1.Instance
+// ---------------------------------------------------------------------------------------------
 
 class Objects::Instance final : public sdbus::AdaptorInterfaces<org::holdfast1::Instance_adaptor> {
   public:
     Instance(sdbus::IConnection& connection, std::shared_ptr<const engine::InstanceView> shown, Calls& calls)
-        : AdaptorInterfaces{connection, compat::path(instance_path(shown->model->name))}, view{std::move(shown)}, calls_{calls} {
+        : AdaptorInterfaces{connection, compat::path(instance_path(shown->model->name))}, view{std::move(shown)},
+          calls_{calls} {
         registerAdaptor();
     }
     ~Instance() { unregisterAdaptor(); }
@@ -131,8 +143,9 @@ class Objects::Instance final : public sdbus::AdaptorInterfaces<org::holdfast1::
 
     void Failover(sdbus::Result<std::string>&& result, Options options) override {
         const auto hold = hold_of(options);
-        calls_.failover(compat::sender(getObject()), {model().name, hold},
-                        answer_with<std::string>(std::move(result), [](const Outcome& outcome) { return outcome.text; }));
+        calls_.failover(
+            compat::sender(getObject()), {model().name, hold},
+            answer_with<std::string>(std::move(result), [](const Outcome& outcome) { return utf8(outcome.text); }));
     }
     std::string Describe() override { return describe(*view); }
 
@@ -142,19 +155,21 @@ class Objects::Instance final : public sdbus::AdaptorInterfaces<org::holdfast1::
     std::string Family() override { return std::string{family_name(model().family)}; }
     std::uint8_t Version() override { return std::to_underlying(model().version); }
     std::string State() override { return view->state; }
-    Struct<std::string, std::string> StateReason() override { return {view->reason_code, view->reason}; }
+    Struct<std::string, std::string> StateReason() override { return {view->reason_code, utf8(view->reason)}; }
     std::uint64_t StateTimestamp() override { return realtime_usec(view->since); }
     std::uint64_t StateTimestampMonotonic() override { return monotonic_usec(view->since); }
     std::uint8_t BasePriority() override { return model().priority.value; }
     std::uint8_t EffectivePriority() override { return view->priority.value; }
     std::vector<Struct<std::string, std::int32_t>> PriorityContributions() override {
         decltype(PriorityContributions()) result;
-        for (const auto& each : view->contributions) result.emplace_back(each.tracker, each.weight);
+        for (const auto& each : view->contributions)
+            result.emplace_back(each.tracker, each.weight);
         return result;
     }
     std::vector<Struct<std::string, std::string>> Faults() override {
         decltype(Faults()) result;
-        for (const auto& fault : view->faults) result.emplace_back(fault.code, fault.text);
+        for (const auto& fault : view->faults)
+            result.emplace_back(fault.code, utf8(fault.text));
         return result;
     }
     std::vector<Struct<std::string, std::string, std::string>> Addresses() override {
@@ -184,10 +199,11 @@ class Objects::Instance final : public sdbus::AdaptorInterfaces<org::holdfast1::
     bool Prompt() override { return model().prompt; }
     bool HeldBack() override { return view->held_back; }
     std::uint64_t LeaseUSec() override { return usec(view->lease); }
-    std::string LeaseNote() override { return view->lease_note; }
+    std::string LeaseNote() override { return utf8(view->lease_note); }
     std::vector<ObjectPath> Trackers() override {
         std::vector<ObjectPath> result;
-        for (const auto& use : model().track) result.push_back(object(tracker_path(use.tracker)));
+        for (const auto& use : model().track)
+            result.push_back(object(tracker_path(use.tracker)));
         return result;
     }
     std::map<std::string, std::uint64_t> Counters() override {
@@ -198,7 +214,8 @@ class Objects::Instance final : public sdbus::AdaptorInterfaces<org::holdfast1::
     Calls& calls_;
 };
 
-// ---- org.holdfast1.Tracker ----------------------------------------------------------------------------------------------
+// ---- org.holdfast1.Tracker
+// ----------------------------------------------------------------------------------------------
 
 class Objects::Tracker final : public sdbus::AdaptorInterfaces<org::holdfast1::Tracker_adaptor> {
   public:
@@ -220,18 +237,21 @@ class Objects::Tracker final : public sdbus::AdaptorInterfaces<org::holdfast1::T
     std::string Target() override { return model::target(view->model->kind); }
     std::string Status() override { return std::string{engine::name(view->verdict)}; }
     bool Degraded() override { return view->degraded; }
-    std::string Detail() override { return view->detail; }
+    std::string Detail() override { return utf8(view->detail); }
     std::uint64_t SinceUSec() override { return realtime_usec(view->since); }
     std::vector<ObjectPath> Users() override {
         std::vector<ObjectPath> result;
-        for (const auto& user : view->users) result.push_back(object(instance_path(user)));
+        for (const auto& user : view->users)
+            result.push_back(object(instance_path(user)));
         return result;
     }
 };
 
-// ---- in line with the snapshot ------------------------------------------------------------------------------------------
+// ---- in line with the snapshot
+// ------------------------------------------------------------------------------------------
 
-Objects::Objects(sdbus::IConnection& connection, Calls& calls, std::function<void(std::string)> warn, const Shown& shown)
+Objects::Objects(sdbus::IConnection& connection, Calls& calls, std::function<void(std::string)> warn,
+                 const Shown& shown)
     : connection_{connection}, calls_{calls}, warn_{std::move(warn)}, shown_{shown} {
     const auto& transitions = shown_.snapshot->transitions;
     if (transitions && !transitions->empty()) last_transition_ = transitions->back()->number;
@@ -252,8 +272,8 @@ void Objects::show(const Shown& next) {
 namespace {
 
 template <typename Object, typename View>
-void add_each(std::map<std::string, std::unique_ptr<Object>>& objects, const std::vector<std::shared_ptr<const View>>& views,
-              bool signal, const auto& make) {
+void add_each(std::map<std::string, std::unique_ptr<Object>>& objects,
+              const std::vector<std::shared_ptr<const View>>& views, bool signal, const auto& make) {
     for (const auto& view : views) {
         auto& object = objects[view->model->name];
         if (object) continue;
@@ -274,7 +294,8 @@ void remove_each(std::map<std::string, std::unique_ptr<Object>>& objects, const 
 }
 
 template <typename Object, typename View>
-void update_each(std::map<std::string, std::unique_ptr<Object>>& objects, const std::vector<std::shared_ptr<const View>>& views) {
+void update_each(std::map<std::string, std::unique_ptr<Object>>& objects,
+                 const std::vector<std::shared_ptr<const View>>& views) {
     std::vector<std::pair<Object*, Strings>> changes;
     for (const auto& view : views) {
         auto& object = *objects.at(view->model->name);
@@ -284,7 +305,8 @@ void update_each(std::map<std::string, std::unique_ptr<Object>>& objects, const 
         if (!names.empty()) changes.emplace_back(&object, std::move(names));
     }
     // All values first, so that whoever reads another object because of a signal sees the same snapshot.
-    for (const auto& [object, names] : changes) object->signal(names);
+    for (const auto& [object, names] : changes)
+        object->signal(names);
 }
 
 } // namespace

@@ -116,7 +116,9 @@ std::vector<std::string> changed_properties(const Shown& before, const Shown& af
 }
 
 bool same_object(const InstanceView& a, const InstanceView& b) {
-    const auto constant = [](const model::Instance& m) { return std::tie(m.name, m.interface, m.vrid, m.family, m.version); };
+    const auto constant = [](const model::Instance& m) {
+        return std::tie(m.name, m.interface, m.vrid, m.family, m.version);
+    };
     return a.model == b.model || constant(*a.model) == constant(*b.model);
 }
 bool same_object(const TrackerView& a, const TrackerView& b) {
@@ -124,12 +126,13 @@ bool same_object(const TrackerView& a, const TrackerView& b) {
                                   model::target(a.model->kind) == model::target(b.model->kind));
 }
 
-// ---- what a snapshot says -----------------------------------------------------------------------------------------------
+// ---- what a snapshot says
+// -----------------------------------------------------------------------------------------------
 
 Census count(const engine::Snapshot& snapshot) {
     const auto in = [&](std::string_view state) {
-        return static_cast<std::uint32_t>(
-            std::ranges::count(snapshot.instances, state, [](const auto& view) { return std::string_view{view->state}; }));
+        return static_cast<std::uint32_t>(std::ranges::count(
+            snapshot.instances, state, [](const auto& view) { return std::string_view{view->state}; }));
     };
     return {static_cast<std::uint32_t>(snapshot.instances.size()), in("master"), in("fault")};
 }
@@ -149,8 +152,7 @@ std::shared_ptr<const TrackerView> find_tracker(const engine::Snapshot& snapshot
 }
 
 ActiveRouter active_router(const InstanceView& view) {
-    if (view.state == "master")
-        return {view.source ? to_string(*view.source) : std::string{}, view.priority, {}, true};
+    if (view.state == "master") return {view.source ? to_string(*view.source) : std::string{}, view.priority, {}, true};
     if (!view.master) return {};
     return {to_string(view.master->address), view.master->priority, view.master->last_seen, false};
 }

@@ -1,5 +1,5 @@
-// diff(old snapshot, new snapshot): which D-Bus properties differ. Only these are signalled; what changes with every advert
-// (counters, when a peer was last heard) is no change. Pure.
+// diff(old snapshot, new snapshot): which D-Bus properties differ. Only these are signalled; what changes with every
+// advert (counters, when a peer was last heard) is no change. Pure.
 #pragma once
 
 #include "bus/shown.hpp"

@@ -22,16 +22,26 @@ struct PollData {
 
 #if defined(HOLDFAST_SDBUS_V1)
 
-inline std::string path(std::string text) { return text; }
-inline std::string service(std::string text) { return text; }
-inline sdbus::Error error(const std::string& name, const std::string& text) { return {name, text}; }
+inline std::string path(std::string text) {
+    return text;
+}
+inline std::string service(std::string text) {
+    return text;
+}
+inline sdbus::Error error(const std::string& name, const std::string& text) {
+    return {name, text};
+}
 inline PollData poll_data(const sdbus::IConnection& connection) {
     const auto data = connection.getEventLoopPollData();
     return {data.fd, static_cast<std::uint32_t>(data.events), data.timeout_usec};
 }
 /// False when nothing more waits.
-inline bool process(sdbus::IConnection& connection) { return connection.processPendingRequest(); }
-inline std::string sender(sdbus::IObject& object) { return object.getCurrentlyProcessedMessage()->getSender(); }
+inline bool process(sdbus::IConnection& connection) {
+    return connection.processPendingRequest();
+}
+inline std::string sender(sdbus::IObject& object) {
+    return object.getCurrentlyProcessedMessage()->getSender();
+}
 inline void emit_changed(sdbus::IObject& object, const char* interface, const std::vector<std::string>& names) {
     object.emitPropertiesChangedSignal(interface, names);
 }
@@ -43,20 +53,32 @@ using ReplyError = const sdbus::Error*;
 
 #else
 
-inline sdbus::ObjectPath path(std::string text) { return sdbus::ObjectPath{std::move(text)}; }
-inline sdbus::ServiceName service(std::string text) { return sdbus::ServiceName{std::move(text)}; }
-inline sdbus::Error error(const std::string& name, const std::string& text) { return {sdbus::Error::Name{name}, text}; }
+inline sdbus::ObjectPath path(std::string text) {
+    return sdbus::ObjectPath{std::move(text)};
+}
+inline sdbus::ServiceName service(std::string text) {
+    return sdbus::ServiceName{std::move(text)};
+}
+inline sdbus::Error error(const std::string& name, const std::string& text) {
+    return {sdbus::Error::Name{name}, text};
+}
 inline PollData poll_data(const sdbus::IConnection& connection) {
     const auto data = connection.getEventLoopPollData();
-    const auto timeout = data.timeout == std::chrono::microseconds::max() ? UINT64_MAX
-                                                                          : static_cast<std::uint64_t>(data.timeout.count());
+    const auto timeout = data.timeout == std::chrono::microseconds::max()
+                             ? UINT64_MAX
+                             : static_cast<std::uint64_t>(data.timeout.count());
     return {data.fd, static_cast<std::uint32_t>(data.events), timeout};
 }
-inline bool process(sdbus::IConnection& connection) { return connection.processPendingEvent(); }
-inline std::string sender(sdbus::IObject& object) { return object.getCurrentlyProcessedMessage().getSender(); }
+inline bool process(sdbus::IConnection& connection) {
+    return connection.processPendingEvent();
+}
+inline std::string sender(sdbus::IObject& object) {
+    return object.getCurrentlyProcessedMessage().getSender();
+}
 inline void emit_changed(sdbus::IObject& object, const char* interface, const std::vector<std::string>& names) {
     std::vector<sdbus::PropertyName> typed;
-    for (const auto& name : names) typed.emplace_back(name);
+    for (const auto& name : names)
+        typed.emplace_back(name);
     object.emitPropertiesChangedSignal(sdbus::InterfaceName{interface}, typed);
 }
 inline void emit_removed(sdbus::IObject& object, const char* interface) {

@@ -23,8 +23,8 @@ namespace {
 
 constexpr int priority_mail = -10; ///< before the bus: a flood of calls must not hold up a sign of life
 constexpr Duration patience = 2s;  ///< what READY=1 waits for a slow bus
-/// A success is answered when the snapshot of its turn is shown, which the loop sends right behind it; this is the most that it
-/// waits. So whoever asks after the answer sees the result.
+/// A success is answered when the snapshot of its turn is shown, which the loop sends right behind it; this is the most
+/// that it waits. So whoever asks after the answer sees the result.
 constexpr Duration snapshot_limit = 20ms;
 
 void become_ordinary() {
@@ -62,18 +62,20 @@ class Teller {
     Journal journal_;
     Notify notify_;
     Shown shown_{std::make_shared<engine::Snapshot>(), std::make_shared<NodeFacts>(), false, false};
-    bool has_snapshot_{false}, ready_wanted_{false}, quit_{false};
+    bool has_snapshot_{false}, ready_wanted_{false}, quit_{false}, bus_missing_{false};
     std::deque<ToBus> held_; ///< successes that wait for their snapshot
 
     Timer ready_timer_{event_, [this] { ready(); }};
     Timer held_timer_{event_, [this] { release_held(); }};
     Watch mail_watch_{event_, mail_.fd(), EPOLLIN, [this] { on_mail(); }};
-    Connection connection_{event_, {tell_loop_, [this](std::string text) { missing("bus", std::move(text)); },
-                                    [this](std::string text) { warn(std::move(text)); }}};
+    Connection connection_{event_,
+                           {tell_loop_, [this](std::string text) { missing("bus", std::move(text)); },
+                            [this](std::string text) { warn(std::move(text)); }}};
     Units units_{event_, [this](engine::TrackerObserved observed) { tell_loop_(UnitObserved{std::move(observed)}); }};
 };
 
-Teller::Teller(Mailbox<ToBus>& mail, std::function<void(ToLoop)> tell_loop) : mail_{mail}, tell_loop_{std::move(tell_loop)} {
+Teller::Teller(Mailbox<ToBus>& mail, std::function<void(ToLoop)> tell_loop)
+    : mail_{mail}, tell_loop_{std::move(tell_loop)} {
     mail_watch_.set_priority(priority_mail);
     if (auto text = journal_.missing()) missing("journal", std::move(*text));
 }
@@ -84,18 +86,20 @@ Teller::~Teller() {
 
 void Teller::run() {
     while (!quit_)
-        if (sd_event_run(event_, UINT64_MAX) < 0) break;
+        HF_ASSERT(sd_event_run(event_, UINT64_MAX) >= 0);
     release_held();
     notify_.stopping();
     connection_.calls().stopping();
 }
 
-// ---- what the loop says -------------------------------------------------------------------------------------------------
+// ---- what the loop says
+// -------------------------------------------------------------------------------------------------
 
 /// Of several snapshots that wait only the last one counts: state edges in it are numbered, so none is lost.
 void Teller::on_mail() {
     auto batch = mail_.take();
-    const auto last = std::find_if(batch.rbegin(), batch.rend(), [](const ToBus& any) { return std::holds_alternative<Published>(any); });
+    const auto last = std::find_if(batch.rbegin(), batch.rend(),
+                                   [](const ToBus& any) { return std::holds_alternative<Published>(any); });
     for (auto& message : batch) {
         const auto* reply = std::get_if<engine::Reply>(&message);
         if (const auto* published = std::get_if<Published>(&message)) {
@@ -124,10 +128,15 @@ void Teller::handle(ToBus& any) {
                        show_again();
                        notify_.ready();
                        for (const auto& problem : ended.problems)
-                           journal_.write({ended.ok ? engine::Severity::warning : engine::Severity::error,
-                                           ended.ok ? engine::NoteKind::config_loaded : engine::NoteKind::config_rejected, {},
-                                           problem, {}, {}, {}},
-                                          shown_.snapshot->node_name);
+                           journal_.write(
+                               {ended.ok ? engine::Severity::warning : engine::Severity::error,
+                                ended.ok ? engine::NoteKind::config_loaded : engine::NoteKind::config_rejected,
+                                {},
+                                problem,
+                                {},
+                                {},
+                                {}},
+                               shown_.snapshot->node_name);
                        connection_.calls().answer(ended);
                    },
                    [&](Ready&) {
@@ -160,17 +169,25 @@ void Teller::show_again() {
 
 void Teller::release_held() {
     held_timer_.stop();
-    for (auto& message : std::exchange(held_, {})) handle(message);
+    for (auto& message : std::exchange(held_, {}))
+        handle(message);
 }
 
-// ---- what the loop is told ----------------------------------------------------------------------------------------------
+// ---- what the loop is told
+// ----------------------------------------------------------------------------------------------
 
 void Teller::missing(std::string what, std::string text) {
+    // The journal gets the first of a row of failures and its end; the status has each.
+    if (what == "bus" && bus_missing_ != !text.empty()) {
+        bus_missing_ = !text.empty();
+        warn(bus_missing_ ? text : "on the bus again");
+    }
     tell_loop_(Missing{std::move(what), std::move(text)});
     ready_if_possible();
 }
 
-/// Objects and name come first, so that whoever was ordered after us finds them; but a bus that is not there is not waited for.
+/// Objects and name come first, so that whoever was ordered after us finds them; but a bus that is not there is not
+/// waited for.
 void Teller::ready_if_possible() {
     if (ready_wanted_ && connection_.settled()) ready();
 }
@@ -188,7 +205,8 @@ void Teller::warn(std::string text) {
                    shown_.snapshot->node_name);
 }
 
-// ---- the door -----------------------------------------------------------------------------------------------------------
+// ---- the door
+// -----------------------------------------------------------------------------------------------------------
 
 struct Thread::Impl {
     Mailbox<ToBus> mail;

@@ -1,6 +1,7 @@
-// The bus thread: everything that tells the outside and may block doing so. An sd-event loop of its own with sdbus-c++ in it;
-// serves the last Snapshot as D-Bus objects, sends signals, journal lines and sd_notify, watches systemd's units, and posts
-// commands to the loop. Stores no state of its own. No bus, no journal, no systemd: the rest works on, and `Missing` says so.
+// The bus thread: everything that tells the outside and may block doing so. An sd-event loop of its own with sdbus-c++
+// in it; serves the last Snapshot as D-Bus objects, sends signals, journal lines and sd_notify, watches systemd's
+// units, and posts commands to the loop. Stores no state of its own. No bus, no journal, no systemd: the rest works on,
+// and `Missing` says so.
 #pragma once
 
 #include "bus/messages.hpp"

@@ -56,9 +56,11 @@ struct Units::Unit {
 
 Units::Units(sd_event* event, std::function<void(engine::TrackerObserved)> report)
     : event_{event}, report_{std::move(report)}, retry_{first_retry}, retry_timer_{event, [this] { connect(); }},
-      lost_timer_{event, [this] { lost(); }}, unknown_timer_{event, [this] {
-          for (auto& [tracker, unit] : units_) this->report(*unit, engine::Observation::unknown, nobody);
-      }} {}
+      lost_timer_{event, [this] { lost(); }},
+      unknown_timer_{event, [this] {
+                         for (auto& [tracker, unit] : units_)
+                             this->report(*unit, engine::Observation::unknown, nobody);
+                     }} {}
 
 Units::~Units() = default;
 
@@ -68,15 +70,22 @@ void Units::unwatch(const std::string& tracker) {
 
 void Units::watch(std::string tracker, std::string name) {
     auto& unit = units_[tracker];
-    unit = std::make_unique<Unit>(Unit{.owner = this, .tracker = std::move(tracker), .name = std::move(name), .path = {},
-                                       .loading = {}, .changed = {}, .reading = {}, .detail = {}});
+    unit = std::make_unique<Unit>(Unit{.owner = this,
+                                       .tracker = std::move(tracker),
+                                       .name = std::move(name),
+                                       .path = {},
+                                       .loading = {},
+                                       .changed = {},
+                                       .reading = {},
+                                       .detail = {}});
     if (bus_)
         start(*unit);
     else
         connect();
 }
 
-// ---- the bus ------------------------------------------------------------------------------------------------------------
+// ---- the bus
+// ------------------------------------------------------------------------------------------------------------
 
 /// Opening is asynchronous: calls made before the bus has answered wait in its queue.
 void Units::connect() {
@@ -99,7 +108,8 @@ void Units::connect() {
     };
     sd_bus_slot* slot = nullptr;
     const char* local = "org.freedesktop.DBus.Local";
-    if (sd_bus_match_signal(bus, &slot, local, "/org/freedesktop/DBus/Local", local, "Disconnected", on_disconnected, this) < 0)
+    if (sd_bus_match_signal(bus, &slot, local, "/org/freedesktop/DBus/Local", local, "Disconnected", on_disconnected,
+                            this) < 0)
         return lost();
     disconnected_.reset(slot);
     const auto rule = fmt::format("type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
@@ -134,7 +144,8 @@ void Units::systemd_appeared() {
     const auto ignore = [](sd_bus_message*, void*, sd_bus_error*) { return 0; };
     if (sd_bus_call_method_async(bus_.get(), &slot, systemd, manager_path, manager, "Subscribe", ignore, this, "") >= 0)
         subscribed_.reset(slot);
-    for (auto& [tracker, unit] : units_) start(*unit);
+    for (auto& [tracker, unit] : units_)
+        start(*unit);
 }
 
 void Units::systemd_vanished() {
@@ -148,7 +159,8 @@ void Units::systemd_vanished() {
     if (hold) unknown_timer_.after(verdict_holds);
 }
 
-// ---- one unit -----------------------------------------------------------------------------------------------------------
+// ---- one unit
+// -----------------------------------------------------------------------------------------------------------
 
 void Units::start(Unit& unit) {
     const auto on_loaded = [](sd_bus_message* reply, void* data, sd_bus_error*) {
@@ -157,8 +169,8 @@ void Units::start(Unit& unit) {
         if (const auto* error = sd_bus_message_get_error(reply)) {
             const std::string_view name{error->name};
             const bool gone = name == SD_BUS_ERROR_SERVICE_UNKNOWN || name == SD_BUS_ERROR_NAME_HAS_NO_OWNER ||
-                              name == SD_BUS_ERROR_DISCONNECTED || name == "org.freedesktop.systemd1.NoSuchUnit" ||
-                              name.starts_with("org.freedesktop.DBus.Error.Spawn");
+                              name == SD_BUS_ERROR_DISCONNECTED || name == SD_BUS_ERROR_NO_REPLY ||
+                              name == SD_BUS_ERROR_TIMEOUT || name.starts_with("org.freedesktop.DBus.Error.Spawn");
             if (!gone || !self.known)
                 self.owner->report(self, engine::Observation::unknown,
                                    gone ? nobody : fmt::format("systemd can't load {}: {}", self.name, error->message));
@@ -172,6 +184,8 @@ void Units::start(Unit& unit) {
     if (sd_bus_call_method_async(bus_.get(), &slot, systemd, manager_path, manager, "LoadUnit", on_loaded, &unit, "s",
                                  unit.name.c_str()) >= 0)
         unit.loading.reset(slot);
+    else
+        report(unit, engine::Observation::unknown, fmt::format("systemd can't be asked about '{}'", unit.name));
 }
 
 /// First the match, then the question: the bus keeps this order, so no change falls between the two.
@@ -198,11 +212,11 @@ void Units::read(Unit& unit) {
         return 0;
     };
     sd_bus_slot* slot = nullptr;
-    if (sd_bus_match_signal_async(bus_.get(), &slot, systemd, unit.path.c_str(), properties, "PropertiesChanged", on_changed,
-                                  nullptr, &unit) >= 0)
+    if (sd_bus_match_signal_async(bus_.get(), &slot, systemd, unit.path.c_str(), properties, "PropertiesChanged",
+                                  on_changed, nullptr, &unit) >= 0)
         unit.changed.reset(slot);
-    if (sd_bus_call_method_async(bus_.get(), &slot, systemd, unit.path.c_str(), properties, "GetAll", on_read, &unit, "s",
-                                 unit_interface) >= 0)
+    if (sd_bus_call_method_async(bus_.get(), &slot, systemd, unit.path.c_str(), properties, "GetAll", on_read, &unit,
+                                 "s", unit_interface) >= 0)
         unit.reading.reset(slot);
 }
 

@@ -1,6 +1,7 @@
-// Watches systemd's units: ActiveState, by its signals, never by polling. Plain sd-bus on a connection of its own, because
-// every call here must be asynchronous and sdbus-c++ 1.x can't install a match without waiting for the bus. A verdict that was
-// known holds for a while when the bus goes (it may be restarted); then the units are unknown, which has no effect.
+// Watches systemd's units: ActiveState, by its signals, never by polling. Plain sd-bus on a connection of its own,
+// because every call here must be asynchronous and sdbus-c++ 1.x can't install a match without waiting for the bus. A
+// verdict that was known holds for a while when the bus goes (it may be restarted); then the units are unknown, which
+// has no effect.
 #pragma once
 
 #include "bus/event.hpp"

@@ -1,0 +1,164 @@
+// Failover and Reload over a real bus: who may, what is asked of the loop, and how each answer looks to the caller.
+
+#include "support.hpp"
+
+#include <fmt/format.h>
+#include <future>
+#include <grp.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace holdfast::bus::test {
+namespace {
+
+struct Commands : testing::Test {
+    PrivateBus bus;
+    Daemon daemon;
+    void SetUp() override {
+        daemon.publish(snapshot({master("web")}));
+        daemon.post(Ready{});
+        ASSERT_TRUE(daemon.on_bus());
+    }
+    /// A call on a client of its own, while the test plays the loop.
+    static std::future<Answer> failover(const std::string& name,
+                                        std::optional<std::pair<std::string, std::uint64_t>> option = {}) {
+        return std::async(std::launch::async,
+                          [=] { return Client{}.call(root, manager, "Failover", name, true, option); });
+    }
+    static std::future<Answer> reload() {
+        return std::async(std::launch::async, [] { return Client{}.call(root, manager, "Reload", {}, true); });
+    }
+};
+
+TEST_F(Commands, FailoverIsAnsweredWhenTheLoopSaysSo) {
+    auto call = failover("web", std::pair{"hold-usec", 60'000'000ULL});
+    const auto command = daemon.next<CommandReceived>();
+    ASSERT_TRUE(command);
+    EXPECT_EQ(command->command.command.name, "web");
+    EXPECT_EQ(command->command.command.hold, Duration{60s});
+    EXPECT_EQ(call.wait_for(50ms), std::future_status::timeout) << "nothing is known yet";
+    daemon.post(engine::Reply{command->command.id, std::nullopt, "10.0.0.12 is now master of 'web'"});
+    daemon.publish(snapshot({backup("web")}));
+    EXPECT_EQ(call.get().values, "s 10.0.0.12 is now master of 'web'");
+    EXPECT_EQ(Client{}.instance("web", "State"), "s backup") << "who asks after the answer sees the result";
+}
+
+TEST_F(Commands, ASuccessWithoutANewSnapshotIsAnsweredToo) {
+    auto call = failover("web");
+    const auto command = daemon.next<CommandReceived>();
+    ASSERT_TRUE(command);
+    EXPECT_EQ(command->command.command.hold, std::nullopt);
+    daemon.post(engine::Reply{command->command.id, std::nullopt, "done"});
+    EXPECT_EQ(call.get().values, "s done");
+}
+
+TEST_F(Commands, AnInstanceCanBeAskedItself) {
+    auto call = std::async(std::launch::async, [] {
+        return Client{}.call("/org/holdfast1/instance/web", instance_interface, "Failover", {}, true);
+    });
+    const auto command = daemon.next<CommandReceived>();
+    ASSERT_TRUE(command);
+    EXPECT_EQ(command->command.command.name, "web");
+    daemon.post(engine::Reply{command->command.id, engine::CommandError::no_successor, "no successor in 1100 ms"});
+    EXPECT_EQ(call.get().error, "org.holdfast1.Error.NoSuccessor");
+}
+
+TEST_F(Commands, EveryRefusalHasItsName) {
+    using enum engine::CommandError;
+    for (const auto& [error, name] : {std::pair{no_such_instance, "NoSuchInstance"},
+                                      {not_master, "NotMaster"},
+                                      {no_successor, "NoSuccessor"},
+                                      {busy, "Busy"},
+                                      {stopping, "Stopping"}}) {
+        auto call = failover("web");
+        const auto command = daemon.next<CommandReceived>();
+        ASSERT_TRUE(command);
+        daemon.post(engine::Reply{command->command.id, error, "why"});
+        const auto answer = call.get();
+        EXPECT_EQ(answer.error, fmt::format("org.holdfast1.Error.{}", name));
+        EXPECT_EQ(answer.text, "why");
+    }
+}
+
+TEST_F(Commands, UnknownOptionsAreRefused) {
+    const auto answer = failover("web", std::pair{"hold", 60ULL}).get();
+    EXPECT_EQ(answer.error, "org.freedesktop.DBus.Error.InvalidArgs");
+    EXPECT_EQ(answer.text, "option 'hold' is not known here: there is 'hold-usec' (type t)");
+}
+
+TEST_F(Commands, ReloadWaitsForItsEndAndTellsWarnings) {
+    auto call = reload();
+    const auto request = daemon.next<ReloadRequested>();
+    ASSERT_TRUE(request);
+    daemon.post(ReloadBegan{});
+    EXPECT_EQ(call.wait_for(50ms), std::future_status::timeout);
+    daemon.post(ReloadEnded{{request->command}, true, {"holdfast.yaml:3:1: warning: close priorities"}});
+    EXPECT_EQ(call.get().values, "as [holdfast.yaml:3:1: warning: close priorities]");
+}
+
+TEST_F(Commands, ReloadTellsEveryProblem) {
+    auto call = reload();
+    const auto request = daemon.next<ReloadRequested>();
+    ASSERT_TRUE(request);
+    daemon.post(ReloadEnded{{request->command}, false, {"a.yaml:1:1: error: one", "a.yaml:2:1: error: two \xff"}});
+    const auto answer = call.get();
+    EXPECT_EQ(answer.error, "org.holdfast1.Error.InvalidConfig");
+    EXPECT_EQ(answer.text, "a.yaml:1:1: error: one\na.yaml:2:1: error: two \uFFFD");
+}
+
+TEST_F(Commands, OneReloadAnswersAllWhoWait) {
+    auto one = reload(), two = reload();
+    const auto first = daemon.next<ReloadRequested>(), second = daemon.next<ReloadRequested>();
+    ASSERT_TRUE(first && second);
+    daemon.post(ReloadEnded{{first->command, second->command}, true, {}});
+    EXPECT_EQ(one.get().values, "as []");
+    EXPECT_EQ(two.get().values, "as []");
+}
+
+TEST_F(Commands, ThatWaitAreBounded) {
+    Client client;
+    for (int i = 0; i < 100; ++i)
+        client.send_failover("web");
+    ASSERT_TRUE(client.until([&] { return client.replies.size() == 36; }));
+    client.for_a_while(50ms);
+    EXPECT_EQ(client.replies, std::vector<std::string>(36, "org.holdfast1.Error.Busy"));
+    EXPECT_EQ(daemon.count<CommandReceived>(), 64U);
+    const auto command = daemon.next<CommandReceived>();
+    daemon.post(engine::Reply{command->command.id, engine::CommandError::busy, ""});
+    ASSERT_TRUE(client.until([&] { return client.replies.size() == 37; }));
+    auto call = failover("web"); // there is room again
+    EXPECT_TRUE(daemon.next<CommandReceived>([&](const auto& m) { return m.command.id > 64; }));
+    daemon.stop();
+    EXPECT_EQ(call.get().error, "org.holdfast1.Error.Stopping") << "at the end nobody is left waiting";
+}
+
+TEST_F(Commands, OfAClientThatWentAwayDoNoHarm) {
+    auto client = std::make_unique<Client>();
+    client->send_failover("web");
+    ASSERT_TRUE(client->until([&] { return daemon.count<CommandReceived>() == 1; }));
+    client.reset();
+    const auto command = daemon.next<CommandReceived>();
+    daemon.post(engine::Reply{command->command.id, std::nullopt, "done"});
+    EXPECT_EQ(Client{}.instance("web", "State"), "s master");
+}
+
+TEST_F(Commands, AreForRootAndOurselves) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become another user";
+    const auto child = ::fork();
+    if (child == 0) {
+        if (::setgroups(0, nullptr) != 0 || ::setgid(65534) != 0 || ::setuid(65534) != 0) ::_exit(9);
+        Client client;
+        const auto failover = client.call(root, manager, "Failover", "web", true);
+        const auto reload = client.call(root, manager, "Reload", {}, true);
+        const bool denied =
+            failover.error == "org.freedesktop.DBus.Error.AccessDenied" && reload.error == failover.error;
+        ::_exit(!denied ? 1 : client.instance("web", "State") != "s master" ? 2 : 0);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(WEXITSTATUS(status), 0) << "1: not denied, 2: may not even look";
+    EXPECT_EQ(daemon.count<CommandReceived>() + daemon.count<ReloadRequested>(), 0U);
+}
+
+} // namespace
+} // namespace holdfast::bus::test
