@@ -24,10 +24,11 @@ constexpr std::uint64_t timer_accuracy_usec = 1; // 0 would mean 250 ms (sd_even
 constexpr Duration counters_every = 1s; ///< views of counters are this fresh
 
 // From this many adverts in one or two windows on, the next ones are taken together, a little later. No deadline waits for
-// that: the clock is looked at as ever, and resting sockets before it.
+// that: the clock is looked at as ever, resting sockets before it, and what a router counts from is the kernel's time of
+// arrival.
 constexpr Duration crowd_window = 10ms;
 constexpr std::size_t crowd = 20;
-constexpr Duration rest = 200us;
+constexpr Duration rest = 300us;
 
 std::uint64_t to_usec(Time time) {
     if (time == never) return UINT64_MAX;
@@ -293,7 +294,8 @@ void Loop::opened(kernel::SocketsOpened opened) {
 
 /// Takes everything that waits, for deliver_heard(). False: there was nothing.
 bool Loop::read(Wire& wire) {
-    const auto count = wire.sockets->read_adverts([this](engine::Event event) { heard_.push_back(std::move(event)); });
+    const auto count = wire.sockets->read_adverts(
+        [this](engine::Event event, Time arrived) { heard_.emplace_back(std::move(event), arrived); });
     if (const auto age = now_ - wire.window; age >= crowd_window) {
         wire.before = age < 2 * crowd_window ? wire.heard : 0;
         wire.heard = 0;
@@ -305,7 +307,10 @@ bool Loop::read(Wire& wire) {
 
 /// Apart from reading, because what is delivered may close a socket.
 void Loop::deliver_heard() {
-    for (const auto& event : heard_) deliver(event);
+    for (const auto& [event, arrived] : heard_) {
+        engine_.on(event, arrived, actions_);
+        perform();
+    }
     heard_.clear();
 }
 

@@ -92,7 +92,7 @@ class Loop {
     kernel::PacketIo packets_;
     std::map<int, Wire> wires_;
     Time next_look_{never};            ///< at the resting ones
-    std::vector<engine::Event> heard_; ///< read and not delivered yet
+    std::vector<std::pair<engine::Event, Time>> heard_; ///< read and not delivered yet, with the time of arrival
     std::unique_ptr<kernel::Observer> observer_;
     std::vector<engine::Event> held_news_; ///< kernel news that came while a listing is under way
     bool listing_{false};

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <optional>
 #include <sys/socket.h>
+#include <time.h>
 
 namespace holdfast::kernel {
 namespace {
@@ -18,7 +19,10 @@ namespace {
 constexpr int traffic_class = 0xc0;  ///< DSCP CS6, what routers give to their own protocols
 constexpr int queue_priority = 6;    ///< the best band of pfifo_fast (tc-prio(8))
 constexpr int hop_limit = 255;       ///< RFC 9568 5.1.1.3
-constexpr std::size_t batch = 32;    ///< datagrams a system call
+constexpr std::size_t batch = 32;    ///< datagrams a system call, receiving
+constexpr std::size_t send_batch = 256; ///< every virtual router of a link in one call
+constexpr int receive_buffer = 1 << 20; ///< several masters' adverts, while we wait for a processor
+constexpr Duration longest_wait = 1ms;  ///< a packet's time in our queue; more is a clock that was set, or a paused machine
 constexpr std::size_t packet_size = 2048;
 constexpr std::size_t control_size = 128;
 
@@ -90,6 +94,7 @@ bool attach(const Fd& fd, const std::array<sock_filter, N>& code) {
 /// What the kernel tells beside a datagram.
 struct Control {
     std::optional<IpAddress> destination;
+    std::optional<Duration> stamp; ///< of CLOCK_REALTIME
     std::optional<int> hop_limit;
     std::optional<std::uint32_t> dropped;
 };
@@ -101,6 +106,10 @@ Control read_control(msghdr& message) {
             std::uint32_t count = 0;
             std::memcpy(&count, CMSG_DATA(c), sizeof count);
             result.dropped = count;
+        } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_TIMESTAMPNS) {
+            timespec stamp{};
+            std::memcpy(&stamp, CMSG_DATA(c), sizeof stamp);
+            result.stamp = std::chrono::seconds{stamp.tv_sec} + Duration{stamp.tv_nsec};
         } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_HOPLIMIT) {
             int limit = 0;
             std::memcpy(&limit, CMSG_DATA(c), sizeof limit);
@@ -129,6 +138,22 @@ engine::Event interpret(LinkIndex link, const Result<wire::Packet, wire::Reject>
     if (!advert) return engine::AdvertRejected{link, source, wire::peek_vrid(packet->payload), advert.error()};
     return engine::AdvertReceived{link, source, std::move(*advert)};
 }
+
+Duration read_clock(clockid_t which) {
+    timespec now{};
+    ::clock_gettime(which, &now);
+    return std::chrono::seconds{now.tv_sec} + Duration{now.tv_nsec};
+}
+
+/// Kernel stamps are wall time; deadlines are not. Both clocks are read together, once for a batch.
+struct Arrival {
+    Duration wall{read_clock(CLOCK_REALTIME)};
+    Time now{read_clock(CLOCK_MONOTONIC)};
+
+    Time operator()(const Control& control) const {
+        return now - std::clamp(wall - control.stamp.value_or(wall), Duration::zero(), longest_wait);
+    }
+};
 
 /// Buffers for one batch; one set serves all sockets, they are all read on the loop thread.
 struct Batch {
@@ -177,9 +202,11 @@ int LinkSockets::open_adverts() {
     if (!adverts_) return errno;
     const int index = static_cast<int>(link_.value);
     const bool done = set(adverts_, SOL_SOCKET, SO_BINDTOIFINDEX, index) && set(adverts_, SOL_SOCKET, SO_RXQ_OVFL, 1) &&
-                      set(adverts_, SOL_SOCKET, SO_PRIORITY, queue_priority) &&
+                      set(adverts_, SOL_SOCKET, SO_PRIORITY, queue_priority) && set(adverts_, SOL_SOCKET, SO_TIMESTAMPNS, 1) &&
                       (ipv4 ? join_ipv4(adverts_, link_) : join_ipv6(adverts_, link_));
-    return done ? 0 : errno;
+    if (!done) return errno;
+    set(adverts_, SOL_SOCKET, SO_RCVBUFFORCE, receive_buffer); // refused: the usual size will do for fewer routers
+    return 0;
 }
 
 int LinkSockets::open_announcements() {
@@ -196,25 +223,26 @@ int LinkSockets::open_announcements() {
     return ::bind(announcements_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
 }
 
-std::size_t LinkSockets::read_adverts(const Deliver& deliver) {
+std::size_t LinkSockets::read_adverts(const DeliverArrived& deliver) {
     auto& in = receive_batch();
     std::size_t total = 0;
     for (int count = static_cast<int>(batch); count == static_cast<int>(batch);) {
         count = in.receive(adverts_.get());
         if (count > 0) total += static_cast<std::size_t>(count);
+        const Arrival arrival;
         for (std::size_t i = 0; count > 0 && i < static_cast<std::size_t>(count); ++i) {
             const auto source = source_of(in.sources[i]);
             const auto control = read_control(in.messages[i].msg_hdr);
             if (control.dropped && *control.dropped != dropped_) {
                 dropped_ = *control.dropped;
-                deliver(engine::QueueOverflowed{link_});
+                deliver(engine::QueueOverflowed{link_}, arrival(control));
             }
             if (family_ == Family::ipv4) {
-                deliver(interpret(link_, wire::parse_ipv4(in.bytes(i)), source));
+                deliver(interpret(link_, wire::parse_ipv4(in.bytes(i)), source), arrival(control));
             } else {
                 const wire::Packet packet{source, control.destination.value_or(IpAddress{Family::ipv6, {}}),
                                           static_cast<std::uint8_t>(control.hop_limit.value_or(0)), in.bytes(i)};
-                deliver(interpret(link_, packet, source));
+                deliver(interpret(link_, packet, source), arrival(control));
             }
         }
     }
@@ -238,7 +266,7 @@ void LinkSockets::queue(const engine::SendAdvert& advert) {
 
 namespace {
 
-/// Everything sendmmsg needs for one advert, with the source chosen by control message.
+/// Everything sendmmsg needs for one advert. IPv6 has no socket option for the source of multicast, so it goes along.
 struct Outgoing {
     sockaddr_storage destination{};
     iovec part{};
@@ -251,36 +279,26 @@ struct Outgoing {
         header.msg_name = &destination;
         header.msg_iov = &part;
         header.msg_iovlen = 1;
-        header.msg_control = control.data();
         if (advert.source.family == Family::ipv4) {
             auto* to = reinterpret_cast<sockaddr_in*>(&destination);
             to->sin_family = AF_INET;
             std::memcpy(&to->sin_addr, advert.destination.bytes.data(), 4);
             header.msg_namelen = sizeof(sockaddr_in);
-            in_pktinfo info{};
-            info.ipi_ifindex = static_cast<int>(link.value);
-            std::memcpy(&info.ipi_spec_dst, advert.source.bytes.data(), 4);
-            put_control(header, IPPROTO_IP, IP_PKTINFO, info);
-        } else {
-            auto* to = reinterpret_cast<sockaddr_in6*>(&destination);
-            to->sin6_family = AF_INET6;
-            to->sin6_scope_id = link.value;
-            std::memcpy(&to->sin6_addr, advert.destination.bytes.data(), 16);
-            header.msg_namelen = sizeof(sockaddr_in6);
-            in6_pktinfo info{};
-            info.ipi6_ifindex = link.value;
-            std::memcpy(&info.ipi6_addr, advert.source.bytes.data(), 16);
-            put_control(header, IPPROTO_IPV6, IPV6_PKTINFO, info);
+            return;
         }
-    }
-
-  private:
-    template <typename Info>
-    static void put_control(msghdr& header, int level, int type, const Info& info) {
+        auto* to = reinterpret_cast<sockaddr_in6*>(&destination);
+        to->sin6_family = AF_INET6;
+        to->sin6_scope_id = link.value;
+        std::memcpy(&to->sin6_addr, advert.destination.bytes.data(), 16);
+        header.msg_namelen = sizeof(sockaddr_in6);
+        in6_pktinfo info{};
+        info.ipi6_ifindex = link.value;
+        std::memcpy(&info.ipi6_addr, advert.source.bytes.data(), 16);
+        header.msg_control = control.data();
         header.msg_controllen = CMSG_SPACE(sizeof info);
         auto* c = CMSG_FIRSTHDR(&header);
-        c->cmsg_level = level;
-        c->cmsg_type = type;
+        c->cmsg_level = IPPROTO_IPV6;
+        c->cmsg_type = IPV6_PKTINFO;
         c->cmsg_len = CMSG_LEN(sizeof info);
         std::memcpy(CMSG_DATA(c), &info, sizeof info);
     }
@@ -288,11 +306,29 @@ struct Outgoing {
 
 } // namespace
 
+/// How many adverts from this one on leave with the same source, at most a batch.
+std::size_t LinkSockets::same_source(std::size_t from) const {
+    std::size_t count = 1;
+    while (count < send_batch && from + count < outgoing_.size() && outgoing_[from + count].source == outgoing_[from].source)
+        ++count;
+    return count;
+}
+
+/// An IPv4 socket is told its source once, which spares a control message with every advert.
+void LinkSockets::choose_source(const IpAddress& source) {
+    if (source_ == source || family_ != Family::ipv4) return;
+    ip_mreqn choice{};
+    std::memcpy(&choice.imr_address, source.bytes.data(), 4);
+    choice.imr_ifindex = static_cast<int>(link_.value);
+    if (set(adverts_, IPPROTO_IP, IP_MULTICAST_IF, choice)) source_ = source;
+}
+
 void LinkSockets::flush() {
-    static std::array<Outgoing, batch> slots; // loop thread only, like the receive batch
-    std::array<mmsghdr, batch> messages{};
+    static std::array<Outgoing, send_batch> slots; // loop thread only, like the receive batch
+    static std::array<mmsghdr, send_batch> messages;
     for (std::size_t next = 0; next < outgoing_.size();) {
-        const auto count = std::min(batch, outgoing_.size() - next);
+        const auto count = same_source(next);
+        choose_source(outgoing_[next].source);
         for (std::size_t i = 0; i < count; ++i) slots[i].fill(messages[i], outgoing_[next + i], link_);
         const int sent = ::sendmmsg(adverts_.get(), messages.data(), static_cast<unsigned>(count), MSG_DONTWAIT);
         next += sent > 0 ? static_cast<std::size_t>(sent) : 1; // the one that failed is skipped

@@ -11,11 +11,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace holdfast::kernel {
 
 using Deliver = std::function<void(engine::Event)>;
+/// With the moment when the kernel received the packet, so that a late reader moves no deadline.
+using DeliverArrived = std::function<void(engine::Event, Time arrived)>;
 
 /// The sockets of one link and family.
 class LinkSockets {
@@ -27,7 +30,7 @@ class LinkSockets {
     int announcement_fd() const { return announcements_.get(); }
 
     /// Everything that waits; how many packets that was.
-    std::size_t read_adverts(const Deliver&);
+    std::size_t read_adverts(const DeliverArrived&);
     void read_announcements(const Deliver&);
 
     /// Queues; flush() sends all in one call. An advert that can't leave is lost, as on any wire.
@@ -39,12 +42,15 @@ class LinkSockets {
     LinkSockets(LinkIndex link, Family family) : link_{link}, family_{family} {}
     int open_adverts();
     int open_announcements();
+    std::size_t same_source(std::size_t from) const;
+    void choose_source(const IpAddress& source);
 
     LinkIndex link_;
     Family family_;
     Fd adverts_;
     Fd announcements_;
     std::vector<engine::SendAdvert> outgoing_;
+    std::optional<IpAddress> source_; ///< of what leaves, as the socket was told
     std::uint32_t dropped_{0}; ///< the kernel's count of lost packets (SO_RXQ_OVFL)
 };
 
