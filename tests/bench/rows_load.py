@@ -40,18 +40,22 @@ def pressure(options):
                  "0 takeovers", max(moves["holdfast"]) == 0, "", {"takeovers": moves, "adverts_per_s": rate})
 
 
-def measure_cpu(world: World, sender, receiver, sending, receiving, seconds: float):
-    """Microseconds of processor per packet, sent and received, over one window."""
-    before = port_packets(world, sender), cpu_ns(sending), cpu_ns(receiving)
-    time.sleep(seconds)
-    after = port_packets(world, sender), cpu_ns(sending), cpu_ns(receiving)
-    packets = after[0] - before[0]
-    return (after[1] - before[1]) / 1000 / packets, (after[2] - before[2]) / 1000 / packets, packets / seconds
+def measure_cpu(world: World, sender, receiver, sending, receiving, windows: int):
+    """Microseconds of processor per packet, sent and received, and packets a second: for each of several windows of a second."""
+    def look():
+        return port_packets(world, sender), cpu_ns(sending), cpu_ns(receiving), now()
+    before = look()
+    for _ in range(windows):
+        time.sleep(1)
+        after = look()
+        packets = after[0] - before[0]
+        yield (after[1] - before[1]) / 1000 / packets, (after[2] - before[2]) / 1000 / packets, packets / (after[3] - before[3])
+        before = after
 
 
 def cpu(options):
     """CPU per advert sent and received at 255 instances, 10 ms"""
-    count, interval, seconds = 255, 0.01, 8.0
+    count, interval, windows = 255, 0.01, 8
     sent, received, rates = {}, {}, {}
     for _ in range(options.runs(3)):
         for kind in ("bare", "keepalived", "holdfast"):
@@ -61,17 +65,21 @@ def cpu(options):
                     receiver = b.spawn("bare", HERE / "holdfast-bare", "receive", "eth0")
                     sender = a.spawn("bare", HERE / "holdfast-bare", "send", "eth0", str(count), str(int(interval * 1e6)))
                     time.sleep(1)
-                    values = measure_cpu(world, a, b, [sender.pid], [receiver.pid], seconds)
+                    seen = list(measure_cpu(world, a, b, [sender.pid], [receiver.pid], windows))
             else:
                 with Pair(kind, kind, many(interval, count), tap=False) as pair:
                     time.sleep(3)
-                    values = measure_cpu(pair.world, pair.lb1, pair.lb2, pair.first.pids(), pair.second.pids(), seconds)
-            for into, value in zip((sent, received, rates), values):
-                into.setdefault(kind, []).append(value)
+                    seen = list(measure_cpu(pair.world, pair.lb1, pair.lb2, pair.first.pids(), pair.second.pids(), windows))
+            for into, values in zip((sent, received, rates), zip(*seen)):
+                into.setdefault(kind, []).extend(values)
+    # What others do on the machine only ever adds (caches, stolen time): the quietest second of each says most.
     for what, values, ratio in (("sent", sent, 0.65), ("received", received, 0.8)):
-        ours, theirs, bare = (median(values[k]) for k in ("holdfast", "keepalived", "bare"))
-        yield Figure("cpu", f"us per advert {what}", f"{theirs:.2f}", f"{ours:.2f} (x {ours / theirs:.2f}, bare {ours - bare:+.2f})",
-                     f"<= {ratio} of keepalived's, <= bare loop {bare:.2f} + 1", ours <= ratio * theirs and ours <= bare + 1,
+        ours, theirs, bare = (min(values[k]) for k in ("holdfast", "keepalived", "bare"))
+        usual = {k: median(v) for k, v in values.items()}
+        yield Figure("cpu", f"us per advert {what}, quietest second (median)", f"{theirs:.2f} ({usual['keepalived']:.2f})",
+                     f"{ours:.2f} ({usual['holdfast']:.2f}): x {ours / theirs:.2f}, bare {ours - bare:+.2f}",
+                     f"<= {ratio} of keepalived's, <= bare loop {bare:.2f} ({usual['bare']:.2f}) + 1",
+                     ours <= ratio * theirs and ours <= bare + 1,
                      f"adverts/s: {median(rates['keepalived']):.0f}, {median(rates['holdfast']):.0f}, bare {median(rates['bare']):.0f}",
                      {"us": values, "adverts_per_s": rates})
 
