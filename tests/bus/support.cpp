@@ -81,14 +81,14 @@ TemporaryDirectory::~TemporaryDirectory() {
 // ---- the bus
 // ------------------------------------------------------------------------------------------------------------
 
-PrivateBus::PrivateBus(Start when) {
+PrivateBus::PrivateBus(Start when, const std::string& policy) {
+    constexpr const char* open = R"(<policy context="default"><allow send_destination="*" eavesdrop="true"/>
+<allow eavesdrop="true"/><allow own="*"/><allow user="*"/></policy>)";
     std::ofstream{directory_.path / "bus.conf"} << fmt::format(
         R"(<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>custom</type><listen>{}</listen><auth>EXTERNAL</auth>
-<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/>
-<allow user="*"/></policy></busconfig>)",
-        address());
+<busconfig><type>custom</type><listen>{}</listen><auth>EXTERNAL</auth>{}</busconfig>)",
+        address(), policy.empty() ? open : policy);
     ::setenv("DBUS_SYSTEM_BUS_ADDRESS", address().c_str(), 1);
     if (when == Start::now) start();
 }

@@ -34,7 +34,8 @@ class TemporaryDirectory {
 class PrivateBus {
   public:
     enum class Start { now, later };
-    explicit PrivateBus(Start start = Start::now);
+    /// Everybody may do everything, unless there is a `policy`: the text of the rules.
+    explicit PrivateBus(Start start = Start::now, const std::string& policy = {});
     ~PrivateBus();
     void start();
     void kill();                  ///< SIGKILL, and waits for its end
