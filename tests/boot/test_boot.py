@@ -77,4 +77,5 @@ def test_stop_removes_the_address_and_a_bad_file_is_not_retried(booted):
 
 def test_the_unit_file_is_clean_and_tight(booted):
     assert "holdfast" not in booted["verify"], booted["verify"]
-    assert float(re.search(r"([0-9.]+)", booted["security"].split("level")[-1])[1]) <= 2.5, booted["security"]
+    exposure = re.search(r": ([0-9]+\.[0-9])", booted["security"])
+    assert exposure and float(exposure[1]) <= 2.5, booted["security"]

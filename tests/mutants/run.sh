@@ -10,7 +10,7 @@ git ls-files -z src tests meson.build meson_options.txt | xargs -0 cp --parents 
 cd "$work/tree"
 build="$work/build"
 # Only the pure rooms, quickly compiled: the same sources and the same tests.
-meson setup "$build" . -Dpure_only=true -Dhardening=false --buildtype=plain "-Dcpp_args=-O1,-w" >/dev/null || exit 1
+meson setup "$build" . -Dpure_only=true -Dhardening=false --buildtype=plain "-Dcpp_args=-O1 -w" >"$work/log" || { tail -3 "$work/log"; exit 1; }
 targets=(tests/scenario/holdfast-scenario tests/sim/holdfast-sim)
 ninja -C "$build" "${targets[@]}" >"$work/log" 2>&1 || { tail -20 "$work/log"; echo "the unmutated tree does not build"; exit 1; }
 play() { timeout 60 "$build/tests/scenario/holdfast-scenario" tests/scenario >"$work/log" 2>&1; }
