@@ -30,13 +30,15 @@ std::expected<std::string, std::string> read_file(const fs::path& path) {
     struct stat info{};
     if (!fd || ::fstat(fd.get(), &info) != 0)
         return std::unexpected{fmt::format("{}: error: can't be read: {}\n", path.string(), std::strerror(errno))};
-    if (!S_ISREG(info.st_mode)) return std::unexpected{fmt::format("{}: error: it is not a regular file\n", path.string())};
+    if (!S_ISREG(info.st_mode))
+        return std::unexpected{fmt::format("{}: error: it is not a regular file\n", path.string())};
     std::string text(largest_file + 1, '\0');
     std::size_t size = 0;
     while (size < text.size()) {
         const auto got = ::read(fd.get(), text.data() + size, text.size() - size);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return std::unexpected{fmt::format("{}: error: can't be read: {}\n", path.string(), std::strerror(errno))};
+        if (got < 0)
+            return std::unexpected{fmt::format("{}: error: can't be read: {}\n", path.string(), std::strerror(errno))};
         if (got == 0) break;
         size += static_cast<std::size_t>(got);
     }
@@ -59,14 +61,16 @@ std::optional<std::string> read_credential(const std::string& name) {
     if (!directory || !is_name(name) || name == "." || name == "..") return std::nullopt;
     auto text = read_file(fs::path{directory} / name);
     if (!text) return std::nullopt;
-    while (text->ends_with('\n')) text->pop_back();
+    while (text->ends_with('\n'))
+        text->pop_back();
     return *text;
 }
 
 template <typename Diagnostics>
 std::vector<std::string> rendered(const Diagnostics& diagnostics) {
     std::vector<std::string> result;
-    for (const auto& diagnostic : diagnostics) result.push_back(config::render(diagnostic));
+    for (const auto& diagnostic : diagnostics)
+        result.push_back(config::render(diagnostic));
     return result;
 }
 
@@ -96,7 +100,8 @@ LoadedConfig load_config(const Options& options) {
     return result;
 }
 
-Loader::Loader(Options options, std::function<void(LoadedConfig)> done) : options_{std::move(options)}, done_{std::move(done)} {
+Loader::Loader(Options options, std::function<void(LoadedConfig)> done)
+    : options_{std::move(options)}, done_{std::move(done)} {
     thread_ = std::thread{[this] { loop(); }};
     pthread_setname_np(thread_.native_handle(), "loader");
 }

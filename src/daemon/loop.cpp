@@ -33,7 +33,8 @@ constexpr Duration rest = 300us;
 std::uint64_t to_usec(Time time) {
     if (time == never) return UINT64_MAX;
     // Rounded up: a timer that fires a fraction early would find nothing to do and fire again.
-    return static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::microseconds>(std::max(time, Time{}).time_since_epoch()).count());
+    return static_cast<std::uint64_t>(
+        std::chrono::ceil<std::chrono::microseconds>(std::max(time, Time{}).time_since_epoch()).count());
 }
 
 } // namespace
@@ -53,26 +54,29 @@ struct Loop::Source {
 Loop::Loop(Parts parts) : parts_{std::move(parts)}, facts_{std::make_shared<bus::NodeFacts>()} {
     HF_ASSERT(sd_event_new(&event_) >= 0);
     executor_ = [&] {
-        auto executor = kernel::Executor::start([this](kernel::Outcome outcome) { from_executor_.push(std::move(outcome)); });
+        auto executor =
+            kernel::Executor::start([this](kernel::Outcome outcome) { from_executor_.push(std::move(outcome)); });
         HF_ASSERT(executor);
         return std::move(*executor);
     }();
     auto observer = kernel::Observer::open();
     HF_ASSERT(observer);
     observer_ = std::make_unique<kernel::Observer>(std::move(*observer));
-    loader_ = std::make_unique<Loader>(parts_.options, [this](LoadedConfig loaded) { from_loader_.push(std::move(loaded)); });
+    loader_ =
+        std::make_unique<Loader>(parts_.options, [this](LoadedConfig loaded) { from_loader_.push(std::move(loaded)); });
     trackers_ = std::make_unique<Trackers>(
         parts_.options.helper_directory,
-        Trackers::Door{.deliver = [this](engine::Event event) { deliver(event); },
-                       .tell_bus = parts_.tell_bus,
-                       .watch = [this](int fd, std::function<void()> callback) { watch(fd, priority_doors, std::move(callback)); },
-                       .unwatch = [this](int fd) { unwatch(fd); },
-                       .warn =
-                           [this](std::string text) {
-                               parts_.tell_bus(engine::Note{engine::Severity::warning, engine::NoteKind::missing_service, "",
-                                                            std::move(text), {}, {}, {}});
-                           },
-                       .now = [this] { return now_; }});
+        Trackers::Door{
+            .deliver = [this](engine::Event event) { deliver(event); },
+            .tell_bus = parts_.tell_bus,
+            .watch = [this](int fd, std::function<void()> callback) { watch(fd, priority_doors, std::move(callback)); },
+            .unwatch = [this](int fd) { unwatch(fd); },
+            .warn =
+                [this](std::string text) {
+                    parts_.tell_bus(engine::Note{
+                        engine::Severity::warning, engine::NoteKind::missing_service, "", std::move(text), {}, {}, {}});
+                },
+            .now = [this] { return now_; }});
 
     watch(observer_->fd(), priority_kernel, [this] { on_kernel_news(); });
     watch(from_executor_.fd(), priority_kernel, [this] { on_outcomes(); });
@@ -106,7 +110,8 @@ Loop::Loop(Parts parts) : parts_{std::move(parts)}, facts_{std::make_shared<bus:
 Loop::~Loop() {
     trackers_.reset();
     sources_.clear();
-    for (auto* source : other_sources_) sd_event_source_disable_unref(source);
+    for (auto* source : other_sources_)
+        sd_event_source_disable_unref(source);
     sd_event_source_disable_unref(timer_);
     loader_.reset();
     executor_.reset();
@@ -190,7 +195,8 @@ void Loop::end_turn() {
 }
 
 void Loop::arm_timer() {
-    const auto deadline = std::min({engine_.next_deadline(), trackers_->next_deadline(), next_counters_, next_heartbeat_, next_look_});
+    const auto deadline =
+        std::min({engine_.next_deadline(), trackers_->next_deadline(), next_counters_, next_heartbeat_, next_look_});
     sd_event_source_set_time(timer_, to_usec(deadline));
     sd_event_source_set_enabled(timer_, SD_EVENT_ONESHOT);
 }
@@ -277,7 +283,8 @@ void Loop::on_outcomes() {
         deliver(event);
         if (!std::holds_alternative<engine::KernelListed>(event)) continue;
         listing_ = false;
-        for (const auto& news : std::exchange(held_news_, {})) deliver(news);
+        for (const auto& news : std::exchange(held_news_, {}))
+            deliver(news);
     }
 }
 
@@ -346,7 +353,9 @@ void Loop::on_bus() {
                               [&](bus::ReloadRequested& m) { begin_reload(m.command); },
                               [&](bus::UnitObserved& m) { deliver(m.observed); },
                               [&](bus::Missing& m) {
-                                  std::erase_if(facts_->missing, [&](const std::string& text) { return text.starts_with(m.what + ": "); });
+                                  std::erase_if(facts_->missing, [&](const std::string& text) {
+                                      return text.starts_with(m.what + ": ");
+                                  });
                                   if (!m.text.empty()) facts_->missing.push_back(m.what + ": " + m.text);
                                   facts_changed_ = true;
                               }},
@@ -383,12 +392,18 @@ void Loop::on_loaded() {
             deliver(engine::ConfigLoaded{loaded.config});
         }
         const auto kind = loaded.config ? engine::NoteKind::config_loaded : engine::NoteKind::config_rejected;
-        parts_.tell_bus(engine::Note{loaded.config ? engine::Severity::notice : engine::Severity::error, kind, "",
-                                     loaded.config ? fmt::format("configuration {} loaded", loaded.hash)
-                                                   : fmt::format("configuration rejected, the old one stays in force: {} problem(s)",
-                                                                 loaded.problems.size()),
-                                     {}, {}, {}});
-        parts_.tell_bus(bus::ReloadEnded{std::exchange(reload_commands_, {}), loaded.config != nullptr, loaded.problems});
+        parts_.tell_bus(engine::Note{
+            loaded.config ? engine::Severity::notice : engine::Severity::error,
+            kind,
+            "",
+            loaded.config ? fmt::format("configuration {} loaded", loaded.hash)
+                          : fmt::format("configuration rejected, the old one stays in force: {} problem(s)",
+                                        loaded.problems.size()),
+            {},
+            {},
+            {}});
+        parts_.tell_bus(
+            bus::ReloadEnded{std::exchange(reload_commands_, {}), loaded.config != nullptr, loaded.problems});
     }
     reloading_ = false;
     if (!std::exchange(reload_again_, false)) return;

@@ -32,7 +32,7 @@ class Loop {
         std::vector<std::string> missing; ///< what this process lacks, for the status
         std::function<void(bus::ToBus)> tell_bus;
         std::shared_ptr<Mailbox<bus::ToLoop>> from_bus; ///< older than the loop: the bus thread may speak first
-        Duration heartbeat{0}; ///< how often the bus thread wants a sign of life; 0: never
+        Duration heartbeat{0};                          ///< how often the bus thread wants a sign of life; 0: never
     };
 
     explicit Loop(Parts parts);
@@ -91,7 +91,7 @@ class Loop {
     bool performing_{false};
     kernel::PacketIo packets_;
     std::map<int, Wire> wires_;
-    Time next_look_{never};            ///< at the resting ones
+    Time next_look_{never};                             ///< at the resting ones
     std::vector<std::pair<engine::Event, Time>> heard_; ///< read and not delivered yet, with the time of arrival
     std::unique_ptr<kernel::Observer> observer_;
     std::vector<engine::Event> held_news_; ///< kernel news that came while a listing is under way

@@ -23,13 +23,15 @@ int fail(int status, const std::string& text) {
 void block_signals() {
     sigset_t set;
     sigemptyset(&set);
-    for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, number);
+    for (const int number : {SIGTERM, SIGINT, SIGHUP})
+        sigaddset(&set, number);
     sigprocmask(SIG_BLOCK, &set, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
 }
 
 int print_problems(const daemon::LoadedConfig& loaded) {
-    for (const auto& problem : loaded.problems) std::fputs(problem.c_str(), stderr);
+    for (const auto& problem : loaded.problems)
+        std::fputs(problem.c_str(), stderr);
     return loaded.config ? EX_OK : EX_CONFIG;
 }
 

@@ -11,13 +11,17 @@ namespace holdfast::daemon {
 Options parse_options(int argc, char** argv) {
     Options options;
     options.helper_directory = helper_directory;
-    CLI::App app{"Keeps addresses in service: one of the hosts that run it holds each virtual IP, the others stand by.", "holdfastd"};
-    app.add_option("--config", options.config, "configuration file; DIR/NAME.yaml.d/*.yaml beside it are read too")->capture_default_str();
+    CLI::App app{"Keeps addresses in service: one of the hosts that run it holds each virtual IP, the others stand by.",
+                 "holdfastd"};
+    app.add_option("--config", options.config, "configuration file; DIR/NAME.yaml.d/*.yaml beside it are read too")
+        ->capture_default_str();
     app.add_option("--runtime-dir", options.runtime_directory, "lock and state record")->capture_default_str();
     app.add_option("--state-dir", options.state_directory, "what outlives a reboot")->capture_default_str();
-    app.add_option("--helper-dir", options.helper_directory, "where holdfast-prober and holdfast-runner are")->capture_default_str();
+    app.add_option("--helper-dir", options.helper_directory, "where holdfast-prober and holdfast-runner are")
+        ->capture_default_str();
     app.add_option("--node-name", options.node_name, "this host's name in the configuration [the host's name]");
-    app.add_flag("--check", options.check_only, "read the configuration, print what is wrong with it and end (status 0 or 78)");
+    app.add_flag("--check", options.check_only,
+                 "read the configuration, print what is wrong with it and end (status 0 or 78)");
     app.set_version_flag("--version", std::string{"holdfastd "} + version);
     try {
         app.parse(argc, argv);

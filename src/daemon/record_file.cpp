@@ -43,7 +43,8 @@ std::uint64_t network_namespace() {
 
 Result<RecordFile> RecordFile::open(const std::filesystem::path& path) {
     const auto failed = [&](const char* what) {
-        return unexpected{fmt::format("no adoption after a crash: {} {}: {}", what, path.string(), std::strerror(errno))};
+        return unexpected{
+            fmt::format("no adoption after a crash: {} {}: {}", what, path.string(), std::strerror(errno))};
     };
     const Fd fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
     if (!fd) return failed("can't open");
@@ -94,7 +95,8 @@ void RecordFile::write(engine::Record record) {
     record.network_namespace = network_namespace();
     auto bytes = engine::encode(record);
     if (bytes.size() > slot_size - sizeof(SlotHeader)) {
-        for (auto& router : record.routers) router.addresses.clear();
+        for (auto& router : record.routers)
+            router.addresses.clear();
         bytes = engine::encode(record);
     }
     if (sequence_ == 0) // go on after the process before us, in the slot that is not its newest

@@ -83,7 +83,8 @@ void Trackers::stop(const std::string& name) {
 void Trackers::handle(std::vector<ipc::HelperEvent> events) {
     for (auto& event : events) {
         if (const auto* died = std::get_if<ipc::HelperDied>(&event)) {
-            door_.warn(fmt::format("{}; its last verdicts hold, it is started again in {}", died->reason, to_string(died->retry)));
+            door_.warn(fmt::format("{}; its last verdicts hold, it is started again in {}", died->reason,
+                                   to_string(died->retry)));
             continue;
         }
         auto* reported = std::get_if<ipc::Reported>(&event);
@@ -97,7 +98,8 @@ void Trackers::handle(std::vector<ipc::HelperEvent> events) {
 void Trackers::on_report(ipc::Verdict& verdict) {
     const auto at = watches_.find(verdict.id);
     if (at == watches_.end()) return;
-    door_.deliver(engine::TrackerObserved{at->second.tracker, verdict.ok ? engine::Observation::up : engine::Observation::down,
+    door_.deliver(engine::TrackerObserved{at->second.tracker,
+                                          verdict.ok ? engine::Observation::up : engine::Observation::down,
                                           std::move(verdict.detail), false});
 }
 
@@ -110,7 +112,8 @@ void Trackers::on_report(const ipc::ProcessesFound& found, std::vector<Fd> fds) 
 void Trackers::report(const Watch& watch) {
     const auto verdict = watch.processes->verdict();
     if (!verdict.known) return;
-    door_.deliver(engine::TrackerObserved{watch.tracker, verdict.up ? engine::Observation::up : engine::Observation::down,
+    door_.deliver(engine::TrackerObserved{watch.tracker,
+                                          verdict.up ? engine::Observation::up : engine::Observation::down,
                                           verdict.text, verdict.degraded});
 }
 

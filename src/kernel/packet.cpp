@@ -16,13 +16,14 @@
 namespace holdfast::kernel {
 namespace {
 
-constexpr int traffic_class = 0xc0;  ///< DSCP CS6, what routers give to their own protocols
-constexpr int queue_priority = 6;    ///< the best band of pfifo_fast (tc-prio(8))
-constexpr int hop_limit = 255;       ///< RFC 9568 5.1.1.3
-constexpr std::size_t batch = 32;    ///< datagrams a system call, receiving
+constexpr int traffic_class = 0xc0;     ///< DSCP CS6, what routers give to their own protocols
+constexpr int queue_priority = 6;       ///< the best band of pfifo_fast (tc-prio(8))
+constexpr int hop_limit = 255;          ///< RFC 9568 5.1.1.3
+constexpr std::size_t batch = 32;       ///< datagrams a system call, receiving
 constexpr std::size_t send_batch = 256; ///< every virtual router of a link in one call
 constexpr int receive_buffer = 1 << 20; ///< several masters' adverts, while we wait for a processor
-constexpr Duration longest_wait = 1ms;  ///< a packet's time in our queue; more is a clock that was set, or a paused machine
+constexpr Duration longest_wait =
+    1ms; ///< a packet's time in our queue; more is a clock that was set, or a paused machine
 constexpr std::size_t packet_size = 2048;
 constexpr std::size_t control_size = 128;
 
@@ -30,7 +31,6 @@ template <typename T>
 bool set(const Fd& fd, int level, int option, const T& value) {
     return ::setsockopt(fd.get(), level, option, &value, sizeof value) == 0;
 }
-
 
 // ---- options of the advert socket ---------------------------------------------------------------------------------------
 
@@ -117,7 +117,8 @@ Control read_control(msghdr& message) {
         } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
             in6_pktinfo info{};
             std::memcpy(&info, CMSG_DATA(c), sizeof info);
-            result.destination = IpAddress::from(Family::ipv6, {reinterpret_cast<const std::uint8_t*>(&info.ipi6_addr), 16});
+            result.destination =
+                IpAddress::from(Family::ipv6, {reinterpret_cast<const std::uint8_t*>(&info.ipi6_addr), 16});
         }
     }
     return result;
@@ -134,7 +135,8 @@ IpAddress source_of(const sockaddr_storage& from) {
 
 engine::Event interpret(LinkIndex link, const Result<wire::Packet, wire::Reject>& packet, const IpAddress& source) {
     if (!packet) return engine::AdvertRejected{link, source, std::nullopt, packet.error()};
-    auto advert = packet->destination == vrrp_group(source.family) ? wire::decode(*packet) : unexpected{wire::Reject::family};
+    auto advert =
+        packet->destination == vrrp_group(source.family) ? wire::decode(*packet) : unexpected{wire::Reject::family};
     if (!advert) return engine::AdvertRejected{link, source, wire::peek_vrid(packet->payload), advert.error()};
     return engine::AdvertReceived{link, source, std::move(*advert)};
 }
@@ -177,7 +179,9 @@ struct Batch {
         }
         return ::recvmmsg(fd, messages.data(), batch, MSG_DONTWAIT, nullptr);
     }
-    ByteView bytes(std::size_t i) const { return ByteView{packets[i]}.first(std::min<std::size_t>(messages[i].msg_len, packet_size)); }
+    ByteView bytes(std::size_t i) const {
+        return ByteView{packets[i]}.first(std::min<std::size_t>(messages[i].msg_len, packet_size));
+    }
 };
 
 Batch& receive_batch() {
@@ -202,7 +206,8 @@ int LinkSockets::open_adverts() {
     if (!adverts_) return errno;
     const int index = static_cast<int>(link_.value);
     const bool done = set(adverts_, SOL_SOCKET, SO_BINDTOIFINDEX, index) && set(adverts_, SOL_SOCKET, SO_RXQ_OVFL, 1) &&
-                      set(adverts_, SOL_SOCKET, SO_PRIORITY, queue_priority) && set(adverts_, SOL_SOCKET, SO_TIMESTAMPNS, 1) &&
+                      set(adverts_, SOL_SOCKET, SO_PRIORITY, queue_priority) &&
+                      set(adverts_, SOL_SOCKET, SO_TIMESTAMPNS, 1) &&
                       (ipv4 ? join_ipv4(adverts_, link_) : join_ipv6(adverts_, link_));
     if (!done) return errno;
     set(adverts_, SOL_SOCKET, SO_RCVBUFFORCE, receive_buffer); // refused: the usual size will do for fewer routers
@@ -214,7 +219,8 @@ int LinkSockets::open_announcements() {
     // Protocol 0 receives nothing until bind, so no frame can slip in before the filter is attached.
     announcements_.reset(::socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!announcements_) return errno;
-    const bool filtered = family_ == Family::ipv4 ? attach(announcements_, announced_arp) : attach(announcements_, announced_na);
+    const bool filtered =
+        family_ == Family::ipv4 ? attach(announcements_, announced_arp) : attach(announcements_, announced_na);
     if (!filtered) return errno;
     sockaddr_ll address{};
     address.sll_family = AF_PACKET;
@@ -261,7 +267,8 @@ void LinkSockets::read_announcements(const Deliver& deliver) {
 }
 
 void LinkSockets::queue(const engine::SendAdvert& advert) {
-    for (int i = 0; i < advert.copies; ++i) outgoing_.push_back(advert);
+    for (int i = 0; i < advert.copies; ++i)
+        outgoing_.push_back(advert);
 }
 
 namespace {
@@ -273,7 +280,8 @@ struct Outgoing {
     alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(in6_pktinfo))> control{};
 
     void fill(mmsghdr& message, const engine::SendAdvert& advert, LinkIndex link) {
-        part = {const_cast<std::uint8_t*>(advert.message->data()), advert.message->size()}; // NOLINT: sendmsg only reads
+        part = {const_cast<std::uint8_t*>(advert.message->data()),
+                advert.message->size()}; // NOLINT: sendmsg only reads
         auto& header = message.msg_hdr;
         header = {};
         header.msg_name = &destination;
@@ -309,7 +317,8 @@ struct Outgoing {
 /// How many adverts from this one on leave with the same source, at most a batch.
 std::size_t LinkSockets::same_source(std::size_t from) const {
     std::size_t count = 1;
-    while (count < send_batch && from + count < outgoing_.size() && outgoing_[from + count].source == outgoing_[from].source)
+    while (count < send_batch && from + count < outgoing_.size() &&
+           outgoing_[from + count].source == outgoing_[from].source)
         ++count;
     return count;
 }
@@ -329,7 +338,8 @@ void LinkSockets::flush() {
     for (std::size_t next = 0; next < outgoing_.size();) {
         const auto count = same_source(next);
         choose_source(outgoing_[next].source);
-        for (std::size_t i = 0; i < count; ++i) slots[i].fill(messages[i], outgoing_[next + i], link_);
+        for (std::size_t i = 0; i < count; ++i)
+            slots[i].fill(messages[i], outgoing_[next + i], link_);
         const int sent = ::sendmmsg(adverts_.get(), messages.data(), static_cast<unsigned>(count), MSG_DONTWAIT);
         next += sent > 0 ? static_cast<std::size_t>(sent) : 1; // the one that failed is skipped
     }
@@ -337,7 +347,8 @@ void LinkSockets::flush() {
 }
 
 void LinkSockets::announce(const wire::Announcement& announcement) const {
-    const auto frame = family_ == Family::ipv4 ? wire::encode_gratuitous_arp(announcement) : wire::encode_unsolicited_na(announcement);
+    const auto frame =
+        family_ == Family::ipv4 ? wire::encode_gratuitous_arp(announcement) : wire::encode_unsolicited_na(announcement);
     ::send(announcements_.get(), frame.data(), frame.size(), MSG_DONTWAIT);
 }
 
@@ -371,11 +382,13 @@ void PacketIo::queue(const engine::SendAdvert& advert) {
 }
 
 void PacketIo::announce(const engine::Announce& announce) {
-    if (auto* sockets = find(announce.link, announce.announcement.address.family)) sockets->announce(announce.announcement);
+    if (auto* sockets = find(announce.link, announce.announcement.address.family))
+        sockets->announce(announce.announcement);
 }
 
 void PacketIo::flush() {
-    for (auto* sockets : waiting_) sockets->flush();
+    for (auto* sockets : waiting_)
+        sockets->flush();
     waiting_.clear();
 }
 

@@ -51,7 +51,7 @@ class LinkSockets {
     Fd announcements_;
     std::vector<engine::SendAdvert> outgoing_;
     std::optional<IpAddress> source_; ///< of what leaves, as the socket was told
-    std::uint32_t dropped_{0}; ///< the kernel's count of lost packets (SO_RXQ_OVFL)
+    std::uint32_t dropped_{0};        ///< the kernel's count of lost packets (SO_RXQ_OVFL)
 };
 
 /// All of them, by link and family.
