@@ -280,6 +280,14 @@ void Engine::finish_released() {
     }
 }
 
+/// Few routers keep their own pace; many would wake this host, and every standby, for a few adverts at a time.
+void Engine::share_wakeups(Router& router) {
+    constexpr std::size_t many = 16;
+    auto* master = std::get_if<vrrp::Master>(&router.state);
+    if (routers_.size() < many || !master || router.last_sent != now_) return;
+    master->next_advert = vrrp::drawn_to_beat(master->next_advert, router.self.interval);
+}
+
 void Engine::elapsed(Router& router) {
     if (router.held_until && now_ >= *router.held_until) {
         router.held_until.reset();
@@ -298,7 +306,10 @@ void Engine::elapsed(Router& router) {
         router.needs_assessment = true;
     }
     if (router.needs_assessment) settle_needed_ = true;
-    if (vrrp::next_deadline(router.state) <= now_) apply(router, vrrp::Elapsed{});
+    if (vrrp::next_deadline(router.state) <= now_) {
+        apply(router, vrrp::Elapsed{});
+        share_wakeups(router);
+    }
     if (router.rounds.next <= now_) next_round(router);
     deadlines_[router.slot] = router_deadline(router);
 }

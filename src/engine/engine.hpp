@@ -96,6 +96,7 @@ class Engine {
     void finish_released();
     Time router_deadline(const Router&) const;
     void elapsed(Router&);
+    void share_wakeups(Router&);
 
     // packets.cpp
     Router* route(LinkIndex, Family, Vrid);

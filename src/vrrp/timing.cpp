@@ -28,4 +28,9 @@ Duration handover_limit(const Self& self) {
     return std::min(self.handover_timeout, largest_skew + 100ms);
 }
 
+Time drawn_to_beat(Time next_advert, Duration interval) {
+    const Duration behind_beat = next_advert.time_since_epoch() % (interval / 4);
+    return next_advert - std::min({behind_beat, interval / 20, Duration{500us}});
+}
+
 } // namespace holdfast::vrrp

@@ -33,4 +33,8 @@ Duration learnt_interval(const Self&, Duration announced);
 /// `handover_timeout`.
 Duration handover_limit(const Self&);
 
+/// Adverts of many routers share wake-ups: each moves, by at most 5 % of its interval and 0.5 ms at a time, to the beat before
+/// it. Beats are a quarter of an interval apart on the clock that all share. Nothing is ever later for it.
+Time drawn_to_beat(Time next_advert, Duration interval);
+
 } // namespace holdfast::vrrp

@@ -4,6 +4,7 @@
 #include "engine/plan.hpp"
 #include "engine/record.hpp"
 #include "engine/track.hpp"
+#include "vrrp/timing.hpp"
 
 #include <gtest/gtest.h>
 
@@ -75,6 +76,20 @@ TEST(NoteLimiter, LetsOneThroughAMinuteAndCountsTheRest) {
     EXPECT_EQ(limiter.pass(2, now + 1s), 0U);
     EXPECT_EQ(limiter.pass(1, now + 61s), 1000U);
     EXPECT_FALSE(limiter.pass(1, now + 62s));
+}
+
+TEST(Beat, DrawsAdvertsTogetherWithoutEverDelayingOneOrHurryingItByMoreThanAFewPercent) {
+    for (const Duration interval : {Duration{10ms}, Duration{100ms}, Duration{1s}})
+        for (int start = 0; start < 50; ++start) {
+            Time advert = now + start * (interval / 50);
+            for (int i = 0; i < 1000; ++i) {
+                const auto drawn = vrrp::drawn_to_beat(advert, interval);
+                ASSERT_LE(drawn, advert);
+                ASSERT_LE(advert - drawn, std::min(interval / 20, Duration{500us}));
+                advert = drawn + interval;
+            }
+            EXPECT_EQ(advert.time_since_epoch() % (interval / 4), Duration::zero()) << start;
+        }
 }
 
 Record sample() {
