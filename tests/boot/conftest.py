@@ -82,6 +82,7 @@ def booted() -> dict:
         return json.loads(results.read_text())
     finally:
         for folder in cgroup_folders(name):
-            subprocess.run(["find", str(folder), "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"], check=False,
-                           capture_output=True)
+            # In a mount namespace of its own: a mistake here must not be able to detach a hierarchy of the machine's.
+            subprocess.run(["unshare", "-m", "--propagation", "private", "find", str(folder), "-depth", "-type", "d", "-exec",
+                            "rmdir", "{}", ";"], check=False, capture_output=True)
         shutil.rmtree(work, ignore_errors=True)
