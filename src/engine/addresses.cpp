@@ -190,7 +190,10 @@ void Engine::confirmed(const AddressKey& key, AddressSlot& slot) {
         const auto spare = *slot.issued_lease - vrrp::master_down(router->self, router->self.interval);
         slot.renew_at = slot.issued + std::clamp(spare, Duration{0}, *slot.issued_lease / 3);
         next_renewal_ = std::min(next_renewal_, slot.renew_at);
-        if (router->serves()) router->lease_deadline = slot.issued + *slot.issued_lease;
+        if (router->serves()) {
+            router->lease_deadline = slot.issued + *slot.issued_lease;
+            lease_watch_ = std::min(lease_watch_, router->lease_deadline);
+        }
         if (!slot.adding) ++router->counters.lease_renewals;
     }
     if (!slot.announce_on_confirm || !std::holds_alternative<vrrp::Master>(router->state)) return;
