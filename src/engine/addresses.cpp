@@ -52,10 +52,6 @@ void Engine::drop_claims(Router& router) {
 /// A new master announces each address when the kernel confirms it. One that is there already (adopted, resumed, or not ours) is
 /// confirmed by its renewal; where there is nothing to renew, it is announced right away.
 void Engine::expect_confirmations(Router& router) {
-    if (router.model->is_owner()) { // RFC 9568 6.4.1: the owner announces as soon as it is master
-        announce(router);
-        return start_rounds(router, 1);
-    }
     const bool leased = lease_of(router).has_value();
     for (auto& [key, slot] : addresses_) {
         if (router_of(slot) != &router) continue;
@@ -185,15 +181,9 @@ void Engine::confirmed(const AddressKey& key, AddressSlot& slot) {
     auto* router = router_of(slot);
     if (!router) return;
     if (slot.issued_lease) {
-        // When a third has passed, but never with less than master-down left: dying right before the renewal must not take the
-        // address away before a standby has it.
-        const auto spare = *slot.issued_lease - vrrp::master_down(router->self, router->self.interval);
-        slot.renew_at = slot.issued + std::clamp(spare, Duration{0}, *slot.issued_lease / 3);
+        slot.renew_at = slot.issued + *slot.issued_lease / 3;
         next_renewal_ = std::min(next_renewal_, slot.renew_at);
-        if (router->serves()) {
-            router->lease_deadline = slot.issued + *slot.issued_lease;
-            lease_watch_ = std::min(lease_watch_, router->lease_deadline);
-        }
+        if (router->serves()) router->lease_deadline = slot.issued + *slot.issued_lease;
         if (!slot.adding) ++router->counters.lease_renewals;
     }
     if (!slot.announce_on_confirm || !std::holds_alternative<vrrp::Master>(router->state)) return;
@@ -282,14 +272,6 @@ void Engine::handle(const AddressRemoved& event) {
 }
 
 // ---- renewing -----------------------------------------------------------------------------------------------------------
-
-/// The lease that runs was measured by other settings.
-void Engine::renew_early(Router& router) {
-    if (!router.serves()) return;
-    for (auto& [key, slot] : addresses_)
-        if (router_of(slot) == &router) slot.renew_at = std::min(slot.renew_at, now_);
-    mark_addresses(router);
-}
 
 /// All addresses of the host in one round, so that many instances cost one batch.
 void Engine::renew_round() {
