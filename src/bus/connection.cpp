@@ -195,7 +195,7 @@ void Connection::Impl::ping() {
     guarded([&] {
         driver->callMethodAsync("GetId")
             .onInterface(driver_name)
-            .uponReplyInvoke([this](compat::ReplyError error, std::string) {
+            .uponReplyInvoke([this](compat::ReplyError error, const std::string&) {
                 if (error) return fail(fmt::format("{} does not answer any more", bus_address()));
                 ping_timer.after(ping_interval);
             });

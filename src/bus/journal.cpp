@@ -65,6 +65,7 @@ bool Journal::send(const engine::Note& note, std::string_view node) const {
     add(fields, "HOLDFAST_REASON", note.reason);
     add(fields, "HOLDFAST_NODE", node);
     std::vector<iovec> parts;
+    parts.reserve(fields.size());
     for (auto& field : fields)
         parts.push_back({field.data(), field.size()});
     return sd_journal_sendv(parts.data(), static_cast<int>(parts.size())) >= 0;

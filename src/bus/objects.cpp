@@ -52,6 +52,7 @@ Calls::Answer answer_with(sdbus::Result<Value>&& result, Value (*value_of)(const
             else
                 held->returnError(compat::error(outcome.error, utf8(outcome.text)));
         } catch (const sdbus::Error&) {
+            return;
         }
     };
 }
