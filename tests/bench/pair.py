@@ -146,12 +146,17 @@ class Keepalived:
         return self.process().kill(signal.SIGTERM)
 
     def crash(self) -> float:
-        """All of its processes at once, and gone: a zombie child would stop the next start."""
-        pids = self.pids()
+        """All of its processes at once, and gone: a zombie child would stop the next start.
+
+        Stopped first, children before their parent: a child that outlives its parent by a moment gets SIGTERM and leaves
+        politely, and a parent that outlives its child starts another.
+        """
+        pids = self.pids()[::-1]
         moment = now()
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
         self.process().wait()
         wait_for(lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in pids), 2, "the child's end", every=0.001)
         return moment
