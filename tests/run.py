@@ -53,6 +53,7 @@ def build(directory: pathlib.Path, options: list[str], environment: dict[str, st
 def gtest(command: list[str], environment: dict[str, str]):
     with tempfile.NamedTemporaryFile(suffix=".json") as report:
         done = subprocess.run([*command, f"--gtest_output=json:{report.name}"], capture_output=True, text=True,
+                              errors="replace",  # a test may well write what is no UTF-8
                               env={**os.environ, **environment}, timeout=1800)
         name = pathlib.Path(command[0]).name
         try:
@@ -97,7 +98,7 @@ def program(name: str, command: list[str], environment: dict[str, str] | None = 
 def pytest(folder: str, *extra: str):
     with tempfile.NamedTemporaryFile(suffix=".xml") as report:
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report.name}", str(ROOT / folder), *extra]
-        done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=3000,
+        done = subprocess.run(command, cwd=ROOT, text=True, errors="replace", capture_output=True, stdin=subprocess.DEVNULL, timeout=3000,
                               env={**os.environ, "PYTHONPATH": f"{ROOT}/tests/lab", "HOLDFAST_BUILD": str(BUILD),
                                    "PYTHONDONTWRITEBYTECODE": "1"})
         try:
