@@ -52,6 +52,10 @@ void Engine::drop_claims(Router& router) {
 /// A new master announces each address when the kernel confirms it. One that is there already (adopted, resumed, or not ours) is
 /// confirmed by its renewal; where there is nothing to renew, it is announced right away.
 void Engine::expect_confirmations(Router& router) {
+    if (router.model->is_owner()) { // RFC 9568 6.4.1: the owner announces as soon as it is master
+        announce(router);
+        return start_rounds(router, 1);
+    }
     const bool leased = lease_of(router).has_value();
     for (auto& [key, slot] : addresses_) {
         if (router_of(slot) != &router) continue;
@@ -116,22 +120,25 @@ void Engine::reconcile() {
 
 void Engine::reconcile(const AddressKey& key, AddressSlot& slot) {
     if (slot.operation) return; // its answer marks the address again
-    if (now_ < slot.not_before) {
-        retry_at_ = std::min(retry_at_, slot.not_before);
-        return;
-    }
     auto* router = router_of(slot);
     const auto wish = desired(key, slot);
     const auto* observed = kernel_.address(key);
-    if (wish && observed && !observed->ours)
+    if (wish && observed && !observed->ours) {
         complain(
             Severity::warning, NoteKind::address_foreign, *router, 0,
             fmt::format(
                 "{}: {} is on {} already, and not by holdfast: it is left alone; remove it there, or it stays when "
                 "this host is backup",
                 router->name(), to_string(key.prefix), router->model->interface));
+        announce_confirmed(*router, key, slot); // nothing will be programmed that could confirm it
+    }
     const auto body = plan(key, observed, wish, slot.renew_at, now_);
     if (!body) return;
+    // What failed waits before it is tried again; its opposite does not: a router that backs off from adding leaves at once.
+    if (now_ < slot.not_before && std::holds_alternative<RemoveAddress>(*body) == slot.removing) {
+        retry_at_ = std::min(retry_at_, slot.not_before);
+        return;
+    }
     Operation operation{OperationId{next_operation_++}, never, *body};
     slot.operation = operation.id;
     slot.adding = std::holds_alternative<AddAddress>(*body);
@@ -181,15 +188,26 @@ void Engine::confirmed(const AddressKey& key, AddressSlot& slot) {
     auto* router = router_of(slot);
     if (!router) return;
     if (slot.issued_lease) {
-        slot.renew_at = slot.issued + *slot.issued_lease / 3;
+        // When a third has passed, but never with less than master-down left: dying right before the renewal must not take the
+        // address away before a standby has it.
+        const auto spare = *slot.issued_lease - vrrp::master_down(router->self, router->self.interval);
+        slot.renew_at = slot.issued + std::clamp(spare, Duration{0}, *slot.issued_lease / 3);
         next_renewal_ = std::min(next_renewal_, slot.renew_at);
-        if (router->serves()) router->lease_deadline = slot.issued + *slot.issued_lease;
+        if (router->serves()) {
+            router->lease_deadline = slot.issued + *slot.issued_lease;
+            lease_watch_ = std::min(lease_watch_, router->lease_deadline);
+        }
         if (!slot.adding) ++router->counters.lease_renewals;
     }
-    if (!slot.announce_on_confirm || !std::holds_alternative<vrrp::Master>(router->state)) return;
+    announce_confirmed(*router, key, slot);
+}
+
+/// The kernel has the address that a new master owes the link an announcement of.
+void Engine::announce_confirmed(Router& router, const AddressKey& key, AddressSlot& slot) {
+    if (!slot.announce_on_confirm || !std::holds_alternative<vrrp::Master>(router.state)) return;
     slot.announce_on_confirm = false;
-    announce(*router, key);
-    start_rounds(*router, router->reason == vrrp::Reason::adopted ? rounds_of_takeover : 1);
+    announce(router, key);
+    start_rounds(router, router.reason == vrrp::Reason::adopted ? rounds_of_takeover : 1);
 }
 
 void Engine::refuse(const AddressKey& key, AddressSlot& slot, int error) {
@@ -272,6 +290,14 @@ void Engine::handle(const AddressRemoved& event) {
 }
 
 // ---- renewing -----------------------------------------------------------------------------------------------------------
+
+/// The lease that runs was measured by other settings.
+void Engine::renew_early(Router& router) {
+    if (!router.serves()) return;
+    for (auto& [key, slot] : addresses_)
+        if (router_of(slot) == &router) slot.renew_at = std::min(slot.renew_at, now_);
+    mark_addresses(router);
+}
 
 /// All addresses of the host in one round, so that many instances cost one batch.
 void Engine::renew_round() {

@@ -179,7 +179,9 @@ void Engine::update_priority(Router& router) {
         router.view_changed = view_changed_ = true;
     }
     router.self.priority = effective;
-    if (effective != before) apply(router, vrrp::PriorityChanged{before});
+    if (effective == before) return;
+    apply(router, vrrp::PriorityChanged{before});
+    if (effective < before) renew_early(router); // master-down is longer now, and so must be what is left of the lease
 }
 
 void Engine::assess(Router& router) {

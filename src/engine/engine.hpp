@@ -135,6 +135,8 @@ class Engine {
     void refuse(const AddressKey&, AddressSlot&, int error);
     void promotion_done(LinkIndex, int error);
     void renew_round();
+    void renew_early(Router&);
+    void announce_confirmed(Router&, const AddressKey&, AddressSlot&);
     bool addresses_are_gone() const;
     std::string_view address_state(const AddressKey&) const;
     Router* router_of(const AddressSlot&) const;

@@ -184,6 +184,9 @@ void Engine::announce(Router& router, const AddressKey& key) {
 /// Every address that the kernel has now; the others are announced when they are confirmed.
 void Engine::announce(Router& router) {
     if (!std::holds_alternative<vrrp::Master>(router.state)) return; // a leaving router is silent
+    if (router.model->is_owner() && router.link) // its addresses are the interface's own, so no slot speaks for them
+        for (const auto& prefix : router.model->addresses)
+            announce(router, {*router.link, prefix});
     for (const auto& [key, slot] : addresses_)
         if (router_of(slot) == &router && kernel_.address(key)) announce(router, key);
 }

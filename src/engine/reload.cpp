@@ -96,6 +96,7 @@ void Engine::change_router(Router& router, std::shared_ptr<const model::Instance
     if (other_addresses) drop_claims(router);
     router.model = std::move(model);
     if (other_addresses) claim_addresses(router);
+    if (other_interval) renew_early(router); // the lease follows the interval
     router.message.reset();
     router.needs_assessment = router.view_changed = true;
     if (auto* master = std::get_if<vrrp::Master>(&router.state); master && other_interval)

@@ -124,7 +124,7 @@ class Stage {
         else if (verb == "foreign")
             world_.add_foreign(host, *parse_prefix(words.at(2)));
         else if (verb == "refuse")
-            world_.hosts[host]->kernel.refuses = words.at(2) == "on";
+            world_.refuse(host, words.at(2) == "on");
         else if (verb == "failover")
             world_.failover(host, words.size() > 2 ? std::optional{duration(words[2])} : std::nullopt);
         else if (verb == "tracker")

@@ -2,6 +2,7 @@
 // asked of the engine. A violation ends the run with the monitor's name.
 #pragma once
 
+#include "oracle.hpp"
 #include "world.hpp"
 
 #include <array>
@@ -37,23 +38,28 @@ class Monitors {
   private:
     struct Memory {
         std::optional<Time> left_holding; ///< when the state stopped holding addresses
-        std::optional<Time> last_heard;   ///< an acceptable advert, on the host's clock
-        std::optional<Time> armed;        ///< the latest moment the last accepted advert allows a takeover
-        Time became_master{};
-        Time last_extra{};
+        std::optional<Time> last_heard;   ///< until when an accepted advert speaks for its master
+        std::shared_ptr<const model::Config> config;
+        Priority priority{};
+        Duration interval{};
+        Time measured{}; ///< when one of these changed
+        std::string_view told{"init"};
         std::uint64_t life{0};
     };
 
     void fail(const char* monitor, const Turn& turn, const std::string& text);
     void check_adverts(const Turn& turn);
     void check_yield(const Turn& turn);
-    void check_takeover(const Turn& turn);
+    void check_preemption(const Turn& turn);
     void check_rejects(const Turn& turn);
-    void check_answers(const Turn& turn);
+    void check_reload(const Turn& turn);
+    void check_told(const Turn& turn);
+    void check_lease(const Turn& turn);
     void check_timers(const Turn& turn);
 
     World& world_;
     std::vector<Memory> memory_;
+    std::vector<Oracle> oracles_;
     std::optional<Violation> violation_;
     std::size_t edges_{0};
 };

@@ -9,8 +9,10 @@
 namespace holdfast::sim {
 namespace {
 
-constexpr std::array kind_names{"kill",  "reboot", "stop",    "pause",    "link",     "interface", "cut",    "deafen",
-                                "erase", "refuse", "tracker", "failover", "priority", "stranger",  "damaged"};
+constexpr std::array kind_names{"kill",    "reboot", "stop",    "pause",    "link",     "interface", "cut",
+                                "deafen",  "erase",  "refuse",  "tracker",  "failover", "priority",  "stranger",
+                                "damaged", "crash",  "slow",    "interval", "same",     "reflect",   "unknown",
+                                "source",  "lost",   "foreign", "client"};
 constexpr std::size_t kinds = kind_names.size();
 
 Duration draw_interval(Rng& rng) {
@@ -40,7 +42,21 @@ HostOptions draw_host(Rng& rng, std::size_t number, Duration interval, bool pree
                      {.name = "page", .kind = model::HttpTracker{"http://127.0.0.1/"}}};
     host.drift_ppm = static_cast<std::int64_t>(rng.below(400)) - 200;
     host.kernel_delay = rng.chance(0.2) ? rng.between(1ms, 30ms) : rng.between(50us, 500us);
+    host.clock_offset = rng.between(-3500s, 10'000s);
+    if (rng.chance(0.5)) host.news_delay = rng.chance(0.2) ? rng.between(1ms, 50ms) : rng.between(0us, 1ms);
+    if (rng.chance(0.3)) host.list_delay = rng.between(200us, 20ms);
+    if (rng.chance(0.2)) host.wire_queue = 1 + rng.below(8);
+    if (rng.chance(0.05)) host.instance.startup_delay = rng.between(1s, 3s);
+    if (rng.chance(0.3)) host.instance.announce_refresh = 5s;
     return host;
+}
+
+/// Now and then the first host owns the address: it is the one of its interface, and the others only stand by for it.
+void draw_owner(Rng& rng, std::vector<HostOptions>& hosts) {
+    if (!rng.chance(0.06)) return;
+    for (auto& host : hosts)
+        host.instance.addresses = {*parse_prefix("192.0.2.201/24")};
+    hosts[0].instance.priority = owner_priority;
 }
 
 Duration draw_duration(Rng& rng, FaultKind kind, Duration interval) {
@@ -54,10 +70,13 @@ Duration draw_duration(Rng& rng, FaultKind kind, Duration interval) {
 /// Carries one fault out on a world, and its end.
 class Injector {
   public:
-    Injector(World& world, const Fault& fault) : world_{world}, fault_{fault} {}
+    Injector(World& world, const Fault& fault, const HostOptions& original)
+        : world_{world}, fault_{fault}, original_{original} {}
 
     void begin() const {
         auto& host = *world_.hosts[fault_.host];
+        const bool owner = original_.instance.is_owner(); // its address is the interface's own, its priority is fixed
+        if (owner && (fault_.kind == FaultKind::erase || fault_.kind == FaultKind::priority)) return;
         switch (fault_.kind) {
         case FaultKind::kill: world_.kill(fault_.host); break;
         case FaultKind::reboot: world_.reboot(fault_.host); break;
@@ -68,10 +87,8 @@ class Injector {
         case FaultKind::cut: world_.cut(fault_.host, fault_.other); break;
         case FaultKind::deafen: world_.cut(fault_.other, fault_.host, false); break;
         case FaultKind::erase: world_.delete_address(fault_.host, host.options.instance.addresses[0]); break;
-        case FaultKind::refuse: host.kernel.refuses = true; break;
-        case FaultKind::tracker:
-            world_.observe(fault_.host, fault_.value % 2 ? "nginx" : "page", engine::Observation::down);
-            break;
+        case FaultKind::refuse: world_.refuse(fault_.host, true); break;
+        case FaultKind::tracker: world_.observe(fault_.host, tracker(), engine::Observation::down); break;
         case FaultKind::failover:
             world_.failover(fault_.host, fault_.value % 2 ? std::optional{fault_.lasts} : std::nullopt);
             break;
@@ -81,6 +98,18 @@ class Injector {
             world_.reload(fault_.host, instance);
             break;
         }
+        case FaultKind::crash: world_.kill_between_actions(fault_.host, fault_.value % 8); break;
+        case FaultKind::slow: world_.slow_down(fault_.host, 50ms + Duration{1ms} * (fault_.value % 2000)); break;
+        case FaultKind::interval: set_interval(original_.instance.advert_interval * (1 + fault_.value % 4)); break;
+        case FaultKind::same: world_.reload(fault_.host, host.options.instance); break;
+        case FaultKind::reflect: reflect(); break;
+        case FaultKind::unknown: world_.observe(fault_.host, tracker(), engine::Observation::unknown); break;
+        case FaultKind::source: world_.delete_address(fault_.host, own_prefix()); break;
+        case FaultKind::lost: world_.lose_news(fault_.host); break;
+        case FaultKind::foreign:
+            if (!host.kernel.addresses.contains(vip())) world_.add_foreign(fault_.host, vip());
+            break;
+        case FaultKind::client: world_.client_cuts.insert(fault_.host); break;
         case FaultKind::stranger: stranger(false); break;
         case FaultKind::damaged: stranger(true); break;
         }
@@ -90,6 +119,7 @@ class Injector {
     void end() const {
         auto& host = *world_.hosts[fault_.host];
         switch (fault_.kind) {
+        case FaultKind::crash: host.dies_in.reset(); [[fallthrough]];
         case FaultKind::kill:
         case FaultKind::reboot:
         case FaultKind::stop: world_.start(fault_.host); break;
@@ -104,15 +134,47 @@ class Injector {
             world_.cuts.erase({fault_.other, fault_.host});
             break;
         case FaultKind::deafen: world_.cuts.erase({fault_.other, fault_.host}); break;
-        case FaultKind::refuse: host.kernel.refuses = false; break;
-        case FaultKind::tracker:
-            world_.observe(fault_.host, fault_.value % 2 ? "nginx" : "page", engine::Observation::up);
+        case FaultKind::refuse: world_.refuse(fault_.host, false); break;
+        case FaultKind::tracker: world_.observe(fault_.host, tracker(), engine::Observation::up); break;
+        case FaultKind::slow: world_.slow_down(fault_.host, original_.kernel_delay); break;
+        case FaultKind::interval: set_interval(original_.instance.advert_interval); break;
+        case FaultKind::unknown: world_.observe(fault_.host, tracker(), engine::Observation::up); break;
+        case FaultKind::source:
+            if (!host.kernel.addresses.contains(own_prefix())) world_.add_foreign(fault_.host, own_prefix());
             break;
+        case FaultKind::foreign:
+            if (const auto at = host.kernel.addresses.find(vip());
+                at != host.kernel.addresses.end() && !at->second.ours)
+                world_.delete_address(fault_.host, vip());
+            break;
+        case FaultKind::client: world_.client_cuts.erase(fault_.host); break;
         default: break;
         }
     }
 
   private:
+    std::string tracker() const { return fault_.value % 2 ? "nginx" : "page"; }
+    Prefix vip() const { return original_.instance.addresses[0]; }
+    Prefix own_prefix() const { return {world_.hosts[fault_.host]->source, 24}; }
+
+    void set_interval(Duration interval) const {
+        auto instance = world_.hosts[fault_.host]->options.instance;
+        if (instance.version == model::Version::v2 || instance.advert_interval == interval) return;
+        instance.advert_interval = interval;
+        world_.reload(fault_.host, instance);
+    }
+
+    /// A switch that sends our packets back to us.
+    void reflect() const {
+        const auto& host = *world_.hosts[fault_.host];
+        const wire::Advert advert{.version = static_cast<std::uint8_t>(host.options.instance.version),
+                                  .vrid = Vrid{7},
+                                  .priority = Priority{static_cast<std::uint8_t>(fault_.value % 255)},
+                                  .interval = host.options.instance.advert_interval,
+                                  .addresses = {vip().address}};
+        world_.inject(fault_.host, host.source, wire::encode(advert, host.source, vrrp_group(Family::ipv4)), 255);
+    }
+
     void stranger(bool damage) const {
         const auto& host = *world_.hosts[fault_.host];
         wire::Advert advert{.version = static_cast<std::uint8_t>(host.options.instance.version),
@@ -129,6 +191,7 @@ class Injector {
 
     World& world_;
     const Fault& fault_;
+    const HostOptions& original_;
 };
 
 void print(const Turn& turn) {
@@ -152,12 +215,13 @@ Schedule draw(std::uint64_t seed) {
     const auto count = 2 + rng.below(3);
     for (std::size_t i = 0; i < count; ++i)
         schedule.hosts.push_back(draw_host(rng, i, interval, preempt, version_2));
+    draw_owner(rng, schedule.hosts);
     if (rng.chance(0.4)) schedule.wire.loss = rng.unit() * 0.3;
     if (rng.chance(0.3)) schedule.wire.duplicate = rng.unit() * 0.3;
     if (rng.chance(0.3)) schedule.wire.delay_max = rng.between(1ms, interval / 4);
     std::vector<FaultKind> present; // swarm: each seed has its own few kinds of faults
     for (std::size_t kind = 0; kind < kinds; ++kind)
-        if (rng.chance(0.3)) present.push_back(static_cast<FaultKind>(kind));
+        if (rng.chance(0.2)) present.push_back(static_cast<FaultKind>(kind));
     if (present.empty()) present.push_back(FaultKind::kill);
     const auto faults = 1 + rng.below(10);
     for (std::uint64_t i = 0; i < faults; ++i) {
@@ -167,7 +231,8 @@ Schedule draw(std::uint64_t seed) {
         fault.other = (fault.host + 1 + rng.below(count - 1)) % count;
         fault.value = static_cast<unsigned>(rng.below(10'000));
         // When the last advert of a short second master is not heard, only the periodic announcement (30 s) mends the client.
-        if (fault.kind == FaultKind::deafen || fault.kind == FaultKind::cut || schedule.wire.loss > 0)
+        if (fault.kind == FaultKind::deafen || fault.kind == FaultKind::cut || fault.kind == FaultKind::client ||
+            schedule.wire.loss > 0)
             schedule.settle = 36s;
         schedule.faults.push_back(fault);
     }
@@ -186,8 +251,9 @@ Outcome run(const Schedule& schedule, bool trace) {
     for (std::size_t i = 0; i < world.hosts.size(); ++i)
         world.at(Duration{static_cast<Duration::rep>(i) * 7'000'000}, [&world, i] { world.start(i); });
     for (const auto& fault : schedule.faults) {
-        world.at(fault.at, [&world, &fault] { Injector{world, fault}.begin(); });
-        world.at(fault.at + fault.lasts, [&world, &fault] { Injector{world, fault}.end(); });
+        world.at(fault.at, [&world, &fault, &schedule] { Injector{world, fault, schedule.hosts[fault.host]}.begin(); });
+        world.at(fault.at + fault.lasts,
+                 [&world, &fault, &schedule] { Injector{world, fault, schedule.hosts[fault.host]}.end(); });
     }
     constexpr Duration step = 500ms;
     const auto run_watched = [&](Duration duration) {
@@ -199,7 +265,7 @@ Outcome run(const Schedule& schedule, bool trace) {
     run_watched(schedule.storm);
     // Everything heals; faults whose end lay beyond the storm end now, and their later end changes nothing.
     for (const auto& fault : schedule.faults)
-        Injector{world, fault}.end();
+        Injector{world, fault, schedule.hosts[fault.host]}.end();
     world.heal();
     world.wire = {};
     for (std::size_t i = 0; i < world.hosts.size(); ++i)

@@ -27,7 +27,17 @@ enum class FaultKind : std::uint8_t {
     failover,
     priority,
     stranger,
-    damaged
+    damaged,
+    crash,    ///< killed between two actions of one turn
+    slow,     ///< the executor takes long
+    interval, ///< another advert interval
+    same,     ///< a reload that changes nothing
+    reflect,  ///< our own adverts come back
+    unknown,  ///< a tracker that cannot see
+    source,   ///< the interface loses its own address
+    lost,     ///< kernel news were lost
+    foreign,  ///< somebody else puts the address on the host
+    client    ///< the client does not hear the host
 };
 
 struct Fault {

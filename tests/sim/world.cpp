@@ -7,13 +7,6 @@
 #include <cerrno>
 
 namespace holdfast::sim {
-namespace {
-
-constexpr std::size_t wire_queue_limit = 64;  ///< datagrams that a paused process can keep
-constexpr Duration expiry_scan_slack = 300ms; ///< the kernel looks about once a second (PROTOCOL.md, "The lease")
-
-} // namespace
-
 std::size_t World::add(HostOptions options) {
     auto host = std::make_unique<Host>();
     const auto number = static_cast<std::uint8_t>(hosts.size() + 1);
@@ -37,7 +30,7 @@ std::size_t World::add(HostOptions options) {
 
 Time World::local_now(const Host& host) const {
     const auto since = now_.time_since_epoch();
-    return now_ + since * host.options.drift_ppm / 1'000'000;
+    return now_ + since * host.options.drift_ppm / 1'000'000 + host.options.clock_offset;
 }
 
 Time World::true_time(const Host& host, Time local) const {
@@ -56,14 +49,24 @@ void World::start(std::size_t index) {
     ++host.life;
     host.stopped = false;
     host.listening = false;
+    host.is_listing = false;
+    host.disturbed = now_;
     auto record = host.record;
     for (auto& router : record.routers)
         if (const auto at = host.last_advert.find(router.name); at != host.last_advert.end())
             router.last_advert = BootTime{at->second.time_since_epoch()};
+    host.in_flight.clear();
+    host.recovered_interval = record.routers.empty() ? Duration{} : record.routers.front().interval;
     if (!record.routers.empty()) turn(index, engine::Recovered{record, BootTime{now_.time_since_epoch()}});
+    const auto life = host.life;
     turn(index, engine::ConfigLoaded{host.config});
-    turn(index, list(host));
+    if (host.life != life) return;
+    if (host.options.list_delay == Duration::zero())
+        turn(index, list(host));
+    else
+        ask_for_list(index);
     for (const auto& tracker : host.options.trackers) {
+        if (host.life != life) return;
         const auto known = host.observed.find(tracker.name);
         turn(index, engine::TrackerObserved{tracker.name,
                                             known == host.observed.end() ? engine::Observation::up : known->second,
@@ -76,6 +79,8 @@ void World::kill(std::size_t index) {
     host.engine.reset();
     ++host.life;
     host.queue.clear();
+    host.held_news.clear();
+    host.dies_in.reset();
     host.wire_queue.clear();
     host.overflowed = false;
     host.paused_until.reset();
@@ -86,6 +91,7 @@ void World::reboot(std::size_t index) {
     auto& host = *hosts[index];
     std::erase_if(host.kernel.addresses, [](const auto& entry) { return entry.second.ours; });
     host.record = {};
+    host.last_advert.clear();
 }
 
 void World::stop(std::size_t index) {
@@ -96,6 +102,7 @@ void World::pause(std::size_t index, Duration duration) {
     auto& host = *hosts[index];
     if (!host.engine || host.paused_until) return;
     host.paused_until = now_ + duration;
+    host.executor_wakes_first = rng.chance(0.5);
     schedule(now_ + duration, [this, index, life = host.life] {
         if (hosts[index]->life == life) resume(index);
     });
@@ -105,13 +112,15 @@ void World::pause(std::size_t index, Duration duration) {
 void World::resume(std::size_t index) {
     auto& host = *hosts[index];
     host.paused_until.reset();
+    host.disturbed = now_;
     auto wire_waiting = std::exchange(host.wire_queue, {});
     auto waiting = std::exchange(host.queue, {});
+    const auto life = host.life;
     if (std::exchange(host.overflowed, false)) turn(index, engine::QueueOverflowed{eth0});
     for (auto* queue : {&wire_waiting, &waiting})
         for (const auto& event : *queue)
-            if (host.engine) turn(index, event);
-    if (host.engine && host.engine->next_deadline() <= local_now(host)) turn(index, engine::Elapsed{});
+            if (host.life == life) turn(index, event);
+    if (host.life == life && host.engine->next_deadline() <= local_now(host)) turn(index, engine::Elapsed{});
 }
 
 // ---- turns ------------------------------------------------------------------------------------------------------------
@@ -122,7 +131,7 @@ void World::deliver(std::size_t index, engine::Event event, bool from_wire) {
     if (!host.paused_until) return turn(index, event);
     if (!from_wire) {
         host.queue.push_back(std::move(event));
-    } else if (host.wire_queue.size() < wire_queue_limit) {
+    } else if (host.wire_queue.size() < host.options.wire_queue) {
         host.wire_queue.push_back(std::move(event));
     } else {
         host.overflowed = true;
@@ -143,10 +152,15 @@ void World::turn(std::size_t index, const engine::Event& event) {
     if (on_turn) on_turn({*this, index, event, actions, before, now});
     const auto life = host.life;
     for (const auto& action : actions) {
+        if (host.dies_in && (*host.dies_in)-- == 0) return kill(index);
         perform(index, action);
         if (host.life != life) return;
     }
-    if (host.engine->record_changed()) host.record = host.engine->record();
+    if (host.engine->record_changed()) {
+        auto written = engine::decode_record(encode(host.engine->record()));
+        HF_ASSERT(written);
+        host.record = std::move(*written);
+    }
     rearm(index);
 }
 
@@ -186,15 +200,11 @@ void World::perform(std::size_t index, const engine::Action& any) {
                    },
                    [&](const engine::Unlisten&) { host.listening = false; },
                    [&](const engine::Operation& operation) { operate(index, operation); },
-                   [&](const engine::ListKernel&) {
-                       schedule(now_ + host.options.kernel_delay, [this, index, life = host.life] {
-                           if (hosts[index]->life == life) deliver(index, list(*hosts[index]));
-                       });
-                   },
+                   [&](const engine::ListKernel&) { ask_for_list(index); },
                    [&](const engine::Finished&) {
                        host.stopped = true;
+                       host.record = host.engine->record();
                        kill(index);
-                       host.record = {};
                    },
                    [](const auto&) {},
                },
@@ -233,7 +243,9 @@ void World::broadcast(std::size_t from, const engine::SendAdvert& advert) {
 /// The client sits at the switch: it hears everybody whose link is up.
 void World::announce(std::size_t from, const wire::Announcement& announcement) {
     if (!hosts[from]->kernel.link_up || !hosts[from]->kernel.link_exists) return;
-    schedule(now_ + wire.delay_min, [this, announcement] { client_cache[announcement.address] = announcement.mac; });
+    if (!client_cuts.contains(from) && !rng.chance(wire.loss))
+        schedule(now_ + wire.delay_min,
+                 [this, announcement] { client_cache[announcement.address] = announcement.mac; });
     for (std::size_t to = 0; to < hosts.size(); ++to) {
         if (to == from || cuts.contains({from, to}) || rng.chance(wire.loss)) continue;
         schedule(now_ + rng.between(wire.delay_min, wire.delay_max), [this, to, announcement, life = hosts[to]->life] {
@@ -242,106 +254,6 @@ void World::announce(std::size_t from, const wire::Announcement& announcement) {
                 deliver(to, engine::AnnouncementSeen{eth0, announcement}, true);
         });
     }
-}
-
-// ---- the kernel ---------------------------------------------------------------------------------------------------------
-
-engine::Link World::link_of(const Host& host) const {
-    return {.index = eth0, .name = "eth0", .up = host.kernel.link_up, .mac = host.mac, .mtu = 1500, .has_arp = true};
-}
-
-engine::KernelListed World::list(const Host& host) const {
-    engine::KernelListed listed;
-    if (!host.kernel.link_exists) return listed;
-    listed.links.push_back(link_of(host));
-    for (const auto& [prefix, address] : host.kernel.addresses)
-        listed.addresses.push_back(
-            {.link = eth0,
-             .prefix = prefix,
-             .ours = address.ours,
-             .tentative = false,
-             .lifetime = address.expires == never ? std::nullopt : std::optional{address.expires - now_}});
-    return listed;
-}
-
-void World::operate(std::size_t index, const engine::Operation& operation) {
-    auto& host = *hosts[index];
-    // The executor is another thread of the same process: it stands still while the process is paused, and it reads the clock
-    // right before it writes.
-    const auto execute = [this, index, operation, life = host.life] {
-        auto& executing = *hosts[index];
-        if (executing.life != life) return;
-        const int error = local_now(executing) > operation.not_after ? ECANCELED : apply(executing, operation);
-        schedule(now_ + executing.options.kernel_delay / 2, [this, index, life, id = operation.id, error] {
-            if (hosts[index]->life == life) deliver(index, engine::OperationDone{id, error});
-        });
-    };
-    schedule(now_ + host.options.kernel_delay / 2, [this, index, life = host.life, execute] {
-        auto& waiting = *hosts[index];
-        if (waiting.life != life) return;
-        if (waiting.paused_until)
-            schedule(*waiting.paused_until, execute);
-        else
-            execute();
-    });
-}
-
-int World::apply(Host& host, const engine::Operation& operation) {
-    auto& addresses = host.kernel.addresses;
-    const auto index = static_cast<std::size_t>(
-        std::ranges::find_if(hosts, [&](const auto& h) { return h.get() == &host; }) - hosts.begin());
-    if (!host.kernel.link_exists) return ENODEV;
-    const auto put = [&](const auto& wish) {
-        auto& address = addresses[wish.prefix];
-        address.ours = true;
-        address.expires = wish.lease ? now_ + *wish.lease : never;
-        if (wish.lease)
-            schedule(address.expires + rng.between(0ms, expiry_scan_slack),
-                     [this, index, prefix = wish.prefix] { expire(index, prefix); });
-        return 0;
-    };
-    return std::visit(
-        Overloaded{
-            [&](const engine::AddAddress& add) {
-                if (host.kernel.refuses) return EPERM;
-                if (addresses.contains(add.prefix)) return EEXIST;
-                return put(add);
-            },
-            [&](const engine::RenewAddress& renew) { return host.kernel.refuses ? EPERM : put(renew); },
-            [&](const engine::RemoveAddress& remove) { return addresses.erase(remove.prefix) ? 0 : EADDRNOTAVAIL; },
-            [](const engine::PromoteSecondaries&) { return 0; }},
-        operation.what);
-}
-
-void World::expire(std::size_t index, const Prefix& prefix) {
-    auto& host = *hosts[index];
-    const auto at = host.kernel.addresses.find(prefix);
-    if (at == host.kernel.addresses.end() || at->second.expires > now_) return;
-    host.kernel.addresses.erase(at);
-    deliver(index, engine::AddressRemoved{eth0, prefix});
-}
-
-void World::set_link(std::size_t index, bool up) {
-    auto& host = *hosts[index];
-    host.kernel.link_up = up;
-    deliver(index, engine::LinkChanged{link_of(host)});
-}
-
-void World::remove_link(std::size_t index, bool exists) {
-    auto& host = *hosts[index];
-    host.kernel.link_exists = exists;
-    if (exists) return deliver(index, list(host));
-    std::erase_if(host.kernel.addresses, [](const auto& entry) { return entry.second.ours; });
-    deliver(index, engine::LinkRemoved{eth0});
-}
-
-void World::delete_address(std::size_t index, const Prefix& prefix) {
-    if (hosts[index]->kernel.addresses.erase(prefix)) deliver(index, engine::AddressRemoved{eth0, prefix});
-}
-
-void World::add_foreign(std::size_t index, const Prefix& prefix) {
-    hosts[index]->kernel.addresses[prefix] = {};
-    deliver(index, engine::AddressChanged{{.link = eth0, .prefix = prefix}});
 }
 
 // ---- people -------------------------------------------------------------------------------------------------------------

@@ -32,7 +32,11 @@ struct HostOptions {
     model::Instance instance;
     std::vector<model::Tracker> trackers;
     std::int64_t drift_ppm{0};
+    Duration clock_offset{0};     ///< of its monotonic clock
     Duration kernel_delay{100us}; ///< from an operation to its answer
+    Duration news_delay{0};       ///< until a change in the kernel is told
+    Duration list_delay{0};       ///< how long a listing takes
+    std::size_t wire_queue{64};   ///< datagrams that a paused process can keep
 };
 
 /// The fake kernel of one host, in true time. Addresses outlive the daemon, and end with their lease.
@@ -73,6 +77,14 @@ struct Host {
     engine::Record record;
     std::map<std::string, Time> last_advert; ///< true time
     std::shared_ptr<const model::Config> config;
+    std::deque<engine::Event> held_news; ///< kernel news that came while a listing is under way
+    bool is_listing{false};
+    Time executor_free{}, news_free{}; ///< both answer in order
+    std::map<Prefix, int> in_flight;   ///< operations that the engine waits for
+    Duration recovered_interval{};     ///< of the record that this process began with
+    bool executor_wakes_first{false};  ///< after a pause: before or after the loop thread
+    std::optional<unsigned> dies_in;   ///< actions until it is killed in the middle of a turn
+    Time disturbed{};                  ///< last time when its kernel, link or process was out of order
     Time wake_at{never};
     std::uint64_t wake_number{0};
     std::map<std::string, engine::Observation> observed;
@@ -92,6 +104,14 @@ class World {
     std::size_t add(HostOptions options);
     void start(std::size_t host);
     void kill(std::size_t host);
+    /// Killed in the middle of a later turn, when so many more actions were carried out.
+    void kill_between_actions(std::size_t host, unsigned actions) { hosts[host]->dies_in = actions; }
+    /// The kernel refuses every address from now on, or takes them again.
+    void refuse(std::size_t host, bool on);
+    /// Every operation takes this long from now on.
+    void slow_down(std::size_t host, Duration kernel_delay);
+    /// The kernel lost some news: the daemon lists everything anew.
+    void lose_news(std::size_t host);
     /// Kernel state and record are gone too.
     void reboot(std::size_t host);
     void stop(std::size_t host);
@@ -123,6 +143,7 @@ class World {
     std::set<std::pair<std::size_t, std::size_t>> cuts;
     std::function<void(const Turn&)> on_turn;
     std::map<IpAddress, MacAddress> client_cache; ///< where the client sends
+    std::set<std::size_t> client_cuts;            ///< hosts that the client does not hear
     std::uint64_t events{0}, trace_hash{0};
 
   private:
@@ -145,8 +166,11 @@ class World {
     void broadcast(std::size_t from, const engine::SendAdvert& advert);
     void announce(std::size_t from, const wire::Announcement& announcement);
     void operate(std::size_t host, const engine::Operation& operation);
+    static std::optional<Prefix> prefix_of(const engine::Operation& operation);
     int apply(Host& host, const engine::Operation& operation);
     void expire(std::size_t host, const Prefix& prefix);
+    void tell(std::size_t host, engine::Event event);
+    void ask_for_list(std::size_t host);
     engine::KernelListed list(const Host& host) const;
     engine::Link link_of(const Host& host) const;
 

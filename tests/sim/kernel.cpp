@@ -1,0 +1,191 @@
+// The fake kernels of the world: addresses under leases, an executor that is slow, refuses or comes too late, news that arrive
+// behind the facts, and strangers who edit.
+
+#include "base/result.hpp"
+#include "world.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace holdfast::sim {
+namespace {
+
+constexpr Duration expiry_scan_slack = 300ms; ///< the kernel looks about once a second (PROTOCOL.md, "The lease")
+
+} // namespace
+
+engine::Link World::link_of(const Host& host) const {
+    return {.index = eth0, .name = "eth0", .up = host.kernel.link_up, .mac = host.mac, .mtu = 1500, .has_arp = true};
+}
+
+engine::KernelListed World::list(const Host& host) const {
+    engine::KernelListed listed;
+    if (!host.kernel.link_exists) return listed;
+    listed.links.push_back(link_of(host));
+    for (const auto& [prefix, address] : host.kernel.addresses)
+        listed.addresses.push_back(
+            {.link = eth0,
+             .prefix = prefix,
+             .ours = address.ours,
+             .tentative = false,
+             .lifetime = address.expires == never ? std::nullopt : std::optional{address.expires - now_}});
+    return listed;
+}
+
+/// Taken in the executor's turn, told later; what the kernel tells meanwhile waits behind it (daemon/loop).
+void World::ask_for_list(std::size_t index) {
+    auto& host = *hosts[index];
+    if (std::exchange(host.is_listing, true)) return;
+    const auto delay = std::max(host.options.kernel_delay, host.options.list_delay);
+    host.executor_free = std::max(host.executor_free, now_ + delay / 2);
+    schedule(host.executor_free, [this, index, delay, life = host.life] {
+        if (hosts[index]->life != life) return;
+        schedule(now_ + delay / 2, [this, index, life, listed = list(*hosts[index])] {
+            if (hosts[index]->life != life) return;
+            deliver(index, listed);
+            if (hosts[index]->life != life) return;
+            hosts[index]->is_listing = false;
+            for (const auto& news : std::exchange(hosts[index]->held_news, {}))
+                if (hosts[index]->life == life) deliver(index, news);
+        });
+    });
+}
+
+/// News come in order, each behind its fact.
+void World::tell(std::size_t index, engine::Event event) {
+    auto& host = *hosts[index];
+    host.news_free = std::max(host.news_free, now_ + host.options.news_delay);
+    schedule(host.news_free, [this, index, life = host.life, event = std::move(event)] {
+        auto& told = *hosts[index];
+        if (told.life != life) return;
+        if (told.is_listing)
+            told.held_news.push_back(event);
+        else
+            deliver(index, event);
+    });
+}
+
+void World::lose_news(std::size_t index) {
+    auto& host = *hosts[index];
+    if (!host.engine) return;
+    host.held_news.clear();
+    host.is_listing = false;
+    ask_for_list(index);
+}
+
+/// The address that an operation is about.
+std::optional<Prefix> World::prefix_of(const engine::Operation& operation) {
+    return std::visit(Overloaded{[](const engine::PromoteSecondaries&) { return std::optional<Prefix>{}; },
+                                 [](const auto& body) { return std::optional{body.prefix}; }},
+                      operation.what);
+}
+
+void World::operate(std::size_t index, const engine::Operation& operation) {
+    auto& host = *hosts[index];
+    const auto prefix = prefix_of(operation);
+    if (prefix) ++host.in_flight[*prefix];
+    // The executor is another thread of the same process: it stands still while the process is paused, and it reads the
+    // clock right before it writes.
+    const auto execute = [this, index, operation, prefix, life = host.life] {
+        auto& executing = *hosts[index];
+        if (executing.life != life) return;
+        const int error = local_now(executing) > operation.not_after ? ECANCELED : apply(executing, operation);
+        schedule(now_ + executing.options.kernel_delay / 2, [this, index, life, prefix, id = operation.id, error] {
+            if (hosts[index]->life != life) return;
+            if (prefix) --hosts[index]->in_flight[*prefix];
+            deliver(index, engine::OperationDone{id, error});
+        });
+    };
+    host.executor_free = std::max(host.executor_free, now_ + host.options.kernel_delay / 2);
+    schedule(host.executor_free, [this, index, life = host.life, execute] {
+        auto& waiting = *hosts[index];
+        if (waiting.life != life) return;
+        if (!waiting.paused_until) return execute();
+        schedule(*waiting.paused_until - (waiting.executor_wakes_first ? 1ns : 0ns), execute);
+    });
+}
+
+int World::apply(Host& host, const engine::Operation& operation) {
+    auto& addresses = host.kernel.addresses;
+    const auto index = static_cast<std::size_t>(
+        std::ranges::find_if(hosts, [&](const auto& h) { return h.get() == &host; }) - hosts.begin());
+    if (!host.kernel.link_exists) return ENODEV;
+    const auto put = [&](const auto& wish) {
+        auto& address = addresses[wish.prefix];
+        address.ours = true;
+        address.expires = wish.lease ? now_ + *wish.lease : never;
+        if (wish.lease)
+            schedule(address.expires + rng.between(0ms, expiry_scan_slack),
+                     [this, index, prefix = wish.prefix] { expire(index, prefix); });
+        const auto lifetime = wish.lease ? std::optional<Duration>{*wish.lease} : std::nullopt;
+        tell(index, engine::AddressChanged{{.link = eth0, .prefix = wish.prefix, .ours = true, .lifetime = lifetime}});
+        return 0;
+    };
+    return std::visit(Overloaded{[&](const engine::AddAddress& add) {
+                                     if (host.kernel.refuses) return EPERM;
+                                     if (addresses.contains(add.prefix)) return EEXIST;
+                                     return put(add);
+                                 },
+                                 [&](const engine::RenewAddress& renew) {
+                                     return host.kernel.refuses ? EPERM : put(renew); // a lapsed one comes back
+                                 },
+                                 [&](const engine::RemoveAddress& remove) {
+                                     if (!addresses.erase(remove.prefix)) return EADDRNOTAVAIL;
+                                     tell(index, engine::AddressRemoved{eth0, remove.prefix});
+                                     return 0;
+                                 },
+                                 [](const engine::PromoteSecondaries&) { return 0; }},
+                      operation.what);
+}
+
+void World::expire(std::size_t index, const Prefix& prefix) {
+    auto& host = *hosts[index];
+    const auto at = host.kernel.addresses.find(prefix);
+    if (at == host.kernel.addresses.end() || at->second.expires > now_) return;
+    host.kernel.addresses.erase(at);
+    tell(index, engine::AddressRemoved{eth0, prefix});
+}
+
+// ---- strangers and hardware ---------------------------------------------------------------------------------------------
+
+void World::refuse(std::size_t index, bool on) {
+    hosts[index]->kernel.refuses = on;
+    hosts[index]->disturbed = now_;
+}
+
+void World::slow_down(std::size_t index, Duration kernel_delay) {
+    hosts[index]->options.kernel_delay = kernel_delay;
+    hosts[index]->disturbed = now_;
+}
+
+void World::set_link(std::size_t index, bool up) {
+    auto& host = *hosts[index];
+    host.kernel.link_up = up;
+    host.disturbed = now_;
+    tell(index, engine::LinkChanged{link_of(host)});
+}
+
+void World::remove_link(std::size_t index, bool exists) {
+    auto& host = *hosts[index];
+    host.kernel.link_exists = exists;
+    host.disturbed = now_;
+    if (exists) {
+        tell(index, engine::LinkChanged{link_of(host)});
+        for (const auto& [prefix, address] : host.kernel.addresses)
+            tell(index, engine::AddressChanged{{.link = eth0, .prefix = prefix, .ours = address.ours}});
+        return;
+    }
+    std::erase_if(host.kernel.addresses, [](const auto& entry) { return entry.second.ours; });
+    tell(index, engine::LinkRemoved{eth0});
+}
+
+void World::delete_address(std::size_t index, const Prefix& prefix) {
+    if (hosts[index]->kernel.addresses.erase(prefix)) tell(index, engine::AddressRemoved{eth0, prefix});
+}
+
+void World::add_foreign(std::size_t index, const Prefix& prefix) {
+    hosts[index]->kernel.addresses[prefix] = {};
+    tell(index, engine::AddressChanged{{.link = eth0, .prefix = prefix}});
+}
+
+} // namespace holdfast::sim
