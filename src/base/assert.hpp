@@ -6,6 +6,8 @@
     do {                                                                                                               \
         if (!(condition)) ::holdfast::assertion_failed(#condition, __FILE__, __LINE__);                                \
     } while (false)
+/// Where no value of an enumeration leads to.
+#define HF_UNREACHABLE(what) ::holdfast::assertion_failed(what, __FILE__, __LINE__)
 
 namespace holdfast {
 

@@ -130,7 +130,7 @@ std::string_view name(Reject reason) {
     case Reject::own_source: return "own_source";
     case Reject::family: return "family";
     }
-    HF_ASSERT(!"a Reject has a name");
+    HF_UNREACHABLE("a Reject has a name");
 }
 
 std::string_view explain(Reject reason) {
@@ -150,7 +150,7 @@ std::string_view explain(Reject reason) {
         return "it came from our own address: either the switch reflects our packets or another host has our address";
     case Reject::family: return "it was not sent to the VRRP multicast group";
     }
-    HF_ASSERT(!"a Reject has an explanation");
+    HF_UNREACHABLE("a Reject has an explanation");
 }
 
 } // namespace holdfast::wire
