@@ -75,6 +75,7 @@ Json instance_json(const engine::InstanceView& view) {
     json["LeaseUSec"] = usec(view.lease);
     json["LeaseNote"] = view.lease_note;
     json["Trackers"] = list(model.track, [](const model::TrackUse& use) -> Json { return use.tracker; });
+    json["SyncGroup"] = view.group;
     json["Counters"] = counters_json(view.counters);
     return json;
 }
@@ -89,6 +90,17 @@ Json tracker_json(const engine::TrackerView& view) {
             {"Detail", view.detail},
             {"SinceUSec", realtime_usec(view.since)},
             {"Users", view.users}};
+}
+
+Json group_json(const engine::GroupView& view) {
+    return {{"Name", view.model->name},
+            {"Path", group_path(view.model->name)},
+            {"Members", view.model->instances},
+            {"State", view.state},
+            {"StateReason", {{"Code", view.reason_code}, {"Text", view.reason}}},
+            {"StateTimestamp", realtime_usec(view.since)},
+            {"EffectivePriority", view.priority.value},
+            {"Trackers", list(view.model->track, [](const model::TrackUse& use) -> Json { return use.tracker; })}};
 }
 
 /// Details come from outside (a program's output, a unit's name): what is not UTF-8 is replaced, never an exception.
@@ -126,6 +138,10 @@ std::string describe(const engine::InstanceView& view) {
     return dump(instance_json(view));
 }
 
+std::string describe(const engine::GroupView& view) {
+    return dump(group_json(view));
+}
+
 std::string describe(const Shown& shown) {
     const auto& facts = *shown.facts;
     const auto census = count(*shown.snapshot);
@@ -142,6 +158,7 @@ std::string describe(const Shown& shown) {
               {"NMaster", census.masters},
               {"NFault", census.faults}};
     json["Instances"] = list(shown.snapshot->instances, [](const auto& view) { return instance_json(*view); });
+    json["SyncGroups"] = list(shown.snapshot->groups, [](const auto& view) { return group_json(*view); });
     json["Trackers"] = list(shown.snapshot->trackers, [](const auto& view) { return tracker_json(*view); });
     return dump(json);
 }

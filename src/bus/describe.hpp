@@ -12,6 +12,7 @@ namespace holdfast::bus {
 
 std::string describe(const Shown&);
 std::string describe(const engine::InstanceView&);
+std::string describe(const engine::GroupView&);
 
 /// "adverts_sent", ..., "rejected_checksum", ...: every counter with its name, in a fixed order.
 std::vector<std::pair<std::string, std::uint64_t>> counters(const engine::Counters&);

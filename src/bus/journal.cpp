@@ -53,13 +53,22 @@ void Journal::write(const engine::Note& note, std::string_view node) {
     if (!send(note, node)) print(note);
 }
 
+namespace {
+
+/// What the note's object is called in the journal.
+std::string_view object_field(engine::NoteKind kind) {
+    if (kind == engine::NoteKind::tracker_changed) return "HOLDFAST_TRACKER";
+    return kind == engine::NoteKind::group_state_change ? "HOLDFAST_SYNC_GROUP" : "HOLDFAST_INSTANCE";
+}
+
+} // namespace
+
 bool Journal::send(const engine::Note& note, std::string_view node) const {
     if (!stderr_is_journal_ || ::access(journal_socket, W_OK) != 0) return false;
     std::vector<std::string> fields{"SYSLOG_IDENTIFIER=holdfastd", "MESSAGE=" + note.text,
                                     fmt::format("PRIORITY={}", std::to_underlying(note.severity)),
                                     fmt::format("MESSAGE_ID={}", message_id(note.kind))};
-    add(fields, note.kind == engine::NoteKind::tracker_changed ? "HOLDFAST_TRACKER" : "HOLDFAST_INSTANCE",
-        note.instance);
+    add(fields, object_field(note.kind), note.instance);
     add(fields, "HOLDFAST_OLD_STATE", note.from);
     add(fields, "HOLDFAST_NEW_STATE", note.to);
     add(fields, "HOLDFAST_REASON", note.reason);
@@ -85,6 +94,7 @@ std::string_view message_id(engine::NoteKind kind) {
     using Kind = engine::NoteKind;
     switch (kind) {
     case Kind::state_change: return "ae5f8591161748d7ba2a41dc408c3529";
+    case Kind::group_state_change: return "38c5e0c4e9b243b1a9af241a2e64cc62";
     case Kind::packet_rejected: return "3472fc96fd894ca4a239751d10c7f2e7";
     case Kind::stranger_priority: return "aef0750b56244cf097fc1be84380a707";
     case Kind::interval_capped: return "dec33aba0b4a450fbd159d88adf95467";

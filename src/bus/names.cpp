@@ -30,6 +30,10 @@ std::string tracker_path(std::string_view name) {
     return encode("/org/holdfast1/tracker", name);
 }
 
+std::string group_path(std::string_view name) {
+    return encode("/org/holdfast1/sync_group", name);
+}
+
 std::string error_name(engine::CommandError error) {
     switch (error) {
     case engine::CommandError::no_such_instance: return error_no_such_instance;

@@ -15,6 +15,7 @@ inline constexpr const char* root_path = "/org/holdfast1";
 /// sd_bus_path_encode(3) does it.
 std::string instance_path(std::string_view name);
 std::string tracker_path(std::string_view name);
+std::string group_path(std::string_view name);
 
 /// "org.holdfast1.Error.NoSuchInstance"
 std::string error_name(engine::CommandError error);

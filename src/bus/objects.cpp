@@ -8,6 +8,7 @@
 #include "bus/utf8.hpp"
 #include "instance_adaptor.hpp"
 #include "manager_adaptor.hpp"
+#include "syncgroup_adaptor.hpp"
 #include "tracker_adaptor.hpp"
 
 #include <algorithm>
@@ -215,6 +216,53 @@ class Objects::Instance final : public sdbus::AdaptorInterfaces<org::holdfast1::
     Calls& calls_;
 };
 
+// ---- org.holdfast1.SyncGroup
+// --------------------------------------------------------------------------------------------
+
+class Objects::SyncGroup final : public sdbus::AdaptorInterfaces<org::holdfast1::SyncGroup_adaptor> {
+  public:
+    SyncGroup(sdbus::IConnection& connection, std::shared_ptr<const engine::GroupView> shown, Calls& calls)
+        : AdaptorInterfaces{connection, compat::path(group_path(shown->model->name))}, view{std::move(shown)},
+          calls_{calls} {
+        registerAdaptor();
+    }
+    ~SyncGroup() { unregisterAdaptor(); }
+
+    void signal(const Strings& names) { compat::emit_changed(getObject(), INTERFACE_NAME, names); }
+    void signal_added() { getObject().emitInterfacesAddedSignal(); }
+    void signal_removed() { compat::emit_removed(getObject(), INTERFACE_NAME); }
+
+    std::shared_ptr<const engine::GroupView> view;
+
+  private:
+    void Failover(sdbus::Result<std::string>&& result, Options options) override {
+        calls_.failover(
+            compat::sender(getObject()), {view->model->name, hold_of(options)},
+            answer_with<std::string>(std::move(result), [](const Outcome& outcome) { return utf8(outcome.text); }));
+    }
+    std::string Describe() override { return describe(*view); }
+
+    std::string Name() override { return view->model->name; }
+    std::vector<ObjectPath> Members() override {
+        std::vector<ObjectPath> result;
+        for (const auto& name : view->model->instances)
+            result.push_back(object(instance_path(name)));
+        return result;
+    }
+    std::string State() override { return view->state; }
+    Struct<std::string, std::string> StateReason() override { return {view->reason_code, utf8(view->reason)}; }
+    std::uint64_t StateTimestamp() override { return realtime_usec(view->since); }
+    std::uint8_t EffectivePriority() override { return view->priority.value; }
+    std::vector<ObjectPath> Trackers() override {
+        std::vector<ObjectPath> result;
+        for (const auto& use : view->model->track)
+            result.push_back(object(tracker_path(use.tracker)));
+        return result;
+    }
+
+    Calls& calls_;
+};
+
 // ---- org.holdfast1.Tracker
 // ----------------------------------------------------------------------------------------------
 
@@ -317,16 +365,19 @@ void Objects::add_missing(bool signal) {
         return [this](const auto& view) { return std::make_unique<Object>(connection_, view, calls_); };
     };
     add_each(instances_, shown_.snapshot->instances, signal, make(std::type_identity<Instance>{}));
+    add_each(groups_, shown_.snapshot->groups, signal, make(std::type_identity<SyncGroup>{}));
     add_each(trackers_, shown_.snapshot->trackers, signal, make(std::type_identity<Tracker>{}));
 }
 
 void Objects::remove_gone() {
     remove_each(instances_, [this](const auto& name) { return find_instance(*shown_.snapshot, name); });
+    remove_each(groups_, [this](const auto& name) { return find_group(*shown_.snapshot, name); });
     remove_each(trackers_, [this](const auto& name) { return find_tracker(*shown_.snapshot, name); });
 }
 
 void Objects::signal_changes(const Shown& before) {
     update_each(instances_, shown_.snapshot->instances);
+    update_each(groups_, shown_.snapshot->groups);
     update_each(trackers_, shown_.snapshot->trackers);
     if (const auto names = changed_properties(before, shown_); !names.empty()) manager_->signal(names);
 }
@@ -341,8 +392,14 @@ void Objects::signal_transitions() {
     for (; next != list.end(); ++next) {
         const auto& edge = **next;
         last_transition_ = edge.number;
-        if (const auto at = instances_.find(edge.instance); at != instances_.end())
-            at->second->emitStateChanged(edge.from, edge.to, edge.reason_code, realtime_usec(edge.at));
+        const auto emit = [&](auto& objects) {
+            if (const auto at = objects.find(edge.instance); at != objects.end())
+                at->second->emitStateChanged(edge.from, edge.to, edge.reason_code, realtime_usec(edge.at));
+        };
+        if (edge.is_group)
+            emit(groups_);
+        else
+            emit(instances_);
     }
 }
 

@@ -29,6 +29,7 @@ class Objects {
   private:
     class Manager;
     class Instance;
+    class SyncGroup;
     class Tracker;
 
     void add_missing(bool signal);
@@ -43,6 +44,7 @@ class Objects {
     std::uint64_t last_transition_{0};
     std::unique_ptr<Manager> manager_;
     std::map<std::string, std::unique_ptr<Instance>> instances_;
+    std::map<std::string, std::unique_ptr<SyncGroup>> groups_;
     std::map<std::string, std::unique_ptr<Tracker>> trackers_;
 };
 

@@ -6,6 +6,7 @@
 namespace holdfast::bus {
 namespace {
 
+using engine::GroupView;
 using engine::InstanceView;
 using engine::TrackerView;
 
@@ -74,6 +75,20 @@ constexpr Row<TrackerView> tracker_rows[] = {
     {"Users", differ<&TrackerView::users>},
 };
 
+template <auto member>
+bool group_differs(const GroupView& a, const GroupView& b) {
+    return a.model != b.model && (*a.model).*member != (*b.model).*member;
+}
+
+constexpr Row<GroupView> group_rows[] = {
+    {"Members", group_differs<&model::Group::instances>},
+    {"State", differ<&GroupView::state>},
+    {"StateReason", differ<&GroupView::reason_code, &GroupView::reason>},
+    {"StateTimestamp", differ<&GroupView::since>},
+    {"EffectivePriority", differ<&GroupView::priority>},
+    {"Trackers", group_differs<&model::Group::track>},
+};
+
 constexpr Row<Shown> node_rows[] = {
     {"NodeName", [](const Shown& a, const Shown& b) { return a.snapshot->node_name != b.snapshot->node_name; }},
     {"State", [](const Shown& a, const Shown& b) { return node_state(a) != node_state(b); }},
@@ -111,6 +126,9 @@ std::vector<std::string> changed_properties(const InstanceView& before, const In
 std::vector<std::string> changed_properties(const TrackerView& before, const TrackerView& after) {
     return names(tracker_rows, before, after);
 }
+std::vector<std::string> changed_properties(const GroupView& before, const GroupView& after) {
+    return names(group_rows, before, after);
+}
 std::vector<std::string> changed_properties(const Shown& before, const Shown& after) {
     return names(node_rows, before, after);
 }
@@ -124,6 +142,10 @@ bool same_object(const InstanceView& a, const InstanceView& b) {
 bool same_object(const TrackerView& a, const TrackerView& b) {
     return a.model == b.model || (a.model->name == b.model->name && a.model->kind.index() == b.model->kind.index() &&
                                   model::target(a.model->kind) == model::target(b.model->kind));
+}
+
+bool same_object(const GroupView& a, const GroupView& b) {
+    return a.model->name == b.model->name;
 }
 
 // ---- what a snapshot says
@@ -149,6 +171,10 @@ std::shared_ptr<const InstanceView> find_instance(const engine::Snapshot& snapsh
 }
 std::shared_ptr<const TrackerView> find_tracker(const engine::Snapshot& snapshot, std::string_view name) {
     return find(snapshot.trackers, name);
+}
+
+std::shared_ptr<const GroupView> find_group(const engine::Snapshot& snapshot, std::string_view name) {
+    return find(snapshot.groups, name);
 }
 
 ActiveRouter active_router(const InstanceView& view) {

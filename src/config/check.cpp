@@ -121,6 +121,37 @@ void check_instance(Context& context, const Named<Instance>& named) {
         check_version_3(context, named);
 }
 
+void check_groups(Context& context, const std::vector<Named<model::Group>>& groups,
+                  const std::vector<Named<Instance>>& instances) {
+    std::map<std::string_view, const Named<model::Group>*> seen;
+    for (const auto& named : groups) {
+        const auto place = named.draft.place("instances", named.mark);
+        std::size_t owners = 0, known = 0;
+        for (const auto& member : named.draft.object.instances) {
+            const auto [first, fresh] = seen.emplace(member, &named);
+            if (!fresh)
+                context.problems.error(
+                    place, fmt::format("instance '{}' is in sync group '{}' already", member, first->second->name),
+                    "an instance moves with one group: join the two, or remove it from one");
+            const auto at = std::ranges::find(instances, member, &Named<Instance>::name);
+            if (at == instances.end() || !at->draft.usable("priority")) continue;
+            ++known;
+            owners += at->draft.object.is_owner();
+            for (const auto& use : named.draft.object.track)
+                if (std::ranges::find(at->draft.object.track, use.tracker, &model::TrackUse::tracker) !=
+                    at->draft.object.track.end())
+                    context.problems.error(
+                        named.draft.place("track", named.mark),
+                        fmt::format("tracker '{}' is tracked by instance '{}' and by its group", use.tracker, member),
+                        "keep one of the two");
+        }
+        if (owners > 0 && owners < known)
+            context.problems.error(place,
+                                   fmt::format("sync group '{}' mixes owners (priority 255) with others", named.name),
+                                   "an owner never leaves, so the others could not follow: take it out of the group");
+    }
+}
+
 void check_tracker(Context& context, Named<Tracker>& named) {
     check_kind(context, named);
     auto& draft = named.draft;

@@ -20,6 +20,8 @@ struct Named {
 void check_instance(Context&, const Named<model::Instance>&);
 /// Also fills in what depends on other directives (timeout = interval).
 void check_tracker(Context&, Named<model::Tracker>&);
+/// Members are in one group, and all of them are owners or none is.
+void check_groups(Context&, const std::vector<Named<model::Group>>&, const std::vector<Named<model::Instance>>&);
 /// No two instances share a virtual router or an address.
 void check_together(Context&, const std::vector<Named<model::Instance>>&);
 

@@ -8,6 +8,7 @@
 #include "config/tree.hpp"
 #include "config/value.hpp"
 #include "model/diff.hpp"
+#include "model/group.hpp"
 #include "model/instance.hpp"
 #include "model/tracker.hpp"
 
@@ -28,7 +29,8 @@ struct Context {
     Problems& problems;
     std::string node_name;
     const Credential& credential;
-    std::vector<std::string> trackers; ///< names of all trackers, in any file
+    std::vector<std::string> trackers;  ///< names of all trackers, in any file
+    std::vector<std::string> instances; ///< names of all instances, as the file has them
 };
 
 enum class Secrets { show, hide };
@@ -70,6 +72,7 @@ struct Directive {
 
 std::span<const Directive<model::Instance>> instance_directives();
 std::span<const Directive<model::Tracker>> tracker_directives();
+std::span<const Directive<model::Group>> group_directives();
 
 /// The value that counts on this node: the node itself, or its entry in a map by host name (`default` for all others).
 /// Every entry is handed to `check` first, so that a slip shows on every host. Nothing: the problems say why.

@@ -25,6 +25,7 @@ A value marked *per host* may be one value, or a map from node name to value, wi
 | `node_name` | this node's name in maps by host; default: the host's name |
 | `defaults` | directives for every instance that does not give them itself |
 | `instances` | a map from name to instance: the virtual routers |
+| `sync_groups` | a map from name to sync group: instances that move together |
 | `trackers` | a map from name to tracker: what instances depend on |
 
 )";
@@ -64,6 +65,8 @@ std::string directives_markdown() {
            "0), a new one starts "
            "as backup.\n\n";
     out += table(instance_directives(), true);
+    out += "\n## A sync group\n\n";
+    out += table(group_directives(), false);
     out += "\n## A tracker\n\nExactly one of `interface`, `process`, `unit` and `http`.\n\n";
     out += table(tracker_directives(), false);
     return out;

@@ -2,6 +2,7 @@
 
 #include "base/assert.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <iterator>
 
@@ -41,6 +42,10 @@ std::string dump(const model::Config& config, Secrets secrets) {
     out += instances.empty() ? "instances: {}\n" : "instances:\n";
     for (const auto& instance : instances)
         dump_object(out, instance.name, instance_directives(), instance, secrets);
+    const auto listed = [](const model::Group& group) { return !group.is_pair; };
+    if (std::ranges::any_of(config.groups, listed)) out += "sync_groups:\n";
+    for (const auto& group : config.groups)
+        if (listed(group)) dump_object(out, group.name, group_directives(), group, secrets);
     if (!config.trackers.empty()) out += "trackers:\n";
     for (const auto& tracker : config.trackers)
         dump_object(out, tracker.name, tracker_directives(), tracker, secrets);

@@ -56,12 +56,11 @@ constexpr std::array tracker_words{
 };
 
 constexpr std::array top_words{
-    ForeignWord{"sync_groups", later},
     ForeignWord{"virtual_servers", later},
     ForeignWord{"vrrp_instance", "write instances:"},
     ForeignWord{"vrrp_script", "write trackers:"},
     ForeignWord{"vrrp_track_process", "write trackers:"},
-    ForeignWord{"vrrp_sync_group", later},
+    ForeignWord{"vrrp_sync_group", "write sync_groups:"},
     ForeignWord{"virtual_server", later},
     ForeignWord{"global_defs", "write defaults:"},
     ForeignWord{"router_id", "write node_name"},

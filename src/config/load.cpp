@@ -12,11 +12,19 @@
 namespace holdfast::config {
 namespace {
 
+using model::Group;
 using model::Instance;
 using model::Tracker;
 
 constexpr std::array sections{std::string_view{"node_name"}, std::string_view{"defaults"},
-                              std::string_view{"instances"}, std::string_view{"trackers"}};
+                              std::string_view{"instances"}, std::string_view{"sync_groups"},
+                              std::string_view{"trackers"}};
+
+/// "instance", for `instances`.
+std::string_view one_of(std::string_view section) {
+    if (section == "instances") return "instance";
+    return section == "trackers" ? "tracker" : "sync group";
+}
 
 /// One load from text to model. Its steps are in the order of load() below.
 class Load {
@@ -34,6 +42,8 @@ class Load {
     void read_defaults();
     void read_trackers();
     void read_instances();
+    void read_groups();
+    void resolve_groups(model::Config&) const;
     Loaded finish();
     void add_origins(Loaded&) const;
 
@@ -46,11 +56,12 @@ class Load {
     const Entry* node_name_{nullptr};
     const Entry* defaults_entry_{nullptr};
     bool has_instances_{false};
-    std::vector<const Entry*> instance_entries_, tracker_entries_;
+    std::vector<const Entry*> instance_entries_, tracker_entries_, group_entries_;
     std::map<std::pair<std::string, std::string>, Mark> first_; ///< (section, name), so that a second one can name it
     Draft<Instance> defaults_;
     std::vector<Named<Instance>> instances_;
     std::vector<Named<Tracker>> trackers_;
+    std::vector<Named<Group>> groups_;
 };
 
 void Load::read_files() {
@@ -65,6 +76,8 @@ void Load::read_files() {
         collect_sections(root);
     for (const auto* entry : tracker_entries_)
         context_.trackers.push_back(entry->key);
+    for (const auto* entry : instance_entries_)
+        context_.instances.push_back(entry->key);
     // A broken file may have had them: no second message for the same mistake.
     if (!has_instances_ && whole_ && !problems_.failed())
         problems_.error({0, 0, 0}, "there is no 'instances:'",
@@ -93,6 +106,8 @@ void Load::collect_sections(const Node& root) {
             collect_objects(entry, instance_entries_);
         } else if (entry.key == "trackers") {
             collect_objects(entry, tracker_entries_);
+        } else if (entry.key == "sync_groups") {
+            collect_objects(entry, group_entries_);
         } else {
             const auto [first, fresh] = first_.emplace(std::pair{"", entry.key}, entry.mark);
             if (!fresh)
@@ -114,7 +129,7 @@ void Load::collect_objects(const Entry& section, std::vector<const Entry*>& obje
                     : "");
         return;
     }
-    const std::string_view one = section.key == "instances" ? "instance" : "tracker";
+    const auto one = one_of(section.key);
     for (const auto& entry : section.value.entries) {
         if (!is_name(entry.key)) {
             problems_.error(
@@ -197,6 +212,43 @@ void Load::read_instances() {
     check_together(context_, instances_);
 }
 
+void Load::read_groups() {
+    for (const auto* entry : group_entries_) {
+        Named<Group> named{entry->key, entry->mark, {}};
+        named.draft.object.name = entry->key;
+        const auto what = fmt::format("sync group '{}'", entry->key);
+        read_object<Group>(context_, entry->value, group_directives(), {}, "a sync group", named.draft);
+        require<Group>(context_, group_directives(), named.draft, what, entry->mark);
+        if (named.draft.has("instances") && named.draft.usable("instances") && named.draft.object.instances.empty())
+            context_.problems.error(named.draft.place("instances", entry->mark), fmt::format("{} has no members", what),
+                                    "name them: instances: [web, inside]");
+        groups_.push_back(std::move(named));
+    }
+    check_groups(context_, groups_, instances_);
+}
+
+/// Names of the file become names of the model: `web` is `web/ipv4` and `web/ipv6` when it has both. Those two move together
+/// anyway, so a pair outside every group is a group of its own.
+void Load::resolve_groups(model::Config& config) const {
+    const auto parts_of = [&](const std::string& name) {
+        std::vector<std::string> parts;
+        for (const auto& instance : config.instances)
+            if (model::object_name(instance.name) == name) parts.push_back(instance.name);
+        return parts;
+    };
+    for (const auto& named : groups_) {
+        auto group = named.draft.object;
+        group.instances.clear();
+        for (const auto& name : named.draft.object.instances)
+            std::ranges::copy(parts_of(name), std::back_inserter(group.instances));
+        config.groups.push_back(std::move(group));
+    }
+    for (const auto& named : instances_)
+        if (auto parts = parts_of(named.name); parts.size() > 1 && !group_of(config, parts.front()))
+            config.groups.push_back({.name = named.name, .instances = std::move(parts), .is_pair = true});
+    std::ranges::sort(config.groups, {}, &Group::name);
+}
+
 /// `web` with one family, `web/ipv4` and `web/ipv6` with both.
 void split_families(const Instance& both, std::vector<Instance>& out) {
     const auto start = out.size();
@@ -220,6 +272,7 @@ Loaded Load::finish() {
         loaded.config.trackers.push_back(named.draft.object);
     std::ranges::sort(loaded.config.instances, {}, &Instance::name);
     std::ranges::sort(loaded.config.trackers, {}, &Tracker::name);
+    resolve_groups(loaded.config);
     add_origins(loaded);
     loaded.origins.sources = std::move(sources_);
     return loaded;
@@ -236,6 +289,7 @@ void Load::add_origins(Loaded& loaded) const {
     };
     add_all("instances", instances_);
     add_all("trackers", trackers_);
+    add_all("sync_groups", groups_);
     for (const auto& named : instances_) {
         const auto at = named.draft.given.find("priority");
         if (at == named.draft.given.end() || !at->second.node->is_map()) continue;
@@ -251,6 +305,7 @@ std::expected<Loaded, std::vector<Diagnostic>> Load::run() {
     read_defaults();
     read_trackers();
     read_instances();
+    read_groups();
     if (problems_.failed()) return std::unexpected{problems_.diagnostics(sources_)};
     return finish();
 }

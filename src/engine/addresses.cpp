@@ -130,9 +130,9 @@ void Engine::reconcile(const AddressKey& key, AddressSlot& slot) {
                 "{}: {} is on {} already, and not by holdfast: it is left alone; remove it there, or it stays when "
                 "this host is backup",
                 router->name(), to_string(key.prefix), router->model->interface));
-        announce_confirmed(*router, key, slot); // nothing will be programmed that could confirm it
     }
     const auto body = plan(key, observed, wish, slot.renew_at, now_);
+    if (!body && wish && observed) announce_confirmed(*router, key, slot); // no answer will come that could confirm it
     if (!body) return;
     // What failed waits before it is tried again; its opposite does not: a router that backs off from adding leaves at once.
     if (now_ < slot.not_before && std::holds_alternative<RemoveAddress>(*body) == slot.removing) {
@@ -143,6 +143,7 @@ void Engine::reconcile(const AddressKey& key, AddressSlot& slot) {
     slot.operation = operation.id;
     slot.adding = std::holds_alternative<AddAddress>(*body);
     slot.removing = std::holds_alternative<RemoveAddress>(*body);
+    slot.gone_meanwhile = false;
     slot.issued = now_;
     slot.issued_lease = wish ? std::optional<Duration>{wish->lease} : std::nullopt;
     if (!slot.removing && router) operation.not_after = router->lease_deadline;
@@ -173,6 +174,8 @@ void Engine::handle(const OperationDone& event) {
             kernel_.remove(key);
         else
             slot.not_before = now_ + 1s;
+    } else if (event.error == 0 && slot.gone_meanwhile) {
+        out_->push_back(ListKernel{}); // before it or behind it? the kernel knows
     } else if (event.error == 0) {
         confirmed(key, slot);
     } else {
@@ -264,15 +267,16 @@ void Engine::handle(const AddressChanged& event) {
 
 void Engine::handle(const AddressRemoved& event) {
     const AddressKey key{event.link, event.prefix};
+    const auto entry = addresses_.find(key);
+    if (entry != addresses_.end() && entry->second.operation) entry->second.gone_meanwhile = true;
     const auto* known = kernel_.address(key);
     if (!known) return; // our own removal, or an echo of something older
     const auto before = *known;
     kernel_.remove(key);
     if (!before.ours)
         if (const auto* link = kernel_.link(key.link)) mark(link->name);
-    const auto at = addresses_.find(key);
-    if (at == addresses_.end()) return;
-    auto& slot = at->second;
+    if (entry == addresses_.end()) return;
+    auto& slot = entry->second;
     dirty_addresses_.push_back(key);
     settle_needed_ = true;
     auto* router = router_of(slot);

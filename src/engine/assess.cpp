@@ -152,7 +152,7 @@ std::vector<FaultCause> Engine::find_faults(Router& router, const Link* link) {
     if (listener != listeners_.end() && listener->second.state == Listener::State::failed)
         faults.push_back({"not_listening", fmt::format("cannot listen for VRRP on {}: {}", model.interface,
                                                        explain_errno(listener->second.error))});
-    for (const auto& use : model.track) {
+    for (const auto& use : router.uses) {
         const auto at = trackers_.find(use.tracker);
         if (at != trackers_.end() && is_fault(use, at->second.verdict))
             faults.push_back({"tracker", fmt::format("tracker {} is down: {}", use.tracker, at->second.detail)});
@@ -161,37 +161,60 @@ std::vector<FaultCause> Engine::find_faults(Router& router, const Link* link) {
     return faults;
 }
 
-void Engine::update_priority(Router& router) {
+/// The sum of the weights on the configured priority, with what each tracker gives.
+Priority Engine::weigh(Router& router) {
     const auto& model = *router.model;
     int sum = model.priority.value;
     std::vector<Contribution> contributions;
-    for (const auto& use : model.track) {
+    for (const auto& use : router.uses) {
         const auto at = trackers_.find(use.tracker);
         const int weight = at == trackers_.end() ? 0 : contribution(use, at->second.verdict);
         if (use.weight) contributions.push_back({use.tracker, weight});
         sum += weight;
     }
-    const Priority before = router.self.priority;
-    const Priority effective =
-        model.is_owner() ? owner_priority : Priority{static_cast<std::uint8_t>(std::clamp(sum, 1, 254))};
-    if (contributions != router.contributions || effective != before) {
+    if (contributions != router.contributions) {
         router.contributions = std::move(contributions);
         router.view_changed = view_changed_ = true;
     }
-    router.self.priority = effective;
-    if (effective == before) return;
-    apply(router, vrrp::PriorityChanged{before});
-    if (effective < before) renew_early(router); // master-down is longer now, and so must be what is left of the lease
+    return model.is_owner() ? owner_priority : Priority{static_cast<std::uint8_t>(std::clamp(sum, 1, 254))};
 }
 
-void Engine::assess(Router& router) {
-    router.needs_assessment = false;
+void Engine::update_priority(Router& router) {
+    const auto before = std::exchange(router.self.priority, joint_priority(router));
+    if (router.self.priority == before) return;
+    router.view_changed = view_changed_ = true;
+    apply(router, vrrp::PriorityChanged{before});
+    // Master-down is longer now, and so must be what is left of the lease.
+    if (router.self.priority < before) renew_early(router);
+}
+
+/// Joint rules to a fixpoint: what one member of a sync group can do, its partners must hear of in the same turn.
+void Engine::assess_all() {
+    constexpr int more_than_enough = 16;
+    const auto waits = [](const auto& router) { return router && router->needs_assessment; };
+    for (int round = 0; round < more_than_enough && std::ranges::any_of(routers_, waits); ++round) {
+        std::vector<Router*> undecided;
+        for (auto& router : routers_) {
+            if (!waits(router)) continue;
+            router->needs_assessment = false;
+            undecided.push_back(router.get());
+            const auto before = router->own;
+            examine(*router);
+            if (router->own != before)
+                undecided.insert(undecided.end(), router->partners.begin(), router->partners.end());
+        }
+        for (auto* router : undecided)
+            decide(*router);
+    }
+}
+
+/// What this router alone says, from its model, the kernel and the trackers.
+void Engine::examine(Router& router) {
     const auto& model = *router.model;
     const auto* link = kernel_.link(model.interface);
     attach(router, link);
     router.self.version = model.version;
     router.self.interval = model.advert_interval;
-    router.self.preempt = model.preempt && !router.held_until;
     router.self.preempt_delay = model.preempt_delay;
     router.self.prompt = model.prompt;
     router.self.handover_timeout = model.handover_timeout;
@@ -200,16 +223,30 @@ void Engine::assess(Router& router) {
     } else {
         router.link_up_at.reset();
     }
-    auto faults = find_faults(router, link);
-    if (faults != router.faults) {
+    router.own.preempt = model.preempt && !router.held_until;
+    router.own.priority = weigh(router);
+    router.own.faults = find_faults(router, link);
+    router.own.may_adopt = router.own.faults.empty() && may_adopt(router, *link);
+    router.wait_until = never;
+    router.own.waiting = router.own.faults.empty() ? find_waiting(router) : std::string{};
+}
+
+/// What it does now, with its partners' say.
+void Engine::decide(Router& router) {
+    auto faults = joint_faults(router);
+    auto waiting = joint_waiting(router);
+    if (faults != router.faults || waiting != router.waiting) {
         router.faults = std::move(faults);
+        router.waiting = std::move(waiting);
         router.view_changed = view_changed_ = true;
     }
+    router.self.preempt =
+        router.own.preempt && std::ranges::all_of(router.partners, [](const Router* r) { return r->own.preempt; });
     update_priority(router);
     if (stopping_ || router.retiring || router.replacement)
         apply(router, vrrp::Leave{vrrp::LeaveCause::stop});
     else if (!router.faults.empty())
-        apply(router, vrrp::Faulted{must_leave_at_once(router.faults)});
+        apply(router, vrrp::Faulted{must_leave_at_once(router.own.faults)});
     else
         begin_if_ready(router);
     deadlines_[router.slot] = router_deadline(router);
@@ -225,36 +262,41 @@ bool Engine::may_adopt(const Router& router, const Link& link) const {
 }
 
 /// Master-down counts from carrier, own address and group membership, all three, and after `startup_delay`.
+std::string Engine::find_waiting(Router& router) {
+    const auto listener = listeners_.find({*router.link, router.model->family});
+    if (listener == listeners_.end() || listener->second.state != Listener::State::open) return "the group membership";
+    if (router.own.may_adopt) return {};
+    std::string waiting;
+    const auto begins = *router.link_up_at + router.model->startup_delay;
+    if (now_ < begins) {
+        waiting = "startup_delay";
+        router.wait_until = begins;
+    }
+    for (const auto& use : router.uses) {
+        const auto at = trackers_.find(use.tracker);
+        if (at == trackers_.end() || at->second.verdict != Verdict::pending) continue;
+        // A prober that never answers must not keep the address out of service for ever.
+        const auto patience = at->second.since + tracker_patience;
+        if (now_ >= patience) continue;
+        waiting = fmt::format("the first result of tracker {}", use.tracker);
+        router.wait_until = std::min(router.wait_until, patience);
+    }
+    return waiting;
+}
+
 void Engine::begin_if_ready(Router& router) {
     if (std::holds_alternative<vrrp::Fault>(router.state)) apply(router, vrrp::Cleared{});
-    if (!std::holds_alternative<vrrp::Init>(router.state)) return;
-    std::string waiting;
-    Time until = never;
-    const auto listener = listeners_.find({*router.link, router.model->family});
-    const bool adopts = may_adopt(router, *kernel_.link(*router.link));
-    if (listener == listeners_.end() || listener->second.state != Listener::State::open) {
-        waiting = "the group membership";
-    } else if (!adopts && now_ < *router.link_up_at + router.model->startup_delay) {
-        waiting = "startup_delay";
-        until = *router.link_up_at + router.model->startup_delay;
+    if (!router.waiting.empty()) return;
+    if (std::holds_alternative<vrrp::Init>(router.state)) {
+        const auto adopts = [](const Router* member) { return member->own.may_adopt; };
+        if (router.own.may_adopt && std::ranges::all_of(router.partners, adopts)) {
+            ++adoptions_;
+            apply(router, vrrp::Adopt{});
+        } else {
+            apply(router, vrrp::Ready{});
+        }
     }
-    for (const auto& use : router.model->track) {
-        const auto at = trackers_.find(use.tracker);
-        if (adopts || at == trackers_.end() || at->second.verdict != Verdict::pending) continue;
-        // A prober that never answers must not keep the address out of service for ever.
-        if (now_ >= at->second.since + tracker_patience) continue;
-        waiting = fmt::format("the first result of tracker {}", use.tracker);
-        until = std::min(until, at->second.since + tracker_patience);
-    }
-    router.wait_until = until;
-    if (waiting != router.waiting) {
-        router.waiting = waiting;
-        router.view_changed = view_changed_ = true;
-    }
-    if (!waiting.empty()) return;
-    if (!adopts) return apply(router, vrrp::Ready{});
-    ++adoptions_;
-    apply(router, vrrp::Adopt{});
+    join_partners(router);
 }
 
 } // namespace holdfast::engine

@@ -24,12 +24,12 @@ void Engine::settle() {
     for (int turn = 0; settle_needed_ && turn < more_than_enough; ++turn) {
         settle_needed_ = false;
         if (!kernel_.listed()) return;
-        for (auto& router : routers_)
-            if (router && router->needs_assessment) assess(*router);
+        assess_all();
         run_commands();
         reconcile();
         sweep_retired();
     }
+    note_group_states();
     finish_if_stopped();
 }
 
@@ -108,23 +108,31 @@ void Engine::entered(Router& router, const vrrp::State& before, vrrp::Reason rea
     lease_watch_ = never;
     for (const auto& other : routers_)
         if (other && other->serves()) lease_watch_ = std::min(lease_watch_, other->lease_deadline);
+    told_by_partner(router, before);
     if (router.failover) answer_failover(router);
     if (from == to) return;
 
-    auto transition = std::make_shared<const Transition>(
-        Transition{next_transition_++, router.name(), std::string{from}, std::string{to},
-                   std::string{vrrp::name(reason)}, std::string{vrrp::explain(reason)}, router.self.priority, now_});
-    auto kept = *transitions_;
-    if (kept.size() == transitions_kept) kept.erase(kept.begin());
-    kept.push_back(transition);
-    transitions_ = std::make_shared<const std::vector<std::shared_ptr<const Transition>>>(std::move(kept));
-
+    record_edge({.instance = router.name(),
+                 .from = std::string{from},
+                 .to = std::string{to},
+                 .reason_code = std::string{vrrp::name(reason)},
+                 .reason = std::string{vrrp::explain(reason)},
+                 .priority = router.self.priority});
     std::string why{vrrp::explain(reason)};
     if (reason == vrrp::Reason::fault && !router.faults.empty()) why = router.faults.front().text;
     const auto severity = to == "fault" ? Severity::warning : Severity::notice;
     out_->push_back(
         Tell{{severity, NoteKind::state_change, router.name(),
               fmt::format("{}: {} -> {}: {}", router.name(), from, to, why), from, to, vrrp::name(reason)}});
+}
+
+void Engine::record_edge(Transition transition) {
+    transition.number = next_transition_++;
+    transition.at = now_;
+    auto kept = *transitions_;
+    if (kept.size() == transitions_kept) kept.erase(kept.begin());
+    kept.push_back(std::make_shared<const Transition>(std::move(transition)));
+    transitions_ = std::make_shared<const std::vector<std::shared_ptr<const Transition>>>(std::move(kept));
 }
 
 // ---- commands ---------------------------------------------------------------------------------------------------------
@@ -144,7 +152,12 @@ void Engine::run_commands() {
         std::vector<Router*> named, masters;
         for (auto& router : routers_) {
             if (!router || router->retiring) continue;
-            if (router->name() != command.command.name && model::object_name(router->name()) != command.command.name)
+            const auto means = [&](const Router& each) {
+                const auto& name = command.command.name;
+                return each.name() == name || model::object_name(each.name()) == name || each.group == name;
+            };
+            // A sync group moves as one, whichever member was named.
+            if (!means(*router) && std::ranges::none_of(router->partners, [&](const Router* r) { return means(*r); }))
                 continue;
             named.push_back(router.get());
             if (std::holds_alternative<vrrp::Master>(router->state)) masters.push_back(router.get());
@@ -163,7 +176,7 @@ void Engine::run_commands() {
             for (auto* router : masters) {
                 router->failover = command.id;
                 router->failover_hold = command.command.hold;
-                apply(*router, vrrp::Leave{vrrp::LeaveCause::failover});
+                apply(*router, vrrp::Leave{vrrp::LeaveCause::failover, !router->partners.empty()});
             }
         }
     }
@@ -188,7 +201,8 @@ void Engine::answer_failover(Router& router) {
         out_->push_back(Reply{
             command, std::nullopt,
             fmt::format("{} is now master of '{}'; this host is held back {}",
-                        master ? to_string(master->from) : "another host", model::object_name(router.name()),
+                        master ? to_string(master->from) : "another host",
+                        router.group.empty() ? model::object_name(router.name()) : router.group,
                         router.failover_hold ? "for " + to_string(*router.failover_hold) : "until that one leaves")});
     } else if (std::holds_alternative<vrrp::Master>(router.state)) {
         out_->push_back(Reply{command, CommandError::no_successor,
@@ -204,7 +218,10 @@ void Engine::answer_failover(Router& router) {
 // ---- deadlines ----------------------------------------------------------------------------------------------------------
 
 Time Engine::router_deadline(const Router& router) const {
-    Time deadline = std::min(vrrp::next_deadline(router.state), router.rounds.next);
+    Time deadline = vrrp::next_deadline(router.state);
+    const auto* backup = std::get_if<vrrp::Backup>(&router.state);
+    if (backup && now_ >= backup->master_down && !may_take_over(router)) deadline = never; // a partner will wake it
+    deadline = std::min(deadline, router.rounds.next);
     if (router.held_until) deadline = std::min(deadline, *router.held_until);
     if (router.candidate) deadline = std::min(deadline, router.candidate->until);
     if (!router.refused.empty()) deadline = std::min(deadline, router.refused_until);
@@ -299,6 +316,7 @@ void Engine::elapsed(Router& router) {
     }
     if (router.candidate && now_ >= router.candidate->until) {
         router.candidate.reset();
+        apply(router, vrrp::AdoptionExpired{});
         mark_addresses(router);
     }
     if (now_ >= router.wait_until) {
@@ -307,7 +325,11 @@ void Engine::elapsed(Router& router) {
     }
     if (router.needs_assessment) settle_needed_ = true;
     if (vrrp::next_deadline(router.state) <= now_) {
-        apply(router, vrrp::Elapsed{});
+        const auto* backup = std::get_if<vrrp::Backup>(&router.state);
+        if (backup && now_ >= backup->master_down)
+            take_over_together(router);
+        else
+            apply(router, vrrp::Elapsed{});
         share_wakeups(router);
     }
     if (router.rounds.next <= now_) next_round(router);

@@ -1,7 +1,7 @@
 // All virtual routers, trackers and addresses of this node together: events in, actions out. Pure: no socket, clock, file,
 // thread or randomness. One invariant above all: what is programmed, sent and shown follows from the state; nothing is kept
 // twice. The files behind this class: engine (dispatch, deadlines), packets, assess (faults, readiness, priority),
-// addresses (reconciling), reload (configuration, trackers), views (snapshot, record).
+// group (what sync groups decide together), addresses (reconciling), reload (configuration, trackers), views (snapshot, record).
 #pragma once
 
 #include "engine/action.hpp"
@@ -49,6 +49,7 @@ class Engine {
         bool has_router{false};
         std::optional<OperationId> operation; ///< in flight
         bool adding{false}, removing{false};  ///< what is in flight
+        bool gone_meanwhile{false};           ///< a deletion was told while it was
         Time issued{};
         std::optional<Duration> issued_lease;
         Time renew_at{never};
@@ -96,6 +97,7 @@ class Engine {
     void finish_released();
     Time router_deadline(const Router&) const;
     void elapsed(Router&);
+    void record_edge(Transition);
     void share_wakeups(Router&);
 
     // packets.cpp
@@ -111,11 +113,30 @@ class Engine {
     void next_round(Router&);
     void index_routes();
 
+    // group.cpp
+    void index_groups();
+    void told_by_partner(Router&, const vrrp::State& before);
+    bool may_take_over(const Router&) const;
+    void take_over_together(Router&);
+    void share_what_was_heard(Router&, const AdvertReceived&);
+    bool tie_is_elsewhere(Router&) const;
+    std::vector<FaultCause> joint_faults(const Router&) const;
+    std::string joint_waiting(const Router&) const;
+    Priority joint_priority(const Router&) const;
+    void join_partners(Router&);
+    void note_group_states();
+    std::shared_ptr<GroupView> view(const model::Group&) const;
+    std::shared_ptr<const GroupView> shared_view(const model::Group&);
+
     // assess.cpp
-    void assess(Router&);
+    void assess_all();
+    void examine(Router&);
+    void decide(Router&);
     void attach(Router&, const Link*);
     void detach(Router&);
     std::vector<FaultCause> find_faults(Router&, const Link*);
+    Priority weigh(Router&);
+    std::string find_waiting(Router&);
     void update_priority(Router&);
     void begin_if_ready(Router&);
     bool may_adopt(const Router&, const Link&) const;
@@ -190,6 +211,8 @@ class Engine {
     std::shared_ptr<const Snapshot> snapshot_;
     std::vector<std::shared_ptr<const InstanceView>> instance_views_; ///< by slot
     std::map<std::string, std::shared_ptr<const TrackerView>> tracker_views_;
+    std::map<std::string, std::string_view> group_states_; ///< as last told
+    std::map<std::string, std::shared_ptr<const GroupView>> group_views_;
 
     // Of the turn in progress.
     Time now_{};

@@ -18,6 +18,7 @@ enum class Severity : std::uint8_t { error = 3, warning = 4, notice = 5, info = 
 /// One kind of message, one MESSAGE_ID in the journal (bus/journal has the ids).
 enum class NoteKind : std::uint8_t {
     state_change,
+    group_state_change,
     packet_rejected,
     stranger_priority,
     interval_capped,

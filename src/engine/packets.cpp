@@ -79,7 +79,9 @@ void Engine::handle(const AdvertReceived& event) {
                              to_string(event.source)));
         apply(*router, vrrp::LeaseLost{});
     }
+    router->self.tie_is_elsewhere = event.advert.priority == router->self.priority && tie_is_elsewhere(*router);
     apply(*router, vrrp::AdvertReceived{{event.source, event.advert.priority, event.advert.interval}});
+    if (!router->partners.empty()) share_what_was_heard(*router, event);
 }
 
 void Engine::handle(const AdvertRejected& event) {
@@ -148,7 +150,7 @@ void Engine::handle(const AnnouncementSeen& event) {
          ++at) {
         auto* router = router_of(at->second);
         const auto* leaving = router ? std::get_if<vrrp::Leaving>(&router->state) : nullptr;
-        if (!leaving || !leaving->successor || at->second.release_at != never) continue;
+        if (!leaving || !leaving->successor || leaving->waits_for_partners || at->second.release_at != never) continue;
         at->second.release_at = now_ + in_flight;
         retry_at_ = std::min(retry_at_, at->second.release_at);
     }

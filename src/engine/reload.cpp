@@ -64,6 +64,7 @@ void Engine::handle(const ConfigLoaded& event) {
             add_router(std::move(model));
     }
     recovered_.clear();
+    index_groups();
     view_changed_ = record_changed_ = settle_needed_ = true;
 }
 
@@ -124,8 +125,9 @@ void Engine::sweep_retired() {
         deadlines_[router->slot] = never;
         router.reset();
         view_changed_ = record_changed_ = true;
+        if (next) add_router(next);
+        index_groups();
         if (next) {
-            add_router(std::move(next));
             settle_needed_ = true;
             return sweep_retired(); // routers_ may have moved
         }
@@ -200,7 +202,7 @@ void Engine::tracker_changed(const TrackerState& tracker, Verdict before) {
     if (tracker.verdict == before) return;
     for (auto& router : routers_) {
         const auto uses = [&](const model::TrackUse& use) { return use.tracker == tracker.model.name; };
-        if (router && std::ranges::any_of(router->model->track, uses)) router->needs_assessment = true;
+        if (router && std::ranges::any_of(router->uses, uses)) router->needs_assessment = true;
     }
     settle_needed_ = true;
     tell(tracker.verdict == Verdict::down ? Severity::warning : Severity::notice, NoteKind::tracker_changed,

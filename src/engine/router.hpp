@@ -41,10 +41,25 @@ struct Router {
     std::optional<LinkIndex> link;
     bool has_source{false};
     std::optional<Time> link_up_at;
-    std::vector<FaultCause> faults;
+    std::vector<model::TrackUse> uses; ///< its own trackers and its group's
     std::vector<Contribution> contributions;
-    std::string waiting;    ///< what keeps it in `init`
-    Time wait_until{never}; ///< when that is over, if time alone ends it
+    Time wait_until{never}; ///< when `own.waiting` is over, if time alone ends it
+
+    /// What this router alone would say; its sync group has the last word.
+    struct Own {
+        std::vector<FaultCause> faults;
+        std::string waiting; ///< what keeps it in `init`
+        Priority priority{};
+        bool preempt{true};
+        bool may_adopt{false};
+        bool operator==(const Own&) const = default;
+    } own;
+    std::vector<FaultCause> faults; ///< its own, and what keeps its partners from serving
+    std::string waiting;
+    std::string group;             ///< of the sync group or pair; empty: none
+    std::vector<Router*> partners; ///< its other members, the decider of ties first if it is one of them
+    bool decides_ties{true};
+    std::optional<Time> tie_since; ///< equal adverts are heard, and the tie is another member's to decide
     std::optional<AdoptionCandidate> candidate;
 
     std::optional<Time> held_until;        ///< held back after a failover; never: until the successor leaves

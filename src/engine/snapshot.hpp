@@ -73,6 +73,7 @@ struct InstanceView {
     Duration lease{};                ///< in force; 0: none
     std::string lease_note;          ///< why there is none
     bool held_back{false};
+    std::string group; ///< the sync group that it moves with; empty: none
     Counters counters;
 };
 
@@ -85,20 +86,31 @@ struct TrackerView {
     std::vector<std::string> users;
 };
 
+struct GroupView {
+    std::shared_ptr<const model::Group> model;
+    std::string state; ///< "init" "backup" "master" "fault": the least of its members
+    std::string reason_code, reason;
+    Priority priority{}; ///< that all members advertise
+    Time since{};
+    bool operator==(const GroupView&) const = default;
+};
+
 /// One state edge. Numbered without gaps, so a reader that missed some knows how many.
 struct Transition {
     std::uint64_t number{};
-    std::string instance;
+    std::string instance; ///< or the sync group
     std::string from, to;
     std::string reason_code, reason;
     Priority priority{};
     Time at{};
+    bool is_group{false};
 };
 
 struct Snapshot {
     std::string node_name;
     std::vector<std::shared_ptr<const InstanceView>> instances;
     std::vector<std::shared_ptr<const TrackerView>> trackers;
+    std::vector<std::shared_ptr<const GroupView>> groups; ///< sync groups of the file, sorted by name
     /// The last 1,024, oldest first.
     std::shared_ptr<const std::vector<std::shared_ptr<const Transition>>> transitions;
     bool stopping{false};

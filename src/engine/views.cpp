@@ -62,6 +62,7 @@ std::shared_ptr<const InstanceView> Engine::view(const Router& router) const {
                        : !router.model->lease.on ? "switched off by `lease: off`"
                                                  : "promote_secondaries can't be set on the interface";
     v.held_back = router.held_until.has_value();
+    v.group = router.group;
     v.counters = router.counters;
     return result;
 }
@@ -73,9 +74,11 @@ std::shared_ptr<const TrackerView> Engine::view(const TrackerState& tracker) con
     result->degraded = tracker.degraded;
     result->detail = tracker.detail;
     result->since = tracker.since;
-    for (const auto& instance : config_->instances)
-        if (std::ranges::find(instance.track, tracker.model.name, &model::TrackUse::tracker) != instance.track.end())
-            result->users.push_back(instance.name);
+    for (const auto& router : routers_)
+        if (router && !router->retiring &&
+            std::ranges::find(router->uses, tracker.model.name, &model::TrackUse::tracker) != router->uses.end())
+            result->users.push_back(router->name());
+    std::ranges::sort(result->users);
     return result;
 }
 
@@ -98,6 +101,8 @@ std::shared_ptr<const Snapshot> Engine::snapshot() {
         if (!cached) cached = view(tracker);
         next->trackers.push_back(cached);
     }
+    for (const auto& group : config_->groups)
+        if (!group.is_pair) next->groups.push_back(shared_view(group));
     view_changed_ = false;
     return snapshot_ = next;
 }

@@ -124,6 +124,26 @@ void priority_rules(const config::Loaded& loaded, Findings& findings) {
     });
 }
 
+/// All members advertise the least of their priorities: what is configured beyond that has no effect.
+void group_rules(const config::Loaded& loaded, Findings& findings) {
+    for (const auto& group : loaded.config.groups) {
+        if (group.is_pair) continue;
+        const auto path = "sync_groups/" + group.name + "/instances";
+        if (group.instances.size() == 1)
+            findings.warn(path, fmt::format("sync group '{}' has one member, so it has no effect", group.name),
+                          "name the instances that belong together, or remove it");
+        const auto* first = find_instance(loaded.config, group.instances.front());
+        for (const auto& name : group.instances)
+            if (const auto* member = find_instance(loaded.config, name); member->priority != first->priority)
+                findings.warn(
+                    path,
+                    fmt::format("the members of sync group '{}' have different priorities ({} has {}, {} has {}): "
+                                "all advertise the least",
+                                group.name, first->name, first->priority.value, name, member->priority.value),
+                    "give them the same priority");
+    }
+}
+
 void size_rules(const config::Loaded& loaded, Findings& findings) {
     if (loaded.config.instances.empty())
         findings.warn("", "there are no instances: this node holds no address", "describe one under 'instances:'");

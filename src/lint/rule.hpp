@@ -27,6 +27,7 @@ void owner_rules(const config::Loaded&, Findings&);
 void preemption_rules(const config::Loaded&, Findings&);
 void weight_rules(const config::Loaded&, Findings&);
 void priority_rules(const config::Loaded&, Findings&);
+void group_rules(const config::Loaded&, Findings&);
 void tracker_rules(const config::Loaded&, Findings&);
 void size_rules(const config::Loaded&, Findings&);
 

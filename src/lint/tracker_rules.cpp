@@ -7,8 +7,12 @@
 namespace holdfast::lint {
 namespace {
 
-bool tracks(const model::Instance& instance, const std::string& tracker) {
-    return std::ranges::find(instance.track, tracker, &model::TrackUse::tracker) != instance.track.end();
+bool tracks(const model::Config& config, const model::Instance& instance, const std::string& tracker) {
+    const auto* group = group_of(config, instance.name);
+    const auto names = [&](const auto& track) {
+        return std::ranges::find(track, tracker, &model::TrackUse::tracker) != track.end();
+    };
+    return names(instance.track) || (group && names(group->track));
 }
 
 /// Three intervals, without the skew: what a standby needs to notice that the host is dead.
@@ -28,7 +32,7 @@ void tracker_rules(const config::Loaded& loaded, Findings& findings) {
         const auto path = "trackers/" + tracker.name;
         const model::Instance* fastest = nullptr;
         for (const auto& instance : loaded.config.instances)
-            if (tracks(instance, tracker.name) && (!fastest || silence(instance) < silence(*fastest)))
+            if (tracks(loaded.config, instance, tracker.name) && (!fastest || silence(instance) < silence(*fastest)))
                 fastest = &instance;
         if (!fastest)
             findings.warn(path, fmt::format("no instance tracks '{}'", tracker.name),

@@ -2,6 +2,7 @@
 // valid: every tracker that an instance names exists, every value is in range.
 #pragma once
 
+#include "model/group.hpp"
 #include "model/instance.hpp"
 #include "model/tracker.hpp"
 
@@ -14,10 +15,13 @@ struct Config {
     std::string node_name;
     std::vector<Instance> instances; ///< sorted by name, names unique
     std::vector<Tracker> trackers;   ///< sorted by name, names unique
+    std::vector<Group> groups;       ///< sorted by name; an instance is in one at most
     bool operator==(const Config&) const = default;
 };
 
 const Instance* find_instance(const Config&, const std::string& name);
 const Tracker* find_tracker(const Config&, const std::string& name);
+/// The group that this instance is a member of.
+const Group* group_of(const Config&, const std::string& instance);
 
 } // namespace holdfast::model

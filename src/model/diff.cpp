@@ -21,6 +21,13 @@ const Tracker* find_tracker(const Config& config, const std::string& name) {
     return find_by_name(config.trackers, name);
 }
 
+const Group* group_of(const Config& config, const std::string& instance) {
+    const auto at = std::ranges::find_if(config.groups, [&](const Group& group) {
+        return std::ranges::find(group.instances, instance) != group.instances.end();
+    });
+    return at == config.groups.end() ? nullptr : &*at;
+}
+
 bool Diff::empty() const {
     return added_instances.empty() && removed_instances.empty() && changed_instances.empty() &&
            added_trackers.empty() && removed_trackers.empty() && changed_trackers.empty();

@@ -37,6 +37,7 @@ enum class Reason : std::uint8_t {
     fault,           ///< see the faults
     adopted,         ///< mastership of the process before us
     lease_lost,      ///< slept past our own lease while another master took over
+    sync_group,      ///< another member of the sync group moved
 };
 
 /// Not taking part: starting, stopping, or held by `startup_delay`.
@@ -67,7 +68,7 @@ struct Master {
     bool operator==(const Master&) const = default;
 };
 
-enum class LeaveCause : std::uint8_t { failover, stop, fault };
+enum class LeaveCause : std::uint8_t { failover, stop, fault, group };
 
 /// Priority 0 was sent; the addresses are served until the successor has them (PROTOCOL.md, "Leaving").
 struct Leaving {
@@ -75,6 +76,8 @@ struct Leaving {
     Time deadline{};
     Time release{never}; ///< set when the successor is heard
     std::optional<Heard> successor;
+    /// A failover of a sync group: nobody finishes before every member has heard its successor.
+    bool waits_for_partners{false};
     bool operator==(const Leaving&) const = default;
 };
 

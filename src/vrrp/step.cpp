@@ -36,8 +36,10 @@ Step take_over(const Self& self, Reason reason, Time now) {
     return {.next = next, .reason = reason, .adverts = 1, .priority = self.priority};
 }
 
-Step begin_leaving(const Self& self, LeaveCause cause, Time now) {
-    return {.next = Leaving{.cause = cause, .deadline = now + handover_limit(self)},
+Step begin_leaving(const Self& self, Leave leave, Time now) {
+    return {.next = Leaving{.cause = leave.cause,
+                            .deadline = now + handover_limit(self),
+                            .waits_for_partners = leave.with_partners},
             .reason = Reason::leaving,
             .adverts = leaving_copies,
             .priority = leaving_priority};
@@ -121,6 +123,13 @@ Step on_elapsed(const Self& self, Backup backup, Time now) {
     return stay(backup);
 }
 
+/// The group's master leaves everywhere, also where a cut keeps its word from us.
+Step on_group_master_left(const Self& self, Backup backup, Time now) {
+    backup.master_down = std::min(backup.master_down, now + skew(self, backup.master_interval));
+    backup.takeover = Reason::master_left;
+    return stay(backup);
+}
+
 Step on_priority(const Self& self, Backup backup, Priority before) {
     Self was = self;
     was.priority = before;
@@ -195,10 +204,18 @@ Step finish_leaving(const Self& self, const Leaving& leaving, Time now) {
     switch (leaving.cause) {
     case LeaveCause::stop: return {.next = Init{}, .reason = Reason::stopped};
     case LeaveCause::fault: return {.next = Fault{}, .reason = Reason::fault};
-    case LeaveCause::failover: break;
+    case LeaveCause::failover:
+    case LeaveCause::group: break;
     }
     const auto next = leaving.successor ? following(self, *leaving.successor, now) : listening(self, now);
-    return {.next = next, .reason = Reason::failover};
+    return {.next = next, .reason = leaving.cause == LeaveCause::group ? Reason::sync_group : Reason::failover};
+}
+
+/// A failover that came to nothing: the address was never gone.
+Step resume(const Self& self, Time now) {
+    Step step = take_over(self, Reason::no_successor, now);
+    step.announce = true;
+    return step;
 }
 
 Step on_advert(const Self& self, Leaving leaving, const Heard& heard, Time now) {
@@ -209,18 +226,25 @@ Step on_advert(const Self& self, Leaving leaving, const Heard& heard, Time now) 
 }
 
 Step on_elapsed(const Self& self, const Leaving& leaving, Time now) {
-    if (now >= leaving.release) return finish_leaving(self, leaving, now);
+    if (now >= leaving.release && !leaving.waits_for_partners) return finish_leaving(self, leaving, now);
     if (now < leaving.deadline) return stay(leaving);
-    if (leaving.cause != LeaveCause::failover || leaving.successor || self.handover_timeout == Duration::zero())
+    const bool succeeded = leaving.successor && !leaving.waits_for_partners;
+    if (leaving.cause != LeaveCause::failover || succeeded || self.handover_timeout == Duration::zero())
         return finish_leaving(self, leaving, now);
-    Step step = take_over(self, Reason::no_successor, now);
-    step.announce = true;
-    return step;
+    return resume(self, now);
 }
 
-/// A stop outlasts every other cause; a fault outlasts a failover.
+Step on_partners_heard(Leaving leaving) {
+    leaving.waits_for_partners = false;
+    return stay(leaving);
+}
+
+/// A stop outlasts every other cause; a fault or a group that leaves outlasts a failover.
 Step on_other_cause(Leaving leaving, LeaveCause cause) {
-    if (leaving.cause != LeaveCause::stop) leaving.cause = cause;
+    if (leaving.cause == LeaveCause::stop || (cause == LeaveCause::group && leaving.cause == LeaveCause::fault))
+        return stay(leaving);
+    leaving.cause = cause;
+    leaving.waits_for_partners = leaving.waits_for_partners && cause == LeaveCause::failover;
     return stay(leaving);
 }
 
@@ -240,6 +264,11 @@ struct Table {
     Step operator()(const Backup& s, const Elapsed&) const { return on_elapsed(self, s, now); }
     Step operator()(const Backup& s, const PriorityChanged& e) const { return on_priority(self, s, e.before); }
     Step operator()(const Backup&, const Faulted&) const { return faulty(); }
+    Step operator()(const Backup& s, const GroupMasterLeft&) const { return on_group_master_left(self, s, now); }
+    Step operator()(const Backup&, const Join&) const { return take_over(self, Reason::sync_group, now); }
+    Step operator()(const Backup& s, const AdoptionExpired&) const {
+        return s.adopting ? Step{.next = listening(self, now)} : stay(s);
+    }
     Step operator()(const Backup&, const Leave& e) const {
         return e.cause == LeaveCause::stop ? stopped() : stay(state);
     }
@@ -248,9 +277,9 @@ struct Table {
     Step operator()(const Master& s, const Elapsed&) const { return on_elapsed(self, s, now); }
     Step operator()(const Master& s, const PriorityChanged& e) const { return on_priority(self, s, e.before, now); }
     Step operator()(const Master&, const Faulted& e) const {
-        return e.at_once ? faulty() : begin_leaving(self, LeaveCause::fault, now);
+        return e.at_once ? faulty() : begin_leaving(self, Leave{LeaveCause::fault}, now);
     }
-    Step operator()(const Master&, const Leave& e) const { return begin_leaving(self, e.cause, now); }
+    Step operator()(const Master&, const Leave& e) const { return begin_leaving(self, e, now); }
     Step operator()(const Master&, const LeaseLost&) const {
         return {.next = listening(self, now), .reason = Reason::lease_lost};
     }
@@ -262,6 +291,8 @@ struct Table {
         return e.at_once ? faulty() : on_other_cause(s, LeaveCause::fault);
     }
     Step operator()(const Leaving& s, const Leave& e) const { return on_other_cause(s, e.cause); }
+    Step operator()(const Leaving& s, const PartnersHeard&) const { return on_partners_heard(s); }
+    Step operator()(const Leaving&, const Resume&) const { return resume(self, now); }
     Step operator()(const Leaving&, const LeaseLost&) const {
         return {.next = listening(self, now), .reason = Reason::lease_lost};
     }
@@ -285,7 +316,7 @@ struct Table {
 
 bool outranks(const Heard& heard, const Self& self) {
     if (heard.priority != self.priority) return heard.priority > self.priority;
-    return heard.from > self.address;
+    return !self.tie_is_elsewhere && heard.from > self.address;
 }
 
 Step on(const Self& self, const State& state, const Event& event, Time now) {
@@ -309,7 +340,8 @@ Time next_deadline(const State& state) {
                    [](const Master& s) {
                        return s.announce_owed ? std::min(s.next_advert, s.announce_allowed) : s.next_advert;
                    },
-                   [](const Leaving& s) { return std::min(s.deadline, s.release); }, [](const auto&) { return never; }},
+                   [](const Leaving& s) { return s.waits_for_partners ? s.deadline : std::min(s.deadline, s.release); },
+                   [](const auto&) { return never; }},
         state);
 }
 
@@ -344,6 +376,7 @@ Words words(Reason reason) {
     case Reason::fault: return {"fault", "it must not serve"};
     case Reason::adopted: return {"adopted", "it took up where the process before it died"};
     case Reason::lease_lost: return {"lease_lost", "it slept past its own lease and another master took over"};
+    case Reason::sync_group: return {"sync_group", "it moved with its sync group"};
     }
     return {"unknown", "unknown"};
 }

@@ -23,12 +23,23 @@ struct Faulted {
 };
 /// No fault is left, but `startup_delay` or a tracker's first answer is still to be waited for.
 struct Cleared {};
-/// Hand over: a planned stop or a `failover`.
+/// Hand over: a planned stop, a `failover`, or a sync group that leaves. `with_partners`: as Leaving::waits_for_partners.
 struct Leave {
     LeaveCause cause{LeaveCause::stop};
+    bool with_partners{false};
 };
 /// Every address was announced by the successor.
 struct Released {};
+/// Every member of the sync group that leaves by command has heard its successor.
+struct PartnersHeard {};
+/// A member of the sync group found no successor, so none is given up.
+struct Resume {};
+/// Another member of the sync group heard its master leave, and ours leaves with it.
+struct GroupMasterLeft {};
+/// The sync group is master and this member is ready to be.
+struct Join {};
+/// What the process before us left is too old to be taken up.
+struct AdoptionExpired {};
 /// The effective priority is another; `self` has the new one.
 struct PriorityChanged {
     Priority before{};
@@ -36,8 +47,8 @@ struct PriorityChanged {
 /// We slept past our own lease and another master was heard, or may have been (the queue overflowed).
 struct LeaseLost {};
 
-using Event =
-    std::variant<AdvertReceived, Elapsed, Ready, Adopt, Faulted, Cleared, Leave, Released, PriorityChanged, LeaseLost>;
+using Event = std::variant<AdvertReceived, Elapsed, Ready, Adopt, AdoptionExpired, Faulted, Cleared, Leave, Released,
+                           PriorityChanged, LeaseLost, PartnersHeard, Resume, GroupMasterLeft, Join>;
 
 /// Something odd that changed nothing but deserves a counter.
 enum class Oddity : std::uint8_t { none, zero_from_stranger, interval_capped };

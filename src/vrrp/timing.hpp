@@ -16,6 +16,8 @@ struct Self {
     bool preempt{true};     ///< false also while held back after a `failover`
     Duration preempt_delay{0};
     bool prompt{true};
+    /// The sync group's first member decides ties; this one is another.
+    bool tie_is_elsewhere{false};
     Duration handover_timeout{3s};
 };
 

@@ -232,23 +232,35 @@ def heal(options):
                          {"keepalived_s": reference, "holes_s": holes[key], "answered_ms": answered[key]})
 
 
+CRASH_LOOP = 5  # so many deaths within a minute are a crash loop: nothing is adopted then
+
+
+def adopt_some(interval, runs):
+    """How long each adoption took (ms), and how often the peer took over."""
+    took, edges = [], 0
+    with Pair("holdfast", "holdfast", one(interval)) as pair:
+        for _ in range(runs):
+            time.sleep(random.uniform(0.1, 0.1 + interval))
+            killed = pair.first.crash()
+            time.sleep(0.05)
+            began = pair.first.start_timed()
+            first = pair.first_advert("lb1", began, 3 * interval + 3)
+            took.append((first.time - began) * 1000)
+            time.sleep(master_down("lb2", interval))
+            edges += pair.takeovers(killed)
+            pair.settled()
+    return took, edges
+
+
 def adopt(options):
     """exec to first advert when adopting"""
     for name, interval in options.intervals.items():
         if interval < 0.05:
             continue
         took, edges = [], 0
-        with Pair("holdfast", "holdfast", one(interval)) as pair:
-            for _ in range(options.runs(10 if interval < 1 else 5)):
-                time.sleep(random.uniform(0.1, 0.1 + interval))
-                killed = pair.first.crash()
-                time.sleep(0.05)
-                began = pair.first.start_timed()
-                first = pair.first_advert("lb1", began, 3 * interval + 3)
-                took.append((first.time - began) * 1000)
-                time.sleep(master_down("lb2", interval))
-                edges += pair.takeovers(killed)
-                pair.settled()
+        while len(took) < options.runs(8 if interval < 1 else 4):
+            more, taken = adopt_some(interval, CRASH_LOOP - 1)
+            took, edges = took + more, edges + taken
         yield Figure("adopt", name, "-", spread(took, " ms", 1), "<= 50 ms", max(took) <= 50 and edges == 0,
                      f"{edges} takeovers of the peer" if edges else "", {"ms": took, "edges": edges})
 

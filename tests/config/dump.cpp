@@ -58,6 +58,8 @@ TEST(Dump, IsReadBackToTheSameConfig) {
                       "announce_refresh: 90min\n"),
         instance_with("    version: 2\n    authentication: {type: pass, password: \"a\\\"\\\\ '#:\"}\n"),
         instance_with("    version: 2\n    authentication: {type: pass, password: \"null\"}\n"),
+        instance_with("    track: [t]\ntrackers: {t: {process: nginx}, u: {unit: a.service}}\n"
+                      "sync_groups: {edge: {instances: [web], track: [u]}}\n"),
         instance_with("    version: 2\n    authentication: {type: pass, password: gr\xc3\xbcn}\n"),
         "node_name: \"null\"\ninstances:\n  \"null\": {interface: \"~\", vrid: 1, addresses: [192.0.2.1]}\n"
         "  \"1\": {interface: \"true\", vrid: 2, addresses: [192.0.2.2], track: [\"on\", \"-\"]}\n"

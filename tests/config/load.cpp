@@ -258,17 +258,13 @@ instnaces: {}
     EXPECT_EQ(errors("instances: {}\nhttp: {}\n"), R"(holdfast.yaml:2:1: error: 'http' is not a directive of the file
 http: {}
 ^
-  hint: there is node_name, defaults, instances and trackers
+  hint: there is node_name, defaults, instances, sync_groups and trackers
 )");
 }
 
 TEST(Load, SaysWhatThisVersionDoesNotDoYet) {
-    EXPECT_EQ(errors("instances: {}\nsync_groups: {}\nvirtual_servers:\n"),
-              R"(holdfast.yaml:2:1: error: 'sync_groups' is not supported yet by this version
-sync_groups: {}
-^
-  hint: it comes with a later version: remove it until then
-holdfast.yaml:3:1: error: 'virtual_servers' is not supported yet by this version
+    EXPECT_EQ(errors("instances: {}\nvirtual_servers:\n"),
+              R"(holdfast.yaml:2:1: error: 'virtual_servers' is not supported yet by this version
 virtual_servers:
 ^
   hint: it comes with a later version: remove it until then

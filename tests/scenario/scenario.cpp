@@ -112,6 +112,9 @@ class Stage {
         else if (verb == "cut")
             for (std::size_t other = 0; other < world_.hosts.size(); ++other)
                 world_.cut(host, other);
+        else if (verb == "mute") // mute r1 8: nothing of this VRID passes
+            for (std::size_t other = 0; other < world_.hosts.size(); ++other)
+                world_.cut_vrid(host, other, Vrid{static_cast<std::uint8_t>(std::stoi(words.at(2)))});
         else if (verb == "deafen")
             for (std::size_t other = 0; other < world_.hosts.size(); ++other)
                 world_.cut(other, host, false);
@@ -151,18 +154,40 @@ class Stage {
         options.instance.vrid = Vrid{7};
         options.instance.addresses = {*parse_prefix("192.0.2.1/24")};
         bool late = false;
+        std::optional<model::Instance> first;
         for (std::size_t i = 2; i < words.size(); ++i) {
             const auto equals = words[i].find('=');
             if (words[i] == "late")
                 late = true;
+            else if (words[i] == "+")
+                next_member(options, first);
             else if (equals == std::string::npos)
                 fail("not an option: " + words[i]);
             else
                 set_option(options, words[i].substr(0, equals), words[i].substr(equals + 1));
         }
+        if (first) {
+            options.partners.push_back(options.instance);
+            options.instance = *first;
+        }
         const auto index = world_.add(options);
         if (options.instance.is_owner()) world_.hosts[index]->kernel.addresses[options.instance.addresses[0]] = {};
         late_.push_back(late);
+    }
+
+    /// What follows on the line is another member of the sync group `edge`: web2 with VRID 8, and so on.
+    static void next_member(HostOptions& options, std::optional<model::Instance>& first) {
+        if (first)
+            options.partners.push_back(options.instance);
+        else
+            first = options.instance;
+        const auto number = options.partners.size() + 2;
+        model::Instance next;
+        next.name = fmt::format("web{}", number);
+        next.interface = "eth0";
+        next.vrid = Vrid{static_cast<std::uint8_t>(6 + number)};
+        next.addresses = {*parse_prefix(fmt::format("192.0.2.{}/24", number))};
+        options.instance = next;
     }
 
     void start_all() {
@@ -230,6 +255,13 @@ class Stage {
         if (router && state_name(router->state) != state_name(turn.before))
             edge = fmt::format("{} -> {} ({})", state_name(turn.before), state_name(router->state),
                                vrrp::name(router->reason));
+        if (host.engine)
+            for (const auto& each : host.engine->routers()) {
+                const auto before = each ? turn.partners_before.find(each->name()) : turn.partners_before.end();
+                if (before != turn.partners_before.end() && state_name(before->second) != state_name(each->state))
+                    edge += fmt::format("{}{} {} -> {} ({})", edge.empty() ? "" : "  ", each->name(),
+                                        state_name(before->second), state_name(each->state), vrrp::name(each->reason));
+            }
         for (const auto& action : turn.actions) {
             const auto* operation = std::get_if<engine::Operation>(&action);
             const bool renewal = operation && std::holds_alternative<engine::RenewAddress>(operation->what);

@@ -58,11 +58,38 @@ void Monitors::after_turn(const Turn& turn) {
     check_preemption(turn);
     check_reload(turn);
     check_lease(turn);
+    check_group(turn);
+    if (!world_.hosts[turn.host]->options.partners.empty()) return remember(turn); // the oracle knows one router alone
     if (const auto complaint = oracles_[turn.host].after_turn(turn))
         fail(complaint->monitor.c_str(), turn, complaint->text);
-    memory.left_holding = vrrp::holds_addresses(router->state) ? std::nullopt
-                          : memory.left_holding                ? memory.left_holding
-                                                               : std::optional{world_.now()};
+    remember(turn);
+}
+
+void Monitors::remember(const Turn& turn) {
+    const auto& host = *world_.hosts[turn.host];
+    auto& memory = memory_[turn.host];
+    const auto holds = [](const auto& router) { return router && vrrp::holds_addresses(router->state); };
+    memory.left_holding = std::ranges::any_of(host.engine->routers(), holds) ? std::nullopt
+                          : memory.left_holding                              ? memory.left_holding
+                                                                             : std::optional{world_.now()};
+}
+
+/// N11: after every turn either all members of the group are masters or none is; a fault of one is a fault of all.
+void Monitors::check_group(const Turn& turn) {
+    const auto& host = *world_.hosts[turn.host];
+    if (host.options.partners.empty()) return;
+    std::size_t masters = 0, faults = 0, leaving = 0, members = 0;
+    for (const auto& router : host.engine->routers()) {
+        if (!router || router->retiring) continue;
+        ++members;
+        masters += is_master(router->state);
+        leaving += std::holds_alternative<vrrp::Leaving>(router->state);
+        faults += std::holds_alternative<vrrp::Fault>(router->state);
+    }
+    if (masters > 0 && masters < members)
+        fail("N11", turn, fmt::format("{} of {} members are masters", masters, members));
+    if (faults > 0 && faults + leaving < members)
+        fail("N11", turn, fmt::format("{} of {} members are in fault", faults, members));
 }
 
 /// N2, N6, N7: a non-zero advert leaves only from a master (the one last advert of a yielding one excepted), with its effective
@@ -73,6 +100,12 @@ void Monitors::check_adverts(const Turn& turn) {
     for (const auto& action : turn.actions) {
         const auto* advert = std::get_if<engine::SendAdvert>(&action);
         if (!advert) continue;
+        const auto* sender = host.engine->routers()[advert->router].get();
+        if (sender != router) {
+            if (router && advert->priority != leaving_priority && advert->priority != sender->self.priority)
+                fail("N2", turn, "a partner advertises another priority than its effective one");
+            continue; // N11 speaks of partners
+        }
         const wire::Packet packet{advert->source, advert->destination, 255, *advert->message};
         const auto decoded = wire::decode(packet);
         if (!decoded)
@@ -114,6 +147,10 @@ void Monitors::check_preemption(const Turn& turn) {
     auto& memory = memory_[turn.host];
     const bool listens = std::holds_alternative<vrrp::Backup>(turn.before);
     if (!listens) memory.last_heard.reset();
+    const bool grouped = !world_.hosts[turn.host]->options.partners.empty();
+    if (const auto* heard = std::get_if<engine::AdvertReceived>(&turn.event);
+        grouped && heard && heard->advert.priority == leaving_priority)
+        memory.last_heard.reset(); // a group's master leaves everywhere (decision 0009)
     if (const auto* heard = std::get_if<engine::AdvertReceived>(&turn.event); heard && acceptable(*heard, *router)) {
         if (heard->advert.priority == leaving_priority)
             memory.last_heard.reset();
@@ -142,6 +179,7 @@ void Monitors::check_told(const Turn& turn) {
     for (const auto& action : turn.actions) {
         const auto* told = std::get_if<engine::Tell>(&action);
         if (!told || told->note.kind != engine::NoteKind::state_change) continue;
+        if (told->note.instance != world_.hosts[turn.host]->options.instance.name) continue;
         if (told->note.from != memory.told)
             fail("N18", turn, "an edge was told that does not begin where the last one ended");
         memory.told = told->note.to;
@@ -202,6 +240,7 @@ void Monitors::sample() {
         if (host.is_listing) continue; // it has not been told yet what is there
         const auto& memory = memory_[i];
         for (const auto& [prefix, address] : host.kernel.addresses) {
+            if (!memory.left_holding) break;
             if (!address.ours || vrrp::holds_addresses(router->state) || router->candidate) continue;
             const auto waiting = host.in_flight.find(prefix);
             if (waiting != host.in_flight.end() && waiting->second > 0) continue; // asked, and the executor is slow
@@ -246,7 +285,10 @@ void Monitors::after_settling(std::size_t edges_before) {
         }
     if (edges_ - edges_before > 2 * world_.hosts.size() + 4)
         return report("B5", fmt::format("{} state edges after the last fault", edges_ - edges_before));
-    for (const auto& prefix : master.options.instance.addresses) {
+    auto prefixes = master.options.instance.addresses;
+    for (const auto& partner : master.options.partners)
+        prefixes.insert(prefixes.end(), partner.addresses.begin(), partner.addresses.end());
+    for (const auto& prefix : prefixes) {
         if (!master.kernel.addresses.contains(prefix))
             return report("B2", fmt::format("the master has no {}", to_string(prefix)));
         if (world_.client_cache[prefix.address] != master.mac)

@@ -56,6 +56,8 @@ class Monitors {
     void check_told(const Turn& turn);
     void check_lease(const Turn& turn);
     void check_timers(const Turn& turn);
+    void check_group(const Turn& turn);
+    void remember(const Turn& turn);
 
     World& world_;
     std::vector<Memory> memory_;

@@ -12,7 +12,7 @@ namespace {
 constexpr std::array kind_names{"kill",    "reboot", "stop",    "pause",    "link",     "interface", "cut",
                                 "deafen",  "erase",  "refuse",  "tracker",  "failover", "priority",  "stranger",
                                 "damaged", "crash",  "slow",    "interval", "same",     "reflect",   "unknown",
-                                "source",  "lost",   "foreign", "client"};
+                                "source",  "lost",   "foreign", "client",   "mute"};
 constexpr std::size_t kinds = kind_names.size();
 
 Duration draw_interval(Rng& rng) {
@@ -57,6 +57,22 @@ void draw_owner(Rng& rng, std::vector<HostOptions>& hosts) {
     for (auto& host : hosts)
         host.instance.addresses = {*parse_prefix("192.0.2.201/24")};
     hosts[0].instance.priority = owner_priority;
+}
+
+/// Now and then the router is one member of a sync group, the others on VRIDs of their own, with priorities of their own.
+void draw_group(Rng& rng, std::vector<HostOptions>& hosts) {
+    if (hosts[0].instance.is_owner() || !rng.chance(0.15)) return;
+    const auto more = 1 + rng.below(3);
+    for (auto& host : hosts)
+        for (std::size_t i = 0; i < more; ++i) {
+            auto member = host.instance;
+            member.name = fmt::format("web{}", i + 2);
+            member.vrid = Vrid{static_cast<std::uint8_t>(8 + i)};
+            member.addresses = {*parse_prefix(fmt::format("192.0.2.{}/24", i + 11))};
+            if (rng.chance(0.3)) member.priority = Priority{static_cast<std::uint8_t>(60 + rng.below(150))};
+            if (rng.chance(0.5)) member.track.clear();
+            host.partners.push_back(std::move(member));
+        }
 }
 
 Duration draw_duration(Rng& rng, FaultKind kind, Duration interval) {
@@ -110,6 +126,7 @@ class Injector {
             if (!host.kernel.addresses.contains(vip())) world_.add_foreign(fault_.host, vip());
             break;
         case FaultKind::client: world_.client_cuts.insert(fault_.host); break;
+        case FaultKind::mute: world_.cut_vrid(fault_.host, fault_.other, muted()); break;
         case FaultKind::stranger: stranger(false); break;
         case FaultKind::damaged: stranger(true); break;
         }
@@ -148,11 +165,17 @@ class Injector {
                 world_.delete_address(fault_.host, vip());
             break;
         case FaultKind::client: world_.client_cuts.erase(fault_.host); break;
+        case FaultKind::mute:
+            world_.vrid_cuts.erase({fault_.host, fault_.other, muted()});
+            world_.vrid_cuts.erase({fault_.other, fault_.host, muted()});
+            break;
         default: break;
         }
     }
 
   private:
+    /// Of one member, or of the router if it is alone.
+    Vrid muted() const { return Vrid{static_cast<std::uint8_t>(7 + fault_.value % (1 + original_.partners.size()))}; }
     std::string tracker() const { return fault_.value % 2 ? "nginx" : "page"; }
     Prefix vip() const { return original_.instance.addresses[0]; }
     Prefix own_prefix() const { return {world_.hosts[fault_.host]->source, 24}; }
@@ -216,6 +239,7 @@ Schedule draw(std::uint64_t seed) {
     for (std::size_t i = 0; i < count; ++i)
         schedule.hosts.push_back(draw_host(rng, i, interval, preempt, version_2));
     draw_owner(rng, schedule.hosts);
+    draw_group(rng, schedule.hosts);
     if (rng.chance(0.4)) schedule.wire.loss = rng.unit() * 0.3;
     if (rng.chance(0.3)) schedule.wire.duplicate = rng.unit() * 0.3;
     if (rng.chance(0.3)) schedule.wire.delay_max = rng.between(1ms, interval / 4);
@@ -232,7 +256,7 @@ Schedule draw(std::uint64_t seed) {
         fault.value = static_cast<unsigned>(rng.below(10'000));
         // When the last advert of a short second master is not heard, only the periodic announcement (30 s) mends the client.
         if (fault.kind == FaultKind::deafen || fault.kind == FaultKind::cut || fault.kind == FaultKind::client ||
-            schedule.wire.loss > 0)
+            fault.kind == FaultKind::mute || schedule.wire.loss > 0)
             schedule.settle = 36s;
         schedule.faults.push_back(fault);
     }
@@ -305,7 +329,7 @@ std::string to_string(const Schedule& schedule) {
     auto text = fmt::format("seed {}: loss {:.2f} duplicate {:.2f} delay {}..{}\n", schedule.seed, schedule.wire.loss,
                             schedule.wire.duplicate, holdfast::to_string(schedule.wire.delay_min),
                             holdfast::to_string(schedule.wire.delay_max));
-    for (const auto& host : schedule.hosts)
+    for (const auto& host : schedule.hosts) {
         text +=
             fmt::format("  router {} priority={} interval={} version={} preempt={} preempt_delay={} prompt={} lease={} "
                         "addresses={} kernel={}\n",
@@ -313,6 +337,10 @@ std::string to_string(const Schedule& schedule) {
                         static_cast<int>(host.instance.version), host.instance.preempt,
                         holdfast::to_string(host.instance.preempt_delay), host.instance.prompt, host.instance.lease.on,
                         host.instance.addresses.size(), holdfast::to_string(host.kernel_delay));
+        for (const auto& member : host.partners)
+            text += fmt::format("    + {} priority={}{}\n", member.name, member.priority.value,
+                                member.track.empty() ? "" : " with trackers");
+    }
     for (const auto& fault : schedule.faults)
         text +=
             fmt::format("  at {} {} r{} (other r{}, value {}) for {}\n",

@@ -37,7 +37,8 @@ enum class FaultKind : std::uint8_t {
     source,   ///< the interface loses its own address
     lost,     ///< kernel news were lost
     foreign,  ///< somebody else puts the address on the host
-    client    ///< the client does not hear the host
+    client,   ///< the client does not hear the host
+    mute      ///< one VRID is not heard between two hosts, as if its link were cut
 };
 
 struct Fault {

@@ -7,6 +7,17 @@
 #include <cerrno>
 
 namespace holdfast::sim {
+namespace {
+
+model::Group edge_group(const std::vector<model::Instance>& members) {
+    model::Group group{.name = "edge"};
+    for (const auto& member : members)
+        group.instances.push_back(member.name);
+    return group;
+}
+
+} // namespace
+
 std::size_t World::add(HostOptions options) {
     auto host = std::make_unique<Host>();
     const auto number = static_cast<std::uint8_t>(hosts.size() + 1);
@@ -19,6 +30,8 @@ std::size_t World::add(HostOptions options) {
     auto config = std::make_shared<model::Config>();
     config->node_name = options.name;
     config->instances = {options.instance};
+    config->instances.insert(config->instances.end(), options.partners.begin(), options.partners.end());
+    if (!options.partners.empty()) config->groups = {edge_group(config->instances)};
     config->trackers = options.trackers;
     host->config = std::move(config);
     host->options = std::move(options);
@@ -144,12 +157,16 @@ void World::turn(std::size_t index, const engine::Event& event) {
     const auto now = local_now(host);
     const auto* router = host.router();
     const vrrp::State before = router ? router->state : vrrp::State{};
+    std::map<std::string, vrrp::State> partners_before;
+    if (!host.options.partners.empty())
+        for (const auto& each : host.engine->routers())
+            if (each && each.get() != router) partners_before[each->name()] = each->state;
     engine::Actions actions;
     host.engine->on(event, now, actions);
     trace_hash = (trace_hash ^ static_cast<std::uint64_t>(now_.time_since_epoch().count()) ^ (event.index() << 8) ^
                   actions.size()) *
                  0x100000001b3U;
-    if (on_turn) on_turn({*this, index, event, actions, before, now});
+    if (on_turn) on_turn({*this, index, event, actions, before, partners_before, now});
     const auto life = host.life;
     for (const auto& action : actions) {
         if (host.dies_in && (*host.dies_in)-- == 0) return kill(index);
@@ -189,7 +206,8 @@ void World::perform(std::size_t index, const engine::Action& any) {
     };
     std::visit(Overloaded{
                    [&](const engine::SendAdvert& advert) {
-                       if (advert.priority != leaving_priority) host.last_advert[host.options.instance.name] = now_;
+                       if (advert.priority != leaving_priority)
+                           host.last_advert[host.engine->routers()[advert.router]->name()] = now_;
                        for (int copy = 0; copy < advert.copies; ++copy)
                            broadcast(index, advert);
                    },
@@ -224,8 +242,10 @@ void World::inject(std::size_t index, const IpAddress& source, const Bytes& mess
 
 void World::broadcast(std::size_t from, const engine::SendAdvert& advert) {
     if (!hosts[from]->kernel.link_up || !hosts[from]->kernel.link_exists) return;
+    const Vrid vrid{(*advert.message)[1]};
     for (std::size_t to = 0; to < hosts.size(); ++to) {
-        if (to == from || cuts.contains({from, to}) || rng.chance(wire.loss)) continue;
+        if (to == from || cuts.contains({from, to}) || vrid_cuts.contains({from, to, vrid}) || rng.chance(wire.loss))
+            continue;
         const int copies = rng.chance(wire.duplicate) ? 2 : 1;
         for (int copy = 0; copy < copies; ++copy) {
             const auto& receiver = *hosts[to];
@@ -271,7 +291,7 @@ void World::failover(std::size_t index, std::optional<Duration> hold) {
 void World::reload(std::size_t index, const model::Instance& instance) {
     auto& host = *hosts[index];
     auto config = std::make_shared<model::Config>(*host.config);
-    config->instances = {instance};
+    *std::ranges::find(config->instances, instance.name, &model::Instance::name) = instance;
     host.config = config;
     host.options.instance = instance;
     deliver(index, engine::ConfigLoaded{host.config});

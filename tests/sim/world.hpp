@@ -30,6 +30,7 @@ struct WireOptions {
 struct HostOptions {
     std::string name;
     model::Instance instance;
+    std::vector<model::Instance> partners; ///< its sync group `edge`, with other VRIDs on the same link
     std::vector<model::Tracker> trackers;
     std::int64_t drift_ppm{0};
     Duration clock_offset{0};     ///< of its monotonic clock
@@ -59,7 +60,8 @@ struct Turn {
     const engine::Event& event;
     const engine::Actions& actions;
     const vrrp::State& before; ///< of the host's router
-    Time now;                  ///< on the host's own clock
+    const std::map<std::string, vrrp::State>& partners_before;
+    Time now; ///< on the host's own clock
 };
 
 struct Host {
@@ -92,7 +94,7 @@ struct Host {
     const engine::Router* router() const {
         if (!engine) return nullptr;
         for (const auto& router : engine->routers())
-            if (router && !router->retiring) return router.get();
+            if (router && !router->retiring && router->name() == options.instance.name) return router.get();
         return nullptr;
     }
 };
@@ -129,7 +131,14 @@ class World {
         cuts.insert({a, b});
         if (both_ways) cuts.insert({b, a});
     }
-    void heal() { cuts.clear(); }
+    void heal() {
+        cuts.clear();
+        vrid_cuts.clear();
+    }
+    void cut_vrid(std::size_t a, std::size_t b, Vrid vrid) {
+        vrid_cuts.insert({a, b, vrid});
+        vrid_cuts.insert({b, a, vrid});
+    }
 
     /// Runs until this much true time has passed.
     void run(Duration duration);
@@ -141,6 +150,7 @@ class World {
     Rng rng;
     WireOptions wire;
     std::set<std::pair<std::size_t, std::size_t>> cuts;
+    std::set<std::tuple<std::size_t, std::size_t, Vrid>> vrid_cuts; ///< as if that member's link were cut
     std::function<void(const Turn&)> on_turn;
     std::map<IpAddress, MacAddress> client_cache; ///< where the client sends
     std::set<std::size_t> client_cuts;            ///< hosts that the client does not hear
