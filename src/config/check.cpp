@@ -56,6 +56,41 @@ void check_version_3(Context& context, const Named<Instance>& named) {
                                "RFC 9568 removed it: drop it, or write version: 2 on all hosts");
 }
 
+/// Each family that has addresses has peers, and where adverts come from is one of them.
+void check_unicast(Context& context, const Named<Instance>& named) {
+    const auto& draft = named.draft;
+    const auto& instance = draft.object;
+    if (!draft.usable("addresses") || !draft.usable("unicast") || !draft.usable("source")) return;
+    for (const auto family : {Family::ipv4, Family::ipv6}) {
+        const auto is_of_family = [&](const model::UnicastPeer& peer) { return peer.address.family == family; };
+        if (instance.unicast && has_family(instance, family) &&
+            std::ranges::none_of(instance.unicast->peers, is_of_family))
+            context.problems.error(draft.place("unicast", named.mark),
+                                   fmt::format("unicast has no {} peers, but addresses has {} addresses",
+                                               to_string(family), to_string(family)),
+                                   "name the addresses of all hosts in each family");
+    }
+    if (instance.source && !instance.addresses.empty() && !has_family(instance, instance.source->family))
+        context.problems.error(draft.place("source", named.mark),
+                               fmt::format("source is {}, but no address is", to_string(instance.source->family)),
+                               "give an address of the family that adverts are sent in");
+    if (instance.source &&
+        std::ranges::find(instance.addresses, *instance.source, &Prefix::address) != instance.addresses.end() &&
+        !instance.is_owner())
+        context.problems.error(
+            draft.place("source", named.mark),
+            fmt::format("{} is a virtual address: adverts come from the host's own", to_string(*instance.source)),
+            "give the address that this host has anyway");
+}
+
+bool share_a_peer(const Instance& a, const Instance& b) {
+    if (!a.unicast || !b.unicast) return true;
+    return std::ranges::any_of(a.unicast->peers, [&](const model::UnicastPeer& peer) {
+        return std::ranges::find(b.unicast->peers, peer.address, &model::UnicastPeer::address) !=
+               b.unicast->peers.end();
+    });
+}
+
 /// The same router twice on a link, or the same address twice anywhere.
 struct Seen {
     std::map<std::tuple<std::string, Vrid, Family>, const Named<Instance>*> routers;
@@ -66,7 +101,7 @@ void check_router(Context& context, const Named<Instance>& named, Family family,
     const auto& draft = named.draft;
     const auto [first, fresh] =
         seen.routers.emplace(std::tuple{draft.object.interface, draft.object.vrid, family}, &named);
-    if (fresh) return;
+    if (fresh || !share_a_peer(first->second->draft.object, draft.object)) return;
     const auto& other = *first->second;
     context.problems.error(draft.place("vrid", named.mark),
                            fmt::format("instances '{}' and '{}' are the same virtual router: vrid {} on {}, {}",
@@ -114,6 +149,7 @@ void check_kind(Context& context, const Named<Tracker>& named) {
 } // namespace
 
 void check_instance(Context& context, const Named<Instance>& named) {
+    check_unicast(context, named);
     if (!named.draft.usable("version")) return;
     if (named.draft.object.version == Version::v2)
         check_version_2(context, named);

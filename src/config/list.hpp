@@ -18,4 +18,7 @@ std::string write_track(const std::vector<model::TrackUse>&);
 std::optional<model::PassAuthentication> read_authentication(Context&, const Node&);
 std::string write_authentication(const model::PassAuthentication&, Secrets);
 
+std::optional<model::Unicast> read_unicast(Context&, const Node&);
+std::string write_unicast(const model::Unicast&);
+
 } // namespace holdfast::config

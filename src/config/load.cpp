@@ -256,6 +256,9 @@ void split_families(const Instance& both, std::vector<Instance>& out) {
         auto one = both;
         one.family = family;
         std::erase_if(one.addresses, [&](const Prefix& prefix) { return prefix.address.family != family; });
+        if (one.unicast)
+            std::erase_if(one.unicast->peers, [&](const auto& peer) { return peer.address.family != family; });
+        if (one.source && one.source->family != family) one.source.reset();
         if (!one.addresses.empty()) out.push_back(std::move(one));
     }
     if (out.size() - start < 2) return;

@@ -21,6 +21,7 @@ struct SendAdvert {
     std::shared_ptr<const Bytes> message; ///< VRRP message with its checksum
     Priority priority{};
     std::uint8_t copies{1};
+    std::uint8_t hop_limit{255};
 };
 struct Announce {
     LinkIndex link{};

@@ -101,7 +101,9 @@ class Engine {
     void share_wakeups(Router&);
 
     // packets.cpp
-    Router* route(LinkIndex, Family, Vrid);
+    Router* route(LinkIndex, const IpAddress& source, Vrid);
+    std::optional<wire::Reject> wrong_transport(const Router&, const AdvertReceived&) const;
+    std::vector<std::shared_ptr<const Bytes>> encode_adverts(const Router&, Priority) const;
     std::optional<wire::Reject> unacceptable(const Router&, const AdvertReceived&) const;
     void reject(Router&, wire::Reject, const IpAddress& source);
     void remember_peer(Router&, const AdvertReceived&);
@@ -135,6 +137,8 @@ class Engine {
     void attach(Router&, const Link*);
     void detach(Router&);
     std::vector<FaultCause> find_faults(Router&, const Link*);
+    std::optional<FaultCause> find_source(Router&, LinkIndex);
+    std::optional<FaultCause> find_destinations(Router&);
     Priority weigh(Router&);
     std::string find_waiting(Router&);
     void update_priority(Router&);
@@ -179,9 +183,10 @@ class Engine {
 
     std::shared_ptr<const model::Config> config_ = std::make_shared<const model::Config>();
     KernelView kernel_;
-    std::vector<std::unique_ptr<Router>> routers_;            ///< by slot; empty slots are null
-    std::vector<Time> deadlines_;                             ///< by slot
-    std::unordered_map<std::uint64_t, std::uint32_t> routes_; ///< (link, family, vrid) to slot
+    std::vector<std::unique_ptr<Router>> routers_; ///< by slot; empty slots are null
+    std::vector<Time> deadlines_;                  ///< by slot
+    /// (link, family, vrid) to slots: more than one where several have disjoint unicast peers.
+    std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> routes_;
     std::map<std::string, TrackerState> trackers_;
     std::map<AddressKey, AddressSlot> addresses_;
     std::vector<AddressKey> dirty_addresses_;

@@ -48,6 +48,8 @@ struct AdvertReceived {
     LinkIndex link{};
     IpAddress source;
     wire::Advert advert;
+    /// By unicast: with this TTL. Nothing: by multicast, where it is 255.
+    std::optional<std::uint8_t> unicast_ttl{};
 };
 struct AdvertRejected {
     LinkIndex link{};

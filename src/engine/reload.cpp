@@ -85,7 +85,11 @@ void Engine::add_router(std::shared_ptr<const model::Instance> model) {
         const auto& old = found->second.router;
         if (old.interface == router->model->interface && old.vrid == router->model->vrid &&
             old.family == router->model->family)
-            router->candidate = AdoptionCandidate{found->second.until, old.link, old.mac};
+            // Peers that wait for fewer adverts than usual have taken over sooner.
+            router->candidate = AdoptionCandidate{
+                found->second.until -
+                    std::max(0, adoption_window - static_cast<int>(router->model->down_adverts)) * old.interval,
+                old.link, old.mac};
     }
     *at = std::move(router);
 }
@@ -98,7 +102,7 @@ void Engine::change_router(Router& router, std::shared_ptr<const model::Instance
     router.model = std::move(model);
     if (other_addresses) claim_addresses(router);
     if (other_interval) renew_early(router); // the lease follows the interval
-    router.message.reset();
+    router.messages.clear();
     router.needs_assessment = router.view_changed = true;
     if (auto* master = std::get_if<vrrp::Master>(&router.state); master && other_interval)
         master->next_advert = std::min(master->next_advert, now_ + router.model->advert_interval);

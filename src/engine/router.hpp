@@ -71,7 +71,8 @@ struct Router {
     Time lease_deadline{never}; ///< when the kernel may have dropped the addresses, if nobody renewed them
     Time last_sent{};
     AnnounceRounds rounds;
-    std::shared_ptr<const Bytes> message; ///< encoded advert at `message_priority`
+    std::vector<IpAddress> destinations;                ///< the group, or the peers that are not this host
+    std::vector<std::shared_ptr<const Bytes>> messages; ///< encoded advert for each of them, at `message_priority`
     Priority message_priority{};
 
     std::map<IpAddress, PeerView> peers; ///< bounded: peers_kept

@@ -135,10 +135,12 @@ IpAddress source_of(const sockaddr_storage& from) {
 
 engine::Event interpret(LinkIndex link, const Result<wire::Packet, wire::Reject>& packet, const IpAddress& source) {
     if (!packet) return engine::AdvertRejected{link, source, std::nullopt, packet.error()};
-    auto advert =
-        packet->destination == vrrp_group(source.family) ? wire::decode(*packet) : unexpected{wire::Reject::family};
+    const bool unicast = !packet->destination.is_multicast();
+    auto advert = unicast || packet->destination == vrrp_group(source.family) ? wire::decode(*packet)
+                                                                              : unexpected{wire::Reject::family};
     if (!advert) return engine::AdvertRejected{link, source, wire::peek_vrid(packet->payload), advert.error()};
-    return engine::AdvertReceived{link, source, std::move(*advert)};
+    return engine::AdvertReceived{link, source, std::move(*advert),
+                                  unicast ? std::optional{packet->hop_limit} : std::nullopt};
 }
 
 Duration read_clock(clockid_t which) {
@@ -273,11 +275,24 @@ void LinkSockets::queue(const engine::SendAdvert& advert) {
 
 namespace {
 
-/// Everything sendmmsg needs for one advert. IPv6 has no socket option for the source of multicast, so it goes along.
+/// One control message behind the others.
+template <typename Value>
+void add_control(msghdr& header, char* control, int level, int type, const Value& value) {
+    auto* c = reinterpret_cast<cmsghdr*>(control + header.msg_controllen);
+    c->cmsg_level = level;
+    c->cmsg_type = type;
+    c->cmsg_len = CMSG_LEN(sizeof value);
+    std::memcpy(CMSG_DATA(c), &value, sizeof value);
+    header.msg_control = control;
+    header.msg_controllen += CMSG_SPACE(sizeof value);
+}
+
+/// Everything sendmmsg needs for one advert. An IPv4 socket is told source and TTL of multicast once; IPv6 has no option for
+/// the source, and unicast has its own, so there they go along.
 struct Outgoing {
     sockaddr_storage destination{};
     iovec part{};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(in6_pktinfo))> control{};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(int))> control{};
 
     void fill(mmsghdr& message, const engine::SendAdvert& advert, LinkIndex link) {
         part = {const_cast<std::uint8_t*>(advert.message->data()),
@@ -287,28 +302,38 @@ struct Outgoing {
         header.msg_name = &destination;
         header.msg_iov = &part;
         header.msg_iovlen = 1;
-        if (advert.source.family == Family::ipv4) {
-            auto* to = reinterpret_cast<sockaddr_in*>(&destination);
-            to->sin_family = AF_INET;
-            std::memcpy(&to->sin_addr, advert.destination.bytes.data(), 4);
-            header.msg_namelen = sizeof(sockaddr_in);
-            return;
-        }
+        if (advert.source.family == Family::ipv4)
+            fill_ipv4(header, advert);
+        else
+            fill_ipv6(header, advert, link);
+    }
+
+  private:
+    void fill_ipv4(msghdr& header, const engine::SendAdvert& advert) {
+        auto* to = reinterpret_cast<sockaddr_in*>(&destination);
+        to->sin_family = AF_INET;
+        std::memcpy(&to->sin_addr, advert.destination.bytes.data(), 4);
+        header.msg_namelen = sizeof(sockaddr_in);
+        if (advert.destination.is_multicast()) return;
+        in_pktinfo info{};
+        std::memcpy(&info.ipi_spec_dst, advert.source.bytes.data(), 4);
+        add_control(header, control.data(), IPPROTO_IP, IP_PKTINFO, info);
+        if (advert.hop_limit != hop_limit)
+            add_control(header, control.data(), IPPROTO_IP, IP_TTL, int{advert.hop_limit});
+    }
+    void fill_ipv6(msghdr& header, const engine::SendAdvert& advert, LinkIndex link) {
         auto* to = reinterpret_cast<sockaddr_in6*>(&destination);
         to->sin6_family = AF_INET6;
-        to->sin6_scope_id = link.value;
+        const bool scoped = advert.destination.is_multicast() || advert.destination.is_link_local();
+        to->sin6_scope_id = scoped ? link.value : 0;
         std::memcpy(&to->sin6_addr, advert.destination.bytes.data(), 16);
         header.msg_namelen = sizeof(sockaddr_in6);
         in6_pktinfo info{};
         info.ipi6_ifindex = link.value;
         std::memcpy(&info.ipi6_addr, advert.source.bytes.data(), 16);
-        header.msg_control = control.data();
-        header.msg_controllen = CMSG_SPACE(sizeof info);
-        auto* c = CMSG_FIRSTHDR(&header);
-        c->cmsg_level = IPPROTO_IPV6;
-        c->cmsg_type = IPV6_PKTINFO;
-        c->cmsg_len = CMSG_LEN(sizeof info);
-        std::memcpy(CMSG_DATA(c), &info, sizeof info);
+        add_control(header, control.data(), IPPROTO_IPV6, IPV6_PKTINFO, info);
+        if (advert.hop_limit != hop_limit)
+            add_control(header, control.data(), IPPROTO_IPV6, IPV6_HOPLIMIT, int{advert.hop_limit});
     }
 };
 

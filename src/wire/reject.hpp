@@ -19,9 +19,11 @@ enum class Reject : std::uint8_t {
     interval,       ///< 0, or (version 2) not the instance's own
     authentication, ///< type or password is not the instance's
     own_source,     ///< our own address as source: a reflected packet, or a duplicate address on the link
-    family,         ///< multicast destination expected, or mixed families
+    family,         ///< mixed families, or neither multicast nor unicast to us
+    transport,      ///< multicast where the instance has unicast, or the other way round
+    peer,           ///< unicast from a host that is not among the peers
 };
-inline constexpr std::size_t reject_count = 13;
+inline constexpr std::size_t reject_count = 15;
 
 /// One word for counters and D-Bus: "hop_limit".
 std::string_view name(Reject);

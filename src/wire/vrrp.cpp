@@ -72,7 +72,8 @@ Result<Advert, Reject> decode(const Packet& packet) {
     const auto fifth = reader.u8(), sixth = reader.u8();
     const auto checksum = reader.u16();
     if (!checksum) return unexpected{Reject::truncated};
-    if (packet.hop_limit != 255) return unexpected{Reject::hop_limit};
+    // Unicast may cross routers; which TTL it must still have, the peer's settings say.
+    if (packet.hop_limit != 255 && packet.destination.is_multicast()) return unexpected{Reject::hop_limit};
 
     Advert advert;
     advert.version = *first >> 4;
@@ -129,6 +130,8 @@ std::string_view name(Reject reason) {
     case Reject::authentication: return "authentication";
     case Reject::own_source: return "own_source";
     case Reject::family: return "family";
+    case Reject::transport: return "transport";
+    case Reject::peer: return "peer";
     }
     HF_UNREACHABLE("a Reject has a name");
 }
@@ -148,7 +151,11 @@ std::string_view explain(Reject reason) {
     case Reject::authentication: return "its authentication is not ours: give both hosts the same `authentication:`";
     case Reject::own_source:
         return "it came from our own address: either the switch reflects our packets or another host has our address";
-    case Reject::family: return "it was not sent to the VRRP multicast group";
+    case Reject::family: return "it was sent to another multicast group than VRRP's";
+    case Reject::transport:
+        return "one host sends by multicast and the other by unicast: give both hosts the same `unicast:`";
+    case Reject::peer:
+        return "its sender is not among the peers: add it to `unicast: {peers: [...]}`, or find out who it is";
     }
     HF_UNREACHABLE("a Reject has an explanation");
 }

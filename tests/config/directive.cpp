@@ -48,6 +48,10 @@ TEST(Directives, SayAboutAReloadWhatTheModelDoes) {
                                                         {"handover_timeout", "1s"},
                                                         {"announce_refresh", "1s"},
                                                         {"lease", "off"},
+                                                        {"down_adverts", "5"},
+                                                        {"checksum", "message"},
+                                                        {"unicast", "{peers: [10.0.0.1]}"},
+                                                        {"source", "10.0.0.1"},
                                                         {"addresses", "[192.0.2.11/24]"},
                                                         {"track", "[t]"}};
     const std::string trackers = "trackers: {t: {process: t}}\n";

@@ -74,7 +74,15 @@ void set_option(HostOptions& host, const std::string& key, const std::string& va
         if (parts.size() > 1) use.weight = std::stoi(parts[1]);
         instance.track.push_back(use);
         host.trackers.push_back({.name = parts[0], .kind = model::UnitTracker{parts[0] + ".service"}});
-    } else if (key == "rise")
+    } else if (key == "unicast") {
+        instance.unicast.emplace();
+        for (const auto& part : split(value, ','))
+            instance.unicast->peers.push_back({.address = *parse_ip(part), .min_ttl = 255});
+    } else if (key == "down_adverts")
+        instance.down_adverts = static_cast<unsigned>(std::stoi(value));
+    else if (key == "source")
+        instance.source = *parse_ip(value);
+    else if (key == "rise")
         host.trackers.back().rise = static_cast<unsigned>(std::stoi(value));
     else if (key == "fall")
         host.trackers.back().fall = static_cast<unsigned>(std::stoi(value));

@@ -231,11 +231,15 @@ void World::perform(std::size_t index, const engine::Action& any) {
 
 // ---- the wire -----------------------------------------------------------------------------------------------------------
 
-void World::inject(std::size_t index, const IpAddress& source, const Bytes& message, std::uint8_t hop_limit) {
-    const wire::Packet packet{source, vrrp_group(source.family), hop_limit, message};
+void World::inject(std::size_t index, const IpAddress& source, const Bytes& message, std::uint8_t hop_limit,
+                   const std::optional<IpAddress>& destination) {
+    const wire::Packet packet{source, destination.value_or(vrrp_group(source.family)), hop_limit, message};
     auto advert = wire::decode(packet);
     if (advert)
-        deliver(index, engine::AdvertReceived{eth0, source, std::move(*advert)}, true);
+        deliver(index,
+                engine::AdvertReceived{eth0, source, std::move(*advert),
+                                       destination ? std::optional{hop_limit} : std::nullopt},
+                true);
     else
         deliver(index, engine::AdvertRejected{eth0, source, wire::peek_vrid(message), advert.error()}, true);
 }
@@ -246,15 +250,17 @@ void World::broadcast(std::size_t from, const engine::SendAdvert& advert) {
     for (std::size_t to = 0; to < hosts.size(); ++to) {
         if (to == from || cuts.contains({from, to}) || vrid_cuts.contains({from, to, vrid}) || rng.chance(wire.loss))
             continue;
+        if (!advert.destination.is_multicast() && advert.destination != hosts[to]->source) continue;
         const int copies = rng.chance(wire.duplicate) ? 2 : 1;
         for (int copy = 0; copy < copies; ++copy) {
             const auto& receiver = *hosts[to];
             schedule(now_ + rng.between(wire.delay_min, wire.delay_max),
-                     [this, from, to, life = receiver.life, source = advert.source, message = advert.message] {
+                     [this, from, to, life = receiver.life, advert] {
                          auto& host = *hosts[to];
                          if (host.life != life || !host.listening || !host.kernel.link_up || cuts.contains({from, to}))
                              return;
-                         inject(to, source, *message, 255);
+                         inject(to, advert.source, *advert.message, advert.hop_limit,
+                                advert.destination.is_multicast() ? std::nullopt : std::optional{advert.destination});
                      });
         }
     }

@@ -126,7 +126,8 @@ class World {
     void observe(std::size_t host, const std::string& tracker, engine::Observation observation);
     void failover(std::size_t host, std::optional<Duration> hold = {});
     void reload(std::size_t host, const model::Instance& instance);
-    void inject(std::size_t host, const IpAddress& source, const Bytes& message, std::uint8_t hop_limit);
+    void inject(std::size_t host, const IpAddress& source, const Bytes& message, std::uint8_t hop_limit,
+                const std::optional<IpAddress>& destination = {});
     void cut(std::size_t a, std::size_t b, bool both_ways = true) {
         cuts.insert({a, b});
         if (both_ways) cuts.insert({b, a});
