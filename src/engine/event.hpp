@@ -7,6 +7,7 @@
 #include "engine/record.hpp"
 #include "model/config.hpp"
 #include "wire/arp.hpp"
+#include "wire/proof.hpp"
 #include "wire/vrrp.hpp"
 
 #include <memory>
@@ -48,6 +49,7 @@ struct AdvertReceived {
     LinkIndex link{};
     IpAddress source;
     wire::Advert advert;
+    wire::Proof proof{};
 };
 struct AdvertRejected {
     LinkIndex link{};
@@ -106,6 +108,10 @@ struct Recovered {
     Record record;
     BootTime now{};
 };
+/// How far CLOCK_REALTIME is ahead of the clock of `now`: at start and after every step. Signatures alone look at it.
+struct WallClockSet {
+    Duration ahead{};
+};
 struct ConfigLoaded {
     std::shared_ptr<const model::Config> config;
 };
@@ -124,6 +130,6 @@ struct Elapsed {};
 
 using Event = std::variant<AdvertReceived, AdvertRejected, QueueOverflowed, AnnouncementSeen, LinkChanged, LinkRemoved,
                            AddressChanged, AddressRemoved, KernelListed, OperationDone, ListenDone, TrackerObserved,
-                           Recovered, ConfigLoaded, Commanded, StopRequested, Elapsed>;
+                           Recovered, WallClockSet, ConfigLoaded, Commanded, StopRequested, Elapsed>;
 
 } // namespace holdfast::engine

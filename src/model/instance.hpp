@@ -5,8 +5,8 @@
 #include "base/id.hpp"
 #include "base/ip.hpp"
 #include "base/time.hpp"
+#include "model/authentication.hpp"
 
-#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,12 +30,6 @@ struct Lease {
     bool operator==(const Lease&) const = default;
 };
 
-/// Plain-text password of VRRPv2 (RFC 2338 5.3.6.1), zero padded: keeps strangers' mistakes out, not attackers.
-struct PassAuthentication {
-    std::array<std::uint8_t, 8> key{};
-    bool operator==(const PassAuthentication&) const = default;
-};
-
 struct Instance {
     std::string name; ///< of the object: `web`, or `web/ipv4` and `web/ipv6` for a pair
     std::string interface;
@@ -53,8 +47,8 @@ struct Instance {
     Duration handover_timeout{3s};  ///< the most that leaving may take; 0: addresses go at once
     Duration announce_refresh{30s}; ///< gratuitous ARP or NA while master; 0: never
     Lease lease{};
-    std::optional<PassAuthentication> authentication; ///< version 2 only
-    std::vector<Prefix> addresses;                    ///< in the file's order, all of `family`, at most 255
+    std::optional<Authentication> authentication; ///< pass: version 2 only; ah: version 2 over IPv4 only
+    std::vector<Prefix> addresses;                ///< in the file's order, all of `family`, at most 255
     std::vector<TrackUse> track;
 
     bool is_owner() const { return priority == owner_priority; }
