@@ -1,5 +1,7 @@
 #include "config/check.hpp"
 
+#include "config/list.hpp"
+
 #include <array>
 #include <fmt/format.h>
 #include <tuple>
@@ -51,9 +53,11 @@ void check_version_3(Context& context, const Named<Instance>& named) {
             draft.place("advert_interval", named.mark),
             fmt::format("advert_interval {} is too long for version 3", to_string(instance.advert_interval)),
             "version 3 has 10ms to 40.95s in steps of 10ms");
-    if (draft.has("authentication"))
-        context.problems.error(draft.given.at("authentication").key, "version 3 has no authentication",
-                               "RFC 9568 removed it: drop it, or write version: 2 on all hosts");
+    if (instance.authentication && !std::holds_alternative<model::HmacAuthentication>(*instance.authentication))
+        context.problems.error(
+            draft.has("authentication") ? draft.given.at("authentication").key : named.mark,
+            fmt::format("version 3 has no authentication of type {}", type_name(*instance.authentication)),
+            "RFC 9568 removed it: use type: hmac, or write version: 2 on all hosts");
 }
 
 /// Each family that has addresses has peers, and where adverts come from is one of them.

@@ -20,6 +20,7 @@ constexpr std::array instance_words{
     ForeignWord{"no_accept", "write accept: false"},
     ForeignWord{"auth_type", "write authentication: {type: pass, credential: NAME}"},
     ForeignWord{"auth_pass", "write authentication: {type: pass, credential: NAME}"},
+    ForeignWord{"auth_hmac", "write authentication: {type: hmac, keys: {1: {credential: NAME}}}"},
     ForeignWord{"vrrp_version", "write version"},
     ForeignWord{"native_ipv6", "an IPv6 address in addresses is enough: remove it"},
     ForeignWord{"track_interface", "describe it under trackers: and name it in track"},

@@ -96,8 +96,16 @@ Directive<Instance> source_row() {
 Directive<Instance> authentication_row() {
     return list_row(
                "authentication", Shape::map,
-               "{type: pass, credential: NAME} or {type: pass, password: TEXT}, 1 to 8 bytes",
-               "Plain-text password of version 2, for a wire that is shared with older routers.",
+               "{type: hmac, keys: {ID: {credential: NAME} or {file: PATH} or {hex: DIGITS} or {password: TEXT}}, "
+               "active_key: ID, "
+               "mode: enforce or permissive or receive-only, anti_replay: time or monotonic, time_window: 1s to 5min}, "
+               "keys of "
+               "32 to 64 bytes; {type: pass, credential: NAME} or {type: ah, credential: NAME} (or file: PATH, or "
+               "password: "
+               "TEXT), 1 to 8 bytes",
+               "Whose adverts count. hmac: adverts are signed (HMAC-SHA256), old ones are refused; pass (a password in "
+               "plain "
+               "text) and ah (HMAC-MD5) are for version 2, on a wire that is shared with older routers.",
                [](Context& context, const Node& node, Instance& instance) -> std::optional<Mark> {
                    const auto authentication = read_authentication(context, node);
                    if (!authentication) return std::nullopt;

@@ -15,8 +15,10 @@ std::string write_addresses(const std::vector<Prefix>&);
 std::optional<std::vector<model::TrackUse>> read_track(Context&, const Node&);
 std::string write_track(const std::vector<model::TrackUse>&);
 
-std::optional<model::PassAuthentication> read_authentication(Context&, const Node&);
-std::string write_authentication(const model::PassAuthentication&, Secrets);
+std::optional<model::Authentication> read_authentication(Context&, const Node&);
+std::string write_authentication(const model::Authentication&, Secrets);
+/// "pass", "ah" or "hmac".
+std::string_view type_name(const model::Authentication&);
 
 std::optional<model::Unicast> read_unicast(Context&, const Node&);
 std::string write_unicast(const model::Unicast&);

@@ -30,7 +30,8 @@ std::string_view one_of(std::string_view section) {
 class Load {
   public:
     explicit Load(const Request& request)
-        : request_{request}, context_{sources_, problems_, request.node_name, request.credential, {}} {}
+        : request_{request},
+          context_{sources_, problems_, request.node_name, request.credential, {}, {}, request.key_file} {}
 
     std::expected<Loaded, std::vector<Diagnostic>> run();
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "engine/action.hpp"
+#include "engine/authenticate.hpp"
 #include "engine/event.hpp"
 #include "engine/kernel_view.hpp"
 #include "engine/plan.hpp"
@@ -82,6 +83,7 @@ class Engine {
     void handle(const ListenDone&);
     void handle(const TrackerObserved&);
     void handle(const Recovered&);
+    void handle(const WallClockSet&);
     void handle(const ConfigLoaded&);
     void handle(const Commanded&);
     void handle(const StopRequested&);
@@ -105,10 +107,13 @@ class Engine {
     std::optional<wire::Reject> wrong_transport(const Router&, const AdvertReceived&) const;
     std::vector<std::shared_ptr<const Bytes>> encode_adverts(const Router&, Priority) const;
     std::optional<wire::Reject> unacceptable(const Router&, const AdvertReceived&) const;
+    void use_up_number(Router&, const AdvertReceived&);
+    Clocks clocks() const { return {now_, WallTime{now_.time_since_epoch() + wall_ahead_}}; }
     void reject(Router&, wire::Reject, const IpAddress& source);
     void remember_peer(Router&, const AdvertReceived&);
     void note_oddities(Router&, const AdvertReceived&, vrrp::Oddity);
     void send(Router&, Priority, std::uint8_t copies);
+    void emit(Router&, SendAdvert&&);
     void announce(Router&);
     void announce(Router&, const AddressKey&);
     void start_rounds(Router&, unsigned first_round);
@@ -169,6 +174,8 @@ class Engine {
     // reload.cpp
     void add_router(std::shared_ptr<const model::Instance>);
     void change_router(Router&, std::shared_ptr<const model::Instance>);
+    void recover_numbers(Router&) const;
+    void keep_numbers(const Router&);
     void retire(Router&);
     void sweep_retired();
     void reload_trackers(const model::Config& before, const model::Config& after);
@@ -199,6 +206,9 @@ class Engine {
         Time until{};
     };
     std::map<std::string, RecoveredRouter> recovered_; ///< until the first configuration names its routers
+    std::vector<RecordedRouter> recovered_numbers_;    ///< likewise, of all routers
+    Duration wall_ahead_{};
+    Time numbers_due_{}; ///< when heard sequence numbers may go to the record again
     std::uint32_t adoptions_{0};
     BootTime first_adoption_{};
     std::deque<Commanded> commands_;

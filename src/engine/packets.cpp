@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
+#include <utility>
 
 namespace holdfast::engine {
 namespace {
@@ -23,10 +24,7 @@ wire::Advert advert_of(const Router& router, Priority priority) {
                         .vrid = model.vrid,
                         .priority = priority,
                         .interval = model.advert_interval};
-    if (model.authentication) {
-        advert.auth_type = wire::AuthType::pass;
-        advert.auth_data = model.authentication->key;
-    }
+    fill_authentication(advert, model);
     advert.addresses.reserve(model.addresses.size());
     for (const auto& prefix : model.addresses)
         advert.addresses.push_back(prefix.address);
@@ -71,18 +69,35 @@ std::optional<wire::Reject> Engine::unacceptable(const Router& router, const Adv
     if (advert.version != static_cast<std::uint8_t>(model.version)) return wire::Reject::version;
     if (event.source == router.self.address) return wire::Reject::own_source;
     if (const auto reason = wrong_transport(router, event)) return reason;
-    if (model.version != model::Version::v2) return std::nullopt;
-    const auto expected = model.authentication ? wire::AuthType::pass : wire::AuthType::none;
-    if (advert.auth_type != expected) return wire::Reject::authentication;
-    if (model.authentication && advert.auth_data != model.authentication->key) return wire::Reject::authentication;
-    if (advert.interval != model.advert_interval) return wire::Reject::interval;
+    if (const auto reason = unproven(model, router.replay, event, clocks())) return reason;
+    if (model.version == model::Version::v2 && advert.interval != model.advert_interval) return wire::Reject::interval;
     return std::nullopt;
+}
+
+/// What was heard goes to the record as well, once a second at most: a restart must not make an old advert new.
+void Engine::use_up_number(Router& router, const AdvertReceived& event) {
+    if (std::holds_alternative<std::monostate>(event.proof)) return;
+    use_up(*router.model, router.replay, event, clocks());
+    if (const auto apart = clock_difference(*router.model, event, clocks()))
+        complain(
+            Severity::warning, NoteKind::clocks_differ, router, 0,
+            fmt::format("{}: the clock of {} is {} from ours: set both (NTP), or its adverts will be refused as stale",
+                        router.name(), to_string(event.source),
+                        holdfast::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(*apart))));
+    if (now_ < numbers_due_) return;
+    numbers_due_ = now_ + 1s;
+    record_changed_ = true;
+}
+
+void Engine::handle(const WallClockSet& event) {
+    wall_ahead_ = event.ahead;
 }
 
 void Engine::handle(const AdvertReceived& event) {
     auto* router = route(event.link, event.source, event.advert.vrid);
     if (!router) return;
     if (const auto reason = unacceptable(*router, event)) return reject(*router, *reason, event.source);
+    use_up_number(*router, event);
     const bool listening =
         !std::holds_alternative<vrrp::Init>(router->state) && !std::holds_alternative<vrrp::Fault>(router->state);
     if (!listening) return;
@@ -199,8 +214,21 @@ void Engine::send(Router& router, Priority priority, std::uint8_t copies) {
     router.last_sent = now_;
     const std::uint8_t ttl = router.model->unicast ? router.model->unicast->ttl : 255;
     for (std::size_t i = 0; i < messages.size(); ++i)
-        out_->push_back(SendAdvert{router.slot, *router.link, router.self.address, router.destinations[i], messages[i],
-                                   priority, copies, ttl});
+        emit(router, {router.slot, *router.link, router.self.address, router.destinations[i], messages[i], priority,
+                      copies, ttl});
+}
+
+/// Every copy of an advert with a number is one of its own.
+void Engine::emit(Router& router, SendAdvert&& plain) {
+    if (!needs_number(*router.model)) return out_->push_back(std::move(plain));
+    for (auto copies = std::exchange(plain.copies, std::uint8_t{1}); copies > 0; --copies) {
+        auto action = plain;
+        if (!prove(*router.model, router.replay, action, clocks()))
+            return complain(
+                Severity::error, NoteKind::missing_service, router, 0,
+                fmt::format("{}: OpenSSL refuses to sign, so nothing is sent: use `type: hmac`", router.name()));
+        out_->push_back(std::move(action));
+    }
 }
 
 void Engine::announce(Router& router, const AddressKey& key) {

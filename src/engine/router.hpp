@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/action.hpp"
+#include "engine/replay.hpp"
 #include "engine/snapshot.hpp"
 #include "vrrp/step.hpp"
 
@@ -77,6 +78,7 @@ struct Router {
 
     std::map<IpAddress, PeerView> peers; ///< bounded: peers_kept
     Counters counters;
+    Replay replay; ///< sequence numbers, where `authentication:` has them
 
     bool needs_assessment{true};
     bool view_changed{true};

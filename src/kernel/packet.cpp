@@ -1,6 +1,7 @@
 #include "kernel/packet.hpp"
 
 #include "wire/ndisc.hpp"
+#include "wire/proof.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -82,6 +83,13 @@ constexpr std::array announced_na{
     sock_filter{BPF_RET | BPF_K, 0, 0, 0},
 };
 
+/// Of the raw socket for authentication headers: an advert behind it.
+constexpr std::array ah_around_vrrp{
+    sock_filter{BPF_LDX | BPF_B | BPF_MSH, 0, 0, 0}, // the length of the IPv4 header
+    sock_filter{BPF_LD | BPF_B | BPF_IND, 0, 0, 0},  sock_filter{BPF_JMP | BPF_JEQ | BPF_K, 0, 1, wire::protocol_vrrp},
+    sock_filter{BPF_RET | BPF_K, 0, 0, 0xffff},      sock_filter{BPF_RET | BPF_K, 0, 0, 0},
+};
+
 template <std::size_t N>
 bool attach(const Fd& fd, const std::array<sock_filter, N>& code) {
     auto copy = code;
@@ -136,11 +144,19 @@ IpAddress source_of(const sockaddr_storage& from) {
 engine::Event interpret(LinkIndex link, const Result<wire::Packet, wire::Reject>& packet, const IpAddress& source) {
     if (!packet) return engine::AdvertRejected{link, source, std::nullopt, packet.error()};
     const bool unicast = !packet->destination.is_multicast();
-    auto advert = unicast || packet->destination == vrrp_group(source.family) ? wire::decode(*packet)
+    auto advert = unicast || packet->destination == vrrp_group(source.family) ? wire::decode_signed(*packet)
                                                                               : unexpected{wire::Reject::family};
     if (!advert) return engine::AdvertRejected{link, source, wire::peek_vrid(packet->payload), advert.error()};
-    return engine::AdvertReceived{link, source, std::move(*advert),
-                                  unicast ? std::optional{packet->hop_limit} : std::nullopt};
+    return engine::AdvertReceived{link, source, std::move(advert->advert),
+                                  unicast ? std::optional{packet->hop_limit} : std::nullopt, std::move(advert->proof)};
+}
+
+engine::Event interpret_ah(LinkIndex link, ByteView bytes, const IpAddress& source) {
+    auto parsed = wire::parse_ah(bytes);
+    if (!parsed) return engine::AdvertRejected{link, source, wire::peek_ah_vrid(bytes), parsed.error()};
+    auto event = interpret(link, parsed->packet, source);
+    if (auto* received = std::get_if<engine::AdvertReceived>(&event)) received->proof = std::move(parsed->proof);
+    return event;
 }
 
 Duration read_clock(clockid_t which) {
@@ -198,6 +214,8 @@ Batch& receive_batch() {
 Result<std::unique_ptr<LinkSockets>, int> LinkSockets::open(LinkIndex link, Family family) {
     std::unique_ptr<LinkSockets> sockets{new LinkSockets{link, family}};
     if (const int error = sockets->open_adverts()) return unexpected{error};
+    if (family == Family::ipv4)
+        if (const int error = sockets->open_ah()) return unexpected{error};
     if (const int error = sockets->open_announcements()) return unexpected{error};
     return sockets;
 }
@@ -216,6 +234,16 @@ int LinkSockets::open_adverts() {
     return 0;
 }
 
+int LinkSockets::open_ah() {
+    ah_.reset(::socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, wire::protocol_ah));
+    if (!ah_) return errno;
+    const bool done = attach(ah_, ah_around_vrrp) &&
+                      set(ah_, SOL_SOCKET, SO_BINDTOIFINDEX, static_cast<int>(link_.value)) &&
+                      set(ah_, SOL_SOCKET, SO_PRIORITY, queue_priority) && set(ah_, SOL_SOCKET, SO_TIMESTAMPNS, 1) &&
+                      set(ah_, IPPROTO_IP, IP_HDRINCL, 1) && join_ipv4(ah_, link_);
+    return done ? 0 : errno;
+}
+
 int LinkSockets::open_announcements() {
     const auto protocol = static_cast<std::uint16_t>(family_ == Family::ipv4 ? ETH_P_ARP : ETH_P_IPV6);
     // Protocol 0 receives nothing until bind, so no frame can slip in before the filter is attached.
@@ -232,10 +260,14 @@ int LinkSockets::open_announcements() {
 }
 
 std::size_t LinkSockets::read_adverts(const DeliverArrived& deliver) {
+    return read_from(adverts_, deliver) + (ah_ ? read_from(ah_, deliver) : 0);
+}
+
+std::size_t LinkSockets::read_from(const Fd& socket, const DeliverArrived& deliver) {
     auto& in = receive_batch();
     std::size_t total = 0;
     for (int count = static_cast<int>(batch); count == static_cast<int>(batch);) {
-        count = in.receive(adverts_.get());
+        count = in.receive(socket.get());
         if (count > 0) total += static_cast<std::size_t>(count);
         const Arrival arrival;
         for (std::size_t i = 0; count > 0 && i < static_cast<std::size_t>(count); ++i) {
@@ -245,7 +277,9 @@ std::size_t LinkSockets::read_adverts(const DeliverArrived& deliver) {
                 dropped_ = *control.dropped;
                 deliver(engine::QueueOverflowed{link_}, arrival(control));
             }
-            if (family_ == Family::ipv4) {
+            if (&socket == &ah_) {
+                deliver(interpret_ah(link_, in.bytes(i), source), arrival(control));
+            } else if (family_ == Family::ipv4) {
                 deliver(interpret(link_, wire::parse_ipv4(in.bytes(i)), source), arrival(control));
             } else {
                 const wire::Packet packet{source, control.destination.value_or(IpAddress{Family::ipv6, {}}),
@@ -339,11 +373,12 @@ struct Outgoing {
 
 } // namespace
 
-/// How many adverts from this one on leave with the same source, at most a batch.
+/// How many adverts from this one on leave by the same socket with the same source, at most a batch.
 std::size_t LinkSockets::same_source(std::size_t from) const {
     std::size_t count = 1;
     while (count < send_batch && from + count < outgoing_.size() &&
-           outgoing_[from + count].source == outgoing_[from].source)
+           outgoing_[from + count].source == outgoing_[from].source &&
+           outgoing_[from + count].has_ip_header == outgoing_[from].has_ip_header)
         ++count;
     return count;
 }
@@ -362,10 +397,12 @@ void LinkSockets::flush() {
     static std::array<mmsghdr, send_batch> messages;
     for (std::size_t next = 0; next < outgoing_.size();) {
         const auto count = same_source(next);
-        choose_source(outgoing_[next].source);
+        const bool whole = outgoing_[next].has_ip_header;
+        if (!whole) choose_source(outgoing_[next].source);
         for (std::size_t i = 0; i < count; ++i)
             slots[i].fill(messages[i], outgoing_[next + i], link_);
-        const int sent = ::sendmmsg(adverts_.get(), messages.data(), static_cast<unsigned>(count), MSG_DONTWAIT);
+        const int sent =
+            ::sendmmsg(whole ? ah_.get() : adverts_.get(), messages.data(), static_cast<unsigned>(count), MSG_DONTWAIT);
         next += sent > 0 ? static_cast<std::size_t>(sent) : 1; // the one that failed is skipped
     }
     outgoing_.clear();

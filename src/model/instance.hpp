@@ -5,8 +5,8 @@
 #include "base/id.hpp"
 #include "base/ip.hpp"
 #include "base/time.hpp"
+#include "model/authentication.hpp"
 
-#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,12 +46,6 @@ struct Lease {
     bool operator==(const Lease&) const = default;
 };
 
-/// Plain-text password of VRRPv2 (RFC 2338 5.3.6.1), zero padded: keeps strangers' mistakes out, not attackers.
-struct PassAuthentication {
-    std::array<std::uint8_t, 8> key{};
-    bool operator==(const PassAuthentication&) const = default;
-};
-
 struct Instance {
     std::string name; ///< of the object: `web`, or `web/ipv4` and `web/ipv6` for a pair
     std::string interface;
@@ -73,8 +67,8 @@ struct Instance {
     std::optional<IpAddress> source; ///< where adverts come from; nothing: the interface's primary address
     Checksum checksum{Checksum::pseudo_header};
     unsigned down_adverts{3}; ///< adverts that a standby misses before it takes over, 1 to 100; RFC 9568 6.1 has 3
-    std::optional<PassAuthentication> authentication; ///< version 2 only
-    std::vector<Prefix> addresses;                    ///< in the file's order, all of `family`, at most 255
+    std::optional<Authentication> authentication; ///< pass: version 2 only; ah: version 2 over IPv4 only
+    std::vector<Prefix> addresses;                ///< in the file's order, all of `family`, at most 255
     std::vector<TrackUse> track;
 
     bool is_owner() const { return priority == owner_priority; }
