@@ -1,4 +1,4 @@
-// The directives of an instance whose value is a list or a map: addresses, track, authentication. Invariant: what comes
+// The directives whose value is a list or a map: addresses, track, authentication, words. Invariant: what comes
 // back was complained about in full, or not at all.
 #pragma once
 
@@ -14,6 +14,13 @@ std::string write_addresses(const std::vector<Prefix>&);
 
 std::optional<std::vector<model::TrackUse>> read_track(Context&, const Node&);
 std::string write_track(const std::vector<model::TrackUse>&);
+
+enum class WordsAre {
+    program, ///< to run: the first one is an absolute path
+    words,   ///< to compare
+};
+std::optional<model::Words> read_words(Context&, std::string_view word, const Node&, WordsAre);
+std::string write_words(const model::Words&);
 
 std::optional<model::PassAuthentication> read_authentication(Context&, const Node&);
 std::string write_authentication(const model::PassAuthentication&, Secrets);
