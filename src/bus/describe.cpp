@@ -88,6 +88,7 @@ Json tracker_json(const engine::TrackerView& view) {
             {"Status", engine::name(view.verdict)},
             {"Degraded", view.degraded},
             {"Detail", view.detail},
+            {"SkippedRuns", view.skipped},
             {"SinceUSec", realtime_usec(view.since)},
             {"Users", view.users}};
 }

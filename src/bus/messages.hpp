@@ -49,10 +49,14 @@ struct WatchUnit {
 struct UnwatchUnit {
     std::string tracker;
 };
+/// Once; a refusal comes back as an observation of the tracker.
+struct RestartUnit {
+    std::string tracker, unit;
+};
 struct Quit {}; ///< say STOPPING=1 if not said, flush, end the thread
 
 using ToBus = std::variant<Published, engine::Note, engine::Reply, ReloadBegan, ReloadEnded, Ready, Heartbeat,
-                           WatchUnit, UnwatchUnit, Quit>;
+                           WatchUnit, UnwatchUnit, RestartUnit, Quit>;
 
 // ---- bus thread to loop
 // -------------------------------------------------------------------------------------------------

@@ -147,6 +147,7 @@ void Teller::handle(ToBus& any) {
                    [&](Heartbeat&) { notify_.heartbeat(); },
                    [&](WatchUnit& watch) { units_.watch(std::move(watch.tracker), std::move(watch.unit)); },
                    [&](UnwatchUnit& watch) { units_.unwatch(watch.tracker); },
+                   [&](RestartUnit& restart) { units_.restart(restart.tracker); },
                    [&](Quit&) { quit_ = true; },
                },
                any);

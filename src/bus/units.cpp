@@ -41,17 +41,25 @@ UnitState read_state(sd_bus_message* message) {
     return result;
 }
 
+/// What somebody stopped stays stopped; only what failed by itself is worth a restart.
+engine::Repair repair_of(const UnitState& state) {
+    if (state.load == "not-found") return engine::Repair::none;
+    if (state.active == "failed") return engine::Repair::wanted;
+    return state.active == "activating" ? engine::Repair::under_way : engine::Repair::none;
+}
+
 } // namespace
 
 struct Units::Unit {
     Units* owner;
     std::string tracker, name;
     std::string path;
-    Slot loading, changed, reading; ///< ending one cancels its callback
-    bool known{false};              ///< systemd has told its state
+    Slot loading, changed, reading, restarting; ///< ending one cancels its callback
+    bool known{false};                          ///< systemd has told its state
     bool told{false};
     engine::Observation observation{engine::Observation::unknown};
     std::string detail;
+    engine::Repair repair{engine::Repair::none};
 };
 
 Units::Units(sd_event* event, std::function<void(engine::TrackerObserved)> report)
@@ -77,6 +85,7 @@ void Units::watch(std::string tracker, std::string name) {
                                        .loading = {},
                                        .changed = {},
                                        .reading = {},
+                                       .restarting = {},
                                        .detail = {}});
     if (bus_)
         start(*unit);
@@ -126,6 +135,7 @@ void Units::lost() {
         unit->loading.reset();
         unit->changed.reset();
         unit->reading.reset();
+        unit->restarting.reset();
     }
     subscribed_.reset();
     owner_changed_.reset();
@@ -198,7 +208,8 @@ void Units::read(Unit& unit) {
         const bool up = state.active == "active" || state.active == "reloading" || state.active == "refreshing";
         self.owner->report(self, up ? engine::Observation::up : engine::Observation::down,
                            state.load == "not-found" ? self.name + " does not exist"
-                                                     : fmt::format("{} is {}", self.name, state.active));
+                                                     : fmt::format("{} is {}", self.name, state.active),
+                           repair_of(state));
     };
     static constexpr auto update = apply;
     const auto on_changed = [](sd_bus_message* message, void* data, sd_bus_error*) {
@@ -220,13 +231,34 @@ void Units::read(Unit& unit) {
         unit.reading.reset(slot);
 }
 
-void Units::report(Unit& unit, engine::Observation observation, std::string detail) {
+void Units::restart(const std::string& tracker) {
+    const auto at = units_.find(tracker);
+    if (at == units_.end() || !bus_) return;
+    auto& unit = *at->second;
+    const auto on_restarted = [](sd_bus_message* reply, void* data, sd_bus_error*) {
+        auto& self = *static_cast<Unit*>(data);
+        if (const auto* error = sd_bus_message_get_error(reply))
+            self.owner->report(self, engine::Observation::down,
+                               fmt::format("systemd does not restart {}: {}; allow it by polkit, see holdfast.rules",
+                                           self.name, error->message),
+                               engine::Repair::failed);
+        return 0;
+    };
+    sd_bus_slot* slot = nullptr;
+    if (sd_bus_call_method_async(bus_.get(), &slot, systemd, manager_path, manager, "RestartUnit", on_restarted, &unit,
+                                 "ss", unit.name.c_str(), "replace") >= 0)
+        unit.restarting.reset(slot);
+}
+
+void Units::report(Unit& unit, engine::Observation observation, std::string detail, engine::Repair repair) {
     if (observation == engine::Observation::unknown) unit.known = false;
-    if (unit.told && unit.observation == observation && unit.detail == detail) return;
+    if (unit.told && unit.observation == observation && unit.detail == detail && unit.repair == repair) return;
     unit.told = true;
+    unit.repair = repair;
     unit.observation = observation;
     unit.detail = detail;
-    report_(engine::TrackerObserved{unit.tracker, observation, std::move(detail), false});
+    report_(engine::TrackerObserved{
+        .tracker = unit.tracker, .observation = observation, .detail = std::move(detail), .repair = repair});
 }
 
 } // namespace holdfast::bus

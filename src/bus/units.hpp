@@ -24,6 +24,8 @@ class Units {
 
     void watch(std::string tracker, std::string unit);
     void unwatch(const std::string& tracker);
+    /// Asks systemd for one restart of the tracker's unit.
+    void restart(const std::string& tracker);
 
   private:
     struct Free {
@@ -39,7 +41,8 @@ class Units {
     void systemd_vanished();
     void start(Unit& unit);
     void read(Unit& unit);
-    void report(Unit& unit, engine::Observation observation, std::string detail);
+    void report(Unit& unit, engine::Observation observation, std::string detail,
+                engine::Repair repair = engine::Repair::none);
 
     sd_event* event_;
     std::function<void(engine::TrackerObserved)> report_;

@@ -10,7 +10,6 @@ namespace holdfast::config {
 namespace {
 
 using model::Instance;
-using model::Tracker;
 using model::Version;
 
 bool has_family(const Instance& instance, Family family) {
@@ -128,32 +127,23 @@ void check_address(Context& context, const Named<Instance>& named, const IpAddre
                                        context.sources.place(place_of(other.draft, address, other.mark))));
 }
 
-constexpr std::array kinds{std::string_view{"interface"}, std::string_view{"process"}, std::string_view{"unit"},
-                           std::string_view{"http"}};
-
-void check_kind(Context& context, const Named<Tracker>& named) {
-    std::string_view first;
-    for (const auto kind : kinds) {
-        if (!named.draft.has(kind)) continue;
-        if (!first.empty())
-            context.problems.error(
-                named.draft.given.at(kind).key,
-                fmt::format("tracker '{}' watches {} already, and {} would be a second thing", named.name, first, kind),
-                "make two trackers and track both");
-        if (first.empty()) first = kind;
-    }
-    if (first.empty())
-        context.problems.error(named.mark, fmt::format("tracker '{}' does not say what it watches", named.name),
-                               "add one of interface, process, unit and http");
-    if (!first.empty() && first != "process" && named.draft.has("quorum"))
-        context.problems.error(named.draft.given.at("quorum").key,
-                               fmt::format("quorum goes with process, not with {}", first), "remove it");
+/// The priority of an owner is what RFC 9568 says that it is, so nothing may be added to it.
+void check_owner(Context& context, const Named<Instance>& named) {
+    const auto& instance = named.draft.object;
+    if (!named.draft.usable("priority") || !named.draft.usable("track") || !instance.is_owner()) return;
+    for (const auto& use : instance.track)
+        if (use.weight)
+            context.problems.error(named.draft.place("track", named.mark),
+                                   fmt::format("'{}' has priority 255, to which no weight is added: {} has weight {}",
+                                               named.name, use.tracker, *use.weight),
+                                   "give it a priority below 255, or track without weight");
 }
 
 } // namespace
 
 void check_instance(Context& context, const Named<Instance>& named) {
     check_unicast(context, named);
+    check_owner(context, named);
     if (!named.draft.usable("version")) return;
     if (named.draft.object.version == Version::v2)
         check_version_2(context, named);
@@ -190,17 +180,6 @@ void check_groups(Context& context, const std::vector<Named<model::Group>>& grou
                                    fmt::format("sync group '{}' mixes owners (priority 255) with others", named.name),
                                    "an owner never leaves, so the others could not follow: take it out of the group");
     }
-}
-
-void check_tracker(Context& context, Named<Tracker>& named) {
-    check_kind(context, named);
-    auto& draft = named.draft;
-    if (!draft.has("timeout")) draft.object.timeout = draft.object.interval;
-    if (!draft.usable("timeout") || !draft.usable("interval") || draft.object.timeout <= draft.object.interval) return;
-    context.problems.error(draft.place("timeout", named.mark),
-                           fmt::format("timeout {} is longer than the interval, {}", to_string(draft.object.timeout),
-                                       to_string(draft.object.interval)),
-                           "one probe has to end before the next one starts");
 }
 
 void check_together(Context& context, const std::vector<Named<Instance>>& instances) {

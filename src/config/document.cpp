@@ -67,7 +67,8 @@ std::string directives_markdown() {
     out += table(instance_directives(), true);
     out += "\n## A sync group\n\n";
     out += table(group_directives(), false);
-    out += "\n## A tracker\n\nExactly one of `interface`, `process`, `unit` and `http`.\n\n";
+    out += "\n## A tracker\n\nExactly one of `interface`, `process`, `command`, `unit`, `http`, `tcp`, `script` and "
+           "`file`.\n\n";
     out += table(tracker_directives(), false);
     return out;
 }

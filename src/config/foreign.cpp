@@ -55,12 +55,12 @@ constexpr std::array instance_words{
 };
 
 constexpr std::array tracker_words{
-    ForeignWord{"script", later},
-    ForeignWord{"restart", later},
-    ForeignWord{"file", later},
     ForeignWord{"bfd", later},
     ForeignWord{"weight", "give it where the tracker is used: track: [{tracker: NAME, weight: -60}]"},
-    ForeignWord{"init_fail", "a tracker is unknown until its first observation: remove it"},
+    ForeignWord{"full_command", "write command: [/usr/sbin/nginx, ...] instead of process"},
+    ForeignWord{"param_match", "write match"},
+    ForeignWord{"init_file", "write init: NUMBER, what a missing file counts as"},
+    ForeignWord{"route", later},
 };
 
 constexpr std::array top_words{

@@ -43,7 +43,7 @@ Directive<Instance> addresses_row() {
 
 Directive<Instance> track_row() {
     return list_row(
-               "track", Shape::list, "a list of tracker names, or {tracker: NAME, weight: -253 to 253}",
+               "track", Shape::list, "a list of tracker names, or {tracker: NAME, weight: -253 to 253, reverse: true}",
                "What the instance depends on: a failure is a fault; with a weight it changes the priority instead.",
                [](Context& context, const Node& node, Instance& instance) -> std::optional<Mark> {
                    auto track = read_track(context, node);

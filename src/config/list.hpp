@@ -1,4 +1,4 @@
-// The directives of an instance whose value is a list or a map: addresses, track, authentication. Invariant: what comes
+// The directives whose value is a list or a map: addresses, track, authentication, words. Invariant: what comes
 // back was complained about in full, or not at all.
 #pragma once
 
@@ -22,5 +22,13 @@ std::string_view type_name(const model::Authentication&);
 
 std::optional<model::Unicast> read_unicast(Context&, const Node&);
 std::string write_unicast(const model::Unicast&);
+
+enum class WordsAre {
+    program, ///< to run: the first one is an absolute path
+    words,   ///< to compare
+};
+std::optional<model::Words> read_words(Context&, std::string_view word, const Node&, WordsAre);
+std::string write_words(const model::Words&);
+
 
 } // namespace holdfast::config

@@ -17,6 +17,8 @@ constexpr std::size_t longest_link = 15; // IFNAMSIZ - 1
 constexpr std::size_t longest_comm = 15; // TASK_COMM_LEN - 1
 constexpr std::size_t longest_unit = 255;
 constexpr std::size_t longest_url = 2048;
+constexpr std::size_t longest_path = 4000; // with room for the rest of PATH_MAX
+constexpr std::size_t longest_user = 32;   // useradd(8)
 
 std::unexpected<Complaint> complain(std::string text, std::string hint = {}) {
     return std::unexpected{Complaint{std::move(text), std::move(hint)}};
@@ -24,6 +26,10 @@ std::unexpected<Complaint> complain(std::string text, std::string hint = {}) {
 
 bool has_control_or_space(std::string_view text) {
     return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; });
+}
+
+bool is_control(char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
 }
 
 bool is_loopback(const IpAddress& address) {
@@ -147,6 +153,38 @@ Parsed<std::string> check_local_url(const Node& node) {
         return complain(fmt::format("must ask this host itself, and {} is not loopback", quoted(authority->host)),
                         "a tracker watches the local service: write 127.0.0.1, [::1] or localhost");
     return std::string{url};
+}
+
+Parsed<std::string> check_host_port(const Node& node) {
+    const std::string_view wanted = "an address with a port, like 192.0.2.1:80 or [2001:db8::1]:80";
+    if (!node.is_scalar()) return std::unexpected{must_be(wanted, node)};
+    const auto authority = split_authority(node.text);
+    if (!authority || authority->host.empty() || authority->port.empty()) return std::unexpected{must_be(wanted, node)};
+    if (!is_port(authority->port))
+        return complain(fmt::format("has a port that is not 1 to 65535: {}", quoted(authority->port)));
+    const auto address = parse_ip(authority->host);
+    if (!address)
+        return complain(fmt::format("must name an address, not the host {}", quoted(authority->host)),
+                        authority->host == "localhost" ? "write 127.0.0.1 or [::1]"
+                                                       : "a tracker must not fail because a name server does");
+    if ((address->family == Family::ipv6) != authority->bracketed) return std::unexpected{must_be(wanted, node)};
+    return node.text;
+}
+
+Parsed<std::string> check_path(const Node& node) {
+    const std::string_view wanted = "the path of a file, from '/' on";
+    const bool fine = node.is_scalar() && node.text.starts_with('/') && !node.text.ends_with('/') &&
+                      node.text.size() <= longest_path && std::ranges::none_of(node.text, is_control);
+    if (!fine) return std::unexpected{must_be(wanted, node)};
+    return node.text;
+}
+
+Parsed<std::string> check_user(const Node& node) {
+    const auto legal = [](char c) { return is_name(std::string_view{&c, 1}); };
+    if (!node.is_scalar() || node.text.empty() || node.text.size() > longest_user || node.text.starts_with('-') ||
+        !std::ranges::all_of(node.text, legal))
+        return std::unexpected{must_be("the name of a user", node)};
+    return node.text;
 }
 
 Parsed<std::string> check_object_name(const Node& node) {

@@ -11,7 +11,7 @@ namespace holdfast::config {
 namespace {
 
 constexpr long heaviest = 253;
-constexpr std::array words{std::string_view{"tracker"}, std::string_view{"weight"}};
+constexpr std::array words{std::string_view{"tracker"}, std::string_view{"weight"}, std::string_view{"reverse"}};
 
 /// The name, if a tracker of this name exists.
 std::optional<std::string> tracker_name(Context& context, const Node& node) {
@@ -43,7 +43,7 @@ std::optional<model::TrackUse> read_use(Context& context, const Node& node) {
     if (!node.is_map()) {
         auto name = tracker_name(context, node);
         if (!name) return std::nullopt;
-        return model::TrackUse{std::move(*name), std::nullopt};
+        return model::TrackUse{.tracker = std::move(*name)};
     }
     bool fine = true;
     model::TrackUse use;
@@ -55,6 +55,11 @@ std::optional<model::TrackUse> read_use(Context& context, const Node& node) {
             if (name) use.tracker = *name;
         } else if (entry.key == "weight") {
             use.weight = read_weight(context, entry.value, fine);
+        } else if (entry.key == "reverse") {
+            const auto reverse = Flag{}.parse(entry.value);
+            if (!reverse) complain(context, "reverse", entry.value, reverse.error());
+            fine = fine && reverse;
+            use.reverse = reverse.value_or(false);
         } else {
             unknown_key(context, entry, words, {}, "an entry of track");
             fine = false;
@@ -94,11 +99,22 @@ std::optional<std::vector<model::TrackUse>> read_track(Context& context, const N
     return result;
 }
 
+namespace {
+
+std::string write_use(const model::TrackUse& use) {
+    if (!use.weight && !use.reverse) return yaml_text(use.tracker);
+    std::string out = "{tracker: " + yaml_text(use.tracker);
+    if (use.weight) out += fmt::format(", weight: {}", *use.weight);
+    if (use.reverse) out += ", reverse: true";
+    return out + "}";
+}
+
+} // namespace
+
 std::string write_track(const std::vector<model::TrackUse>& uses) {
     std::vector<std::string> words_out;
     for (const auto& use : uses)
-        words_out.push_back(use.weight ? fmt::format("{{tracker: {}, weight: {}}}", yaml_text(use.tracker), *use.weight)
-                                       : yaml_text(use.tracker));
+        words_out.push_back(write_use(use));
     return "[" + join(words_out, ", ") + "]";
 }
 

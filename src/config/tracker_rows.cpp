@@ -1,67 +1,121 @@
-// The directives of a tracker. Exactly one of the first four says what is watched; config/check sees to that.
+// The directives of a tracker. Exactly one of the first eight says what is watched; config/tracker_check sees to that and
+// to which of the others go with it.
 #include "config/directive.hpp"
+#include "config/list.hpp"
 
 namespace holdfast::config {
 namespace {
 
+using model::FileTracker;
 using model::HttpTracker;
 using model::InterfaceTracker;
 using model::ProcessTracker;
 using model::Reload;
+using model::ScriptTracker;
+using model::TcpTracker;
 using model::Tracker;
 using model::UnitTracker;
+
+constexpr std::string_view one_of_these = "one of the eight";
+
+Directive<Tracker> bare(std::string_view word, Shape shape, std::string values, std::string_view help) {
+    return {.word = word,
+            .shape = shape,
+            .reload = Reload::live,
+            .values = std::move(values),
+            .help = help,
+            .read = {},
+            .write = {},
+            .required = false,
+            .in_defaults = false,
+            .default_text = {}};
+}
 
 /// A row that chooses the kind and says its target.
 template <typename Kind, std::string Kind::* Target>
 Directive<Tracker> kind_row(std::string_view word, Text type, std::string_view help) {
-    return {.word = word,
-            .shape = Shape::scalar,
-            .reload = Reload::live,
-            .values = type.values(),
-            .help = help,
-            .read =
-                [word, type](Context& context, const Node& node, Tracker& tracker) {
-                    return read_scalar(context, word, node, type, [&](std::string value) {
-                        Kind kind;
-                        kind.*Target = std::move(value);
-                        tracker.kind = std::move(kind);
-                    });
-                },
-            .write = [type](const Tracker& tracker, Secrets) -> std::optional<std::string> {
-                const auto* const kind = std::get_if<Kind>(&tracker.kind);
-                if (!kind || (kind->*Target).empty()) return std::nullopt;
-                return type.print(kind->*Target);
-            },
-            .required = false,
-            .in_defaults = false,
-            .default_text = "one of the four"};
+    auto row = bare(word, Shape::scalar, type.values(), help);
+    row.read = [word, type](Context& context, const Node& node, Tracker& tracker) {
+        return read_scalar(context, word, node, type, [&](std::string value) {
+            Kind kind;
+            kind.*Target = std::move(value);
+            tracker.kind = std::move(kind);
+        });
+    };
+    row.write = [type](const Tracker& tracker, Secrets) -> std::optional<std::string> {
+        const auto* const kind = std::get_if<Kind>(&tracker.kind);
+        if (!kind || (kind->*Target).empty()) return std::nullopt;
+        return type.print(kind->*Target);
+    };
+    return std::move(row).says_default(one_of_these);
 }
 
-/// Read after `process`, whatever the order in the file: rows are read in the order below.
-Directive<Tracker> quorum_row() {
-    const Number<unsigned> type{1, 10'000};
-    return {.word = "quorum",
-            .shape = Shape::scalar,
-            .reload = Reload::live,
-            .values = type.values(),
-            .help = "How many processes of this name have to run; only with process.",
-            .read = [type](Context& context, const Node& node, Tracker& tracker) -> std::optional<Mark> {
-                return read_scalar(context, "quorum", node, type, [&](unsigned value) {
-                    if (auto* const process = std::get_if<ProcessTracker>(&tracker.kind)) process->quorum = value;
-                });
-            },
-            .write = [type](const Tracker& tracker, Secrets) -> std::optional<std::string> {
-                const auto* const process = std::get_if<ProcessTracker>(&tracker.kind);
-                if (!process) return std::nullopt;
-                return type.print(process->quorum);
-            },
-            .required = false,
-            .in_defaults = false,
-            .default_text = '`' + std::to_string(ProcessTracker{}.quorum) + '`'};
+/// The same for a list of words; `chooses`: it says the kind, else it only adds to it.
+template <typename Kind, model::Words Kind::* Target>
+Directive<Tracker> words_row(std::string_view word, WordsAre what, bool chooses, std::string_view help) {
+    auto row = bare(word, Shape::list,
+                    what == WordsAre::program ? "a list: a program with its whole path, then its arguments"
+                                              : "a list of words",
+                    help);
+    row.read = [word, what, chooses](Context& context, const Node& node, Tracker& tracker) -> std::optional<Mark> {
+        auto words = read_words(context, word, node, what);
+        if (!words) return std::nullopt;
+        if (chooses) tracker.kind = Kind{};
+        if (auto* const kind = std::get_if<Kind>(&tracker.kind)) kind->*Target = std::move(*words);
+        return node.mark;
+    };
+    row.write = [](const Tracker& tracker, Secrets) -> std::optional<std::string> {
+        const auto* const kind = std::get_if<Kind>(&tracker.kind);
+        if (!kind || (kind->*Target).empty()) return std::nullopt;
+        return write_words(kind->*Target);
+    };
+    return std::move(row).says_default(chooses ? one_of_these : "none");
 }
 
-std::vector<Directive<Tracker>> rows() {
-    constexpr Duration hour = std::chrono::hours{1};
+/// A row that belongs to one kind. Read after that, whatever the order in the file: rows are read in the order below.
+template <typename Kind, auto Field, typename Type>
+Directive<Tracker> part_row(std::string_view word, Type type, std::string_view help) {
+    auto row = bare(word, Shape::scalar, type.values(), help);
+    row.read = [word, type](Context& context, const Node& node, Tracker& tracker) {
+        return read_scalar(context, word, node, type, [&](auto value) {
+            if (auto* const kind = std::get_if<Kind>(&tracker.kind)) kind->*Field = std::move(value);
+        });
+    };
+    row.write = [type](const Tracker& tracker, Secrets) -> std::optional<std::string> {
+        const auto* const kind = std::get_if<Kind>(&tracker.kind);
+        if (!kind) return std::nullopt;
+        if constexpr (requires { (kind->*Field).has_value(); }) {
+            if (!(kind->*Field)) return std::nullopt;
+            return type.print(*(kind->*Field));
+        } else {
+            return type.print(kind->*Field);
+        }
+    };
+    using Value = std::remove_cvref_t<decltype(Kind{}.*Field)>;
+    if constexpr (requires(Value v) { v.has_value(); })
+        return std::move(row).says_default("no limit");
+    else if constexpr (std::is_same_v<Value, std::string>)
+        return std::move(row).says_default("whom the runner runs as");
+    else
+        return std::move(row).says_default('`' + type.print(Kind{}.*Field) + '`');
+}
+
+/// keepalived's `delay`: both delays in one word.
+Directive<Tracker> delay_row(Span type) {
+    auto row = bare("delay", Shape::scalar, type.values(), "Sets fork_delay and terminate_delay; only with process.");
+    row.read = [type](Context& context, const Node& node, Tracker& tracker) {
+        return read_scalar(context, "delay", node, type, [&](Duration value) {
+            if (auto* const process = std::get_if<ProcessTracker>(&tracker.kind))
+                process->fork_delay = process->terminate_delay = value;
+        });
+    };
+    row.write = [](const Tracker&, Secrets) -> std::optional<std::string> { return std::nullopt; };
+    return row;
+}
+
+constexpr Duration hour = std::chrono::hours{1};
+
+std::vector<Directive<Tracker>> kind_rows() {
     return {
         kind_row<InterfaceTracker, &InterfaceTracker::interface>("interface",
                                                                  Text{check_link, "the name of a network interface"},
@@ -69,21 +123,75 @@ std::vector<Directive<Tracker>> rows() {
         kind_row<ProcessTracker, &ProcessTracker::process>(
             "process", Text{check_process, "the name of a process, at most 15 bytes"},
             "A process of this name (/proc/PID/comm) runs on this host."),
+        words_row<ProcessTracker, &ProcessTracker::command>(
+            "command", WordsAre::words, true,
+            "A process with this command line, its program included, runs on this host."),
         kind_row<UnitTracker, &UnitTracker::unit>("unit", Text{check_unit, "the name of a systemd unit, with its type"},
                                                   "systemd says that the unit is active."),
         kind_row<HttpTracker, &HttpTracker::url>("http", Text{check_local_url, "an http:// URL on loopback"},
                                                  "A GET of the URL is answered with a status of 200 to 299."),
-        quorum_row(),
-        row<&Tracker::interval>("interval", Span{100ms, hour}, Reload::live,
-                                "Time between two probes; what tells of its changes itself is heard at once."),
-        row<&Tracker::timeout>("timeout", Span{10ms, hour}, Reload::live,
-                               "How long one probe may take; at most the interval.")
-            .says_default("the interval"),
-        row<&Tracker::rise>("rise", Number<unsigned>{1, 1000}, Reload::live,
-                            "Good observations in a row that make it up."),
-        row<&Tracker::fall>("fall", Number<unsigned>{1, 1000}, Reload::live,
-                            "Bad observations in a row that make it down."),
+        kind_row<TcpTracker, &TcpTracker::address>("tcp", Text{check_host_port, "ADDRESS:PORT or [IPv6]:PORT"},
+                                                   "A connection to the port can be made."),
+        words_row<ScriptTracker, &ScriptTracker::script>(
+            "script", WordsAre::program, true,
+            "The program ends with status 0 within the timeout; no shell is in between."),
+        kind_row<FileTracker, &FileTracker::file>(
+            "file", Text{check_path, "the path of a text file"},
+            "The number in the file is 0; with a weight the number times the weight is added to the priority."),
     };
+}
+
+std::vector<Directive<Tracker>> part_rows() {
+    return {
+        part_row<ProcessTracker, &ProcessTracker::quorum>("quorum", Number<unsigned>{1, 10'000},
+                                                          "How many such processes have to run; only with process."),
+        part_row<ProcessTracker, &ProcessTracker::quorum_max>("quorum_max", Number<unsigned>{0, 10'000},
+                                                              "How many may run, 0: none at all; only with process."),
+        words_row<ProcessTracker, &ProcessTracker::arguments>("arguments", WordsAre::words, false,
+                                                              "The process has these arguments; only with process."),
+        part_row<ProcessTracker, &ProcessTracker::match>("match", MatchWord{},
+                                                         "exact: these words and no more; initial: these first; "
+                                                         "partial: of the last one only its beginning; only with "
+                                                         "process."),
+        delay_row(Span{0s, hour}),
+        part_row<ProcessTracker, &ProcessTracker::fork_delay>(
+            "fork_delay", Span{0s, hour}, "How long enough processes have to run until it is up; only with process."),
+        part_row<ProcessTracker, &ProcessTracker::terminate_delay>(
+            "terminate_delay", Span{0s, hour},
+            "How long too few or too many have to run until it is down; only with process."),
+        part_row<InterfaceTracker, &InterfaceTracker::up_delay>(
+            "up_delay", Span{0s, hour}, "How long the link has to be up until it counts; only with interface."),
+        part_row<InterfaceTracker, &InterfaceTracker::down_delay>(
+            "down_delay", Span{0s, hour}, "How long the link has to be down until it counts; only with interface."),
+        part_row<UnitTracker, &UnitTracker::restart>(
+            "restart", Span{0s, hour},
+            "A unit that failed is restarted once and has so long to be active again; 0s: never; only with unit."),
+        part_row<ScriptTracker, &ScriptTracker::user>("user", Text{check_user, "the name of a user"},
+                                                      "Who runs the script; only with script."),
+        part_row<FileTracker, &FileTracker::init>("init", Number<std::int32_t>{-1'000'000, 1'000'000},
+                                                  "What a missing file counts as; only with file."),
+    };
+}
+
+std::vector<Directive<Tracker>> rows() {
+    auto all = kind_rows();
+    for (auto& row : part_rows())
+        all.push_back(std::move(row));
+    for (auto& row : std::vector<Directive<Tracker>>{
+             row<&Tracker::interval>("interval", Span{100ms, hour}, Reload::live,
+                                     "Time between two probes; what tells of its changes itself is heard at once."),
+             row<&Tracker::timeout>("timeout", Span{10ms, hour}, Reload::live,
+                                    "How long one probe may take; at most the interval.")
+                 .says_default("the interval"),
+             row<&Tracker::rise>("rise", Number<unsigned>{1, 1000}, Reload::live,
+                                 "Good observations in a row that make it up."),
+             row<&Tracker::fall>("fall", Number<unsigned>{1, 1000}, Reload::live,
+                                 "Bad observations in a row that make it down."),
+             row<&Tracker::init_fail>("init_fail", Flag{}, Reload::live,
+                                      "Down until the first good observation, instead of pending."),
+         })
+        all.push_back(std::move(row));
+    return all;
 }
 
 } // namespace

@@ -166,4 +166,14 @@ Parsed<model::Version> VersionNumber::parse(const Node& node) const {
     return *number == 2 ? model::Version::v2 : model::Version::v3;
 }
 
+Parsed<model::Match> MatchWord::parse(const Node& node) const {
+    for (const auto match : {model::Match::exact, model::Match::initial, model::Match::partial})
+        if (node.is_scalar() && node.text == print(match)) return match;
+    return std::unexpected{must_be(values(), node)};
+}
+
+std::string MatchWord::print(model::Match match) const {
+    return match == model::Match::exact ? "exact" : match == model::Match::initial ? "initial" : "partial";
+}
+
 } // namespace holdfast::config

@@ -6,6 +6,7 @@
 #include "base/time.hpp"
 #include "config/tree.hpp"
 #include "model/instance.hpp"
+#include "model/tracker.hpp"
 
 #include <expected>
 #include <string>
@@ -123,6 +124,14 @@ struct VersionNumber {
     std::string print(model::Version version) const { return version == model::Version::v2 ? "2" : "3"; }
 };
 
+struct MatchWord {
+    using Value = model::Match;
+
+    std::string values() const { return "exact, initial or partial"; }
+    Parsed<model::Match> parse(const Node&) const;
+    std::string print(model::Match match) const;
+};
+
 /// A text that a function checks: names of interfaces, processes, units; URLs.
 struct Text {
     using Value = std::string;
@@ -140,6 +149,10 @@ Parsed<std::string> check_vrrp_link(const Node&);
 Parsed<std::string> check_process(const Node&);
 Parsed<std::string> check_unit(const Node&);
 Parsed<std::string> check_local_url(const Node&);
+/// "ADDRESS:PORT", the address in brackets when it is IPv6.
+Parsed<std::string> check_host_port(const Node&);
+Parsed<std::string> check_path(const Node&);
+Parsed<std::string> check_user(const Node&);
 Parsed<std::string> check_object_name(const Node&);
 
 } // namespace holdfast::config

@@ -183,6 +183,9 @@ void Loop::perform(engine::Action& any) {
                    [&](engine::ListKernel&) { list_kernel(); },
                    [&](engine::StartTracker& action) { trackers_->start(action.tracker); },
                    [&](engine::StopTracker& action) { trackers_->stop(action.name); },
+                   [&](engine::RestartUnit& action) {
+                       parts_.tell_bus(bus::RestartUnit{std::move(action.tracker), std::move(action.unit)});
+                   },
                    [&](engine::Reply& action) { parts_.tell_bus(std::move(action)); },
                    [&](engine::Tell& action) { parts_.tell_bus(std::move(action.note)); },
                    [&](engine::Finished&) { finished_ = true; },

@@ -37,34 +37,51 @@ ipc::Helper& Trackers::runner() {
 
 void Trackers::start(const model::Tracker& tracker) {
     const ipc::WatchId id{next_id_++};
+    const auto probe = [&](const ipc::Request& request) {
+        subscribe(prober(), {.tracker = tracker.name, .by_prober = true}, request);
+    };
     std::visit(Overloaded{
                    [](const model::InterfaceTracker&) {}, // the engine sees links itself
                    [&](const model::UnitTracker& unit) { door_.tell_bus(bus::WatchUnit{tracker.name, unit.unit}); },
                    [&](const model::HttpTracker& http) {
-                       ids_[tracker.name] = id;
-                       watches_[id] = {tracker.name, nullptr};
-                       subscribe(prober(), ipc::StartHttp{id, http.url, tracker.interval, tracker.timeout});
+                       probe(ipc::StartHttp{id, http.url, tracker.interval, tracker.timeout});
                    },
-                   [&](const model::ProcessTracker& process) {
-                       ids_[tracker.name] = id;
-                       auto& watch = watches_[id];
-                       watch = {tracker.name, std::make_unique<ipc::ProcessSet>(process.process, process.quorum)};
-                       door_.watch(watch.processes->fd(), [this, id] {
-                           const auto at = watches_.find(id);
-                           if (at != watches_.end() && at->second.processes->on_readable()) report(at->second);
-                       });
-                       subscribe(runner(), ipc::WatchProcesses{id, process.process, process.quorum});
+                   [&](const model::TcpTracker& tcp) {
+                       probe(ipc::StartTcp{id, tcp.address, tracker.interval, tracker.timeout});
+                   },
+                   [&](const model::ProcessTracker& process) { watch_processes(id, tracker, process); },
+                   [&](const model::ScriptTracker& script) {
+                       subscribe(runner(), {.tracker = tracker.name},
+                                 ipc::StartScript{id, script.script, script.user, tracker.interval, tracker.timeout});
+                   },
+                   [&](const model::FileTracker& file) {
+                       subscribe(runner(), {.tracker = tracker.name, .missing_file = file.init},
+                                 ipc::WatchFile{id, file.file});
                    },
                },
                tracker.kind);
 }
 
-void Trackers::subscribe(ipc::Helper& helper, const ipc::Request& request) {
+void Trackers::watch_processes(ipc::WatchId id, const model::Tracker& tracker, const model::ProcessTracker& process) {
+    auto set = std::make_unique<ipc::ProcessSet>(model::target(tracker.kind), process.quorum, process.quorum_max);
+    door_.watch(set->fd(), [this, id] {
+        const auto at = watches_.find(id);
+        if (at != watches_.end() && at->second.processes->on_readable()) report(at->second);
+    });
+    const bool none_wanted = process.quorum_max == 0U;
+    subscribe(runner(), {.tracker = tracker.name, .processes = std::move(set)},
+              ipc::WatchProcesses{id, process.process, none_wanted ? 0 : process.quorum,
+                                  process.command.empty() ? process.arguments : process.command, process.match});
+}
+
+void Trackers::subscribe(ipc::Helper& helper, Watch watch, const ipc::Request& request) {
+    const auto id = ipc::id_of(request);
+    ids_[watch.tracker] = id;
+    const auto& kept = watches_[id] = std::move(watch);
     const auto done = helper.subscribe(request, door_.now());
     if (done) return;
-    const auto at = watches_.find(ipc::id_of(request));
-    door_.warn(fmt::format("tracker {} can't be watched: {}", at->second.tracker, done.error()));
-    door_.deliver(engine::TrackerObserved{at->second.tracker, engine::Observation::unknown, done.error(), false});
+    door_.warn(fmt::format("tracker {} can't be watched: {}", kept.tracker, done.error()));
+    door_.deliver(engine::TrackerObserved{kept.tracker, engine::Observation::unknown, done.error()});
 }
 
 void Trackers::stop(const std::string& name) {
@@ -72,7 +89,7 @@ void Trackers::stop(const std::string& name) {
     if (at == ids_.end()) return door_.tell_bus(bus::UnwatchUnit{name});
     const auto watch = watches_.find(at->second);
     if (watch->second.processes) door_.unwatch(watch->second.processes->fd());
-    auto& helper = watch->second.processes ? runner_ : prober_;
+    auto& helper = watch->second.by_prober ? prober_ : runner_;
     if (helper) helper->unsubscribe(at->second, door_.now());
     watches_.erase(watch);
     ids_.erase(at);
@@ -90,6 +107,8 @@ void Trackers::handle(std::vector<ipc::HelperEvent> events) {
         auto* reported = std::get_if<ipc::Reported>(&event);
         if (!reported) continue;
         std::visit(Overloaded{[&](ipc::Verdict& verdict) { on_report(verdict); },
+                              [&](ipc::FileFound& found) { on_report(found); },
+                              [&](ipc::Ended& ended) { on_report(ended); },
                               [&](ipc::ProcessesFound& found) { on_report(found, std::move(reported->fds)); }},
                    reported->report);
     }
@@ -98,9 +117,33 @@ void Trackers::handle(std::vector<ipc::HelperEvent> events) {
 void Trackers::on_report(ipc::Verdict& verdict) {
     const auto at = watches_.find(verdict.id);
     if (at == watches_.end()) return;
-    door_.deliver(engine::TrackerObserved{at->second.tracker,
-                                          verdict.ok ? engine::Observation::up : engine::Observation::down,
-                                          std::move(verdict.detail), false});
+    door_.deliver(
+        engine::TrackerObserved{.tracker = at->second.tracker,
+                                .observation = verdict.ok ? engine::Observation::up : engine::Observation::down,
+                                .detail = std::move(verdict.detail),
+                                .skipped = verdict.skipped});
+}
+
+/// A file that can't be read says nothing, so it has no effect; one that is not there says what `init` says.
+void Trackers::on_report(const ipc::FileFound& found) {
+    const auto at = watches_.find(found.id);
+    if (at == watches_.end()) return;
+    const auto value = found.there ? found.value : at->second.missing_file;
+    const auto observation = !found.legible ? engine::Observation::unknown
+                             : value == 0   ? engine::Observation::up
+                                            : engine::Observation::down;
+    const bool by_init = !found.there && value != 0;
+    door_.deliver(
+        engine::TrackerObserved{.tracker = at->second.tracker,
+                                .observation = observation,
+                                .detail = by_init ? fmt::format("{}: counts as {}", found.detail, value) : found.detail,
+                                .value = found.legible ? value : 0});
+}
+
+void Trackers::on_report(ipc::Ended& ended) {
+    if (const auto at = watches_.find(ended.id); at != watches_.end()) // there are too many scripts
+        door_.deliver(
+            engine::TrackerObserved{at->second.tracker, engine::Observation::unknown, std::move(ended.detail)});
 }
 
 void Trackers::on_report(const ipc::ProcessesFound& found, std::vector<Fd> fds) {

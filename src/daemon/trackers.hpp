@@ -1,5 +1,6 @@
-// Carries out StartTracker and StopTracker: HTTP probes go to the prober, process names to the runner (whose pidfds are
-// watched here, on the loop), units to the bus thread. Decides nothing: every observation becomes an event.
+// Carries out StartTracker and StopTracker: HTTP and TCP probes go to the prober; scripts, files and processes to the runner
+// (reading a file can block, so it is not done here; pidfds are watched here, on the loop); units to the bus thread.
+// Decides nothing: every observation becomes an event.
 #pragma once
 
 #include "bus/messages.hpp"
@@ -38,16 +39,21 @@ class Trackers {
   private:
     struct Watch {
         std::string tracker;
-        std::unique_ptr<ipc::ProcessSet> processes; ///< of a process tracker
+        bool by_prober{false};                        ///< else by the runner
+        std::unique_ptr<ipc::ProcessSet> processes{}; ///< of a process tracker
+        std::int32_t missing_file{0};                 ///< what a missing file counts as
     };
 
     ipc::Helper& prober();
     ipc::Helper& runner();
     std::unique_ptr<ipc::Helper> spawn(const std::string& program);
-    void subscribe(ipc::Helper& helper, const ipc::Request& request);
+    void subscribe(ipc::Helper& helper, Watch watch, const ipc::Request& request);
+    void watch_processes(ipc::WatchId id, const model::Tracker& tracker, const model::ProcessTracker& process);
     void handle(std::vector<ipc::HelperEvent> events);
     void on_report(ipc::Verdict&);
     void on_report(const ipc::ProcessesFound&, std::vector<Fd>);
+    void on_report(const ipc::FileFound&);
+    void on_report(ipc::Ended&);
     void report(const Watch& watch);
 
     std::filesystem::path directory_;

@@ -78,6 +78,10 @@ struct StartTracker {
 struct StopTracker {
     std::string name;
 };
+/// Once; what comes of it is observed like everything else of the unit.
+struct RestartUnit {
+    std::string tracker, unit;
+};
 
 enum class CommandError : std::uint8_t { no_such_instance, not_master, no_successor, busy, stopping };
 struct Reply {
@@ -92,7 +96,7 @@ struct Tell {
 struct Finished {};
 
 using Action = std::variant<SendAdvert, Announce, Listen, Unlisten, Operation, ListKernel, StartTracker, StopTracker,
-                            Reply, Tell, Finished>;
+                            RestartUnit, Reply, Tell, Finished>;
 using Actions = std::vector<Action>;
 
 } // namespace holdfast::engine

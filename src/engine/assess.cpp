@@ -188,8 +188,8 @@ std::vector<FaultCause> Engine::find_faults(Router& router, const Link* link) {
                                                        explain_errno(listener->second.error))});
     for (const auto& use : router.uses) {
         const auto at = trackers_.find(use.tracker);
-        if (at != trackers_.end() && is_fault(use, at->second.verdict))
-            faults.push_back({"tracker", fmt::format("tracker {} is down: {}", use.tracker, at->second.detail)});
+        if (at != trackers_.end() && is_fault(use, at->second))
+            faults.push_back({"tracker", fault_text(use, at->second)});
     }
     if (!router.refused.empty()) faults.push_back({"address_refused", router.refused});
     return faults;
@@ -202,7 +202,7 @@ Priority Engine::weigh(Router& router) {
     std::vector<Contribution> contributions;
     for (const auto& use : router.uses) {
         const auto at = trackers_.find(use.tracker);
-        const int weight = at == trackers_.end() ? 0 : contribution(use, at->second.verdict);
+        const int weight = at == trackers_.end() ? 0 : contribution(use, at->second);
         if (use.weight) contributions.push_back({use.tracker, weight});
         sum += weight;
     }

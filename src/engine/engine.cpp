@@ -233,7 +233,7 @@ Time Engine::next_deadline() const {
     for (const auto& each : deadlines_)
         deadline = std::min(deadline, each);
     for (const auto& [name, tracker] : trackers_)
-        deadline = std::min(deadline, tracker.resample);
+        deadline = std::min(deadline, tracker.deadline());
     for (const auto& [key, listener] : listeners_)
         deadline = std::min(deadline, listener.retry_at);
     return deadline;
@@ -263,9 +263,9 @@ void Engine::handle(const Elapsed&) {
     for (std::size_t slot = 0; slot < deadlines_.size(); ++slot)
         if (deadlines_[slot] <= now_ && routers_[slot]) elapsed(*routers_[slot]);
     for (auto& [name, tracker] : trackers_) {
-        if (tracker.resample > now_) continue;
-        const auto before = tracker.verdict;
-        if (resample(tracker, now_)) tracker_changed(tracker, before);
+        if (tracker.deadline() > now_) continue;
+        const auto before = effect_of(tracker);
+        if (engine::elapsed(tracker, now_)) tracker_changed(tracker, before);
     }
     for (auto& [key, listener] : listeners_) {
         if (listener.retry_at > now_) continue;

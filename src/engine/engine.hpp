@@ -180,7 +180,11 @@ class Engine {
     void sweep_retired();
     void reload_trackers(const model::Config& before, const model::Config& after);
     void observe_interfaces();
-    void tracker_changed(const TrackerState&, Verdict before);
+    /// What of a tracker can move an instance.
+    using TrackerEffect = std::pair<Verdict, std::int64_t>;
+    static TrackerEffect effect_of(const TrackerState& tracker) { return {tracker.verdict, tracker.value}; }
+    void tracker_changed(TrackerState&, TrackerEffect before);
+    void restart(const TrackerState&);
 
     // views.cpp
     std::shared_ptr<const InstanceView> view(const Router&) const;

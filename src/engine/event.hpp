@@ -99,11 +99,21 @@ struct ListenDone {
 };
 
 // ---- from trackers, people and the clock -------------------------------------------------------------------------------
+/// What may be hoped for a unit that is down.
+enum class Repair : std::uint8_t {
+    none,      ///< somebody stopped it, or it is no unit
+    under_way, ///< systemd is starting it
+    wanted,    ///< it failed, and a restart may help
+    failed,    ///< it can't be restarted
+};
 struct TrackerObserved {
     std::string tracker;
     Observation observation{};
-    std::string detail;   ///< one line for people
-    bool degraded{false}; ///< up, but not whole: workers without their master
+    std::string detail{};     ///< one line for people
+    bool degraded{false};     ///< up, but not whole: workers without their master
+    std::int64_t value{0};    ///< of a file
+    std::uint64_t skipped{0}; ///< runs of a script left out so far, because the one before had not ended
+    Repair repair{Repair::none};
 };
 /// The record of the process before us, read at start. `age` was measured on CLOCK_BOOTTIME for each router.
 struct Recovered {

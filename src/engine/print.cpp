@@ -85,6 +85,7 @@ std::string to_string(const Action& action) {
             [](const ListKernel&) { return std::string{"list"}; },
             [](const StartTracker& a) { return fmt::format("start({})", a.tracker.name); },
             [](const StopTracker& a) { return fmt::format("stop({})", a.name); },
+            [](const RestartUnit& a) { return fmt::format("restart({})", a.unit); },
             [](const Reply& a) { return fmt::format("reply({}): {}", a.error ? "error" : "ok", a.text); },
             [](const Tell& a) { return fmt::format("note: {}", a.note.text); },
             [](const Finished&) { return std::string{"finished"}; },

@@ -187,13 +187,9 @@ void Engine::reload_trackers(const model::Config& before, const model::Config& a
         const auto& model = *model::find_tracker(after, name);
         const bool same_target = tracker.model.kind == model.kind;
         tracker.model = model;
-        tracker.resample = never;
+        tracker.resample = tracker.due = never;
         tracker.against = false;
-        if (!same_target) {
-            tracker.verdict = Verdict::pending;
-            tracker.detail.clear();
-            tracker.since = now_;
-        }
+        if (!same_target) reset(tracker, now_);
         tracker_views_.erase(name);
         if (watched_outside(model)) out_->push_back(StartTracker{model});
     }
@@ -211,7 +207,7 @@ void Engine::observe_interfaces() {
         const auto* link = kernel_.link(kind->interface);
         const bool up = link && link->up;
         if (tracker.against && up == (tracker.verdict == Verdict::down)) continue; // known; resampling counts it
-        const auto before = tracker.verdict;
+        const auto before = effect_of(tracker);
         const auto* detail = !link ? "it does not exist" : up ? "up" : "down or without carrier";
         if (observe(tracker, up ? Observation::up : Observation::down, detail, false, now_))
             tracker_changed(tracker, before);
@@ -221,14 +217,15 @@ void Engine::observe_interfaces() {
 void Engine::handle(const TrackerObserved& event) {
     const auto at = trackers_.find(event.tracker);
     if (at == trackers_.end()) return;
-    const auto before = at->second.verdict;
-    if (observe(at->second, event.observation, event.detail, event.degraded, now_)) tracker_changed(at->second, before);
+    const auto before = effect_of(at->second);
+    if (observe(at->second, event, now_)) tracker_changed(at->second, before);
 }
 
-void Engine::tracker_changed(const TrackerState& tracker, Verdict before) {
+void Engine::tracker_changed(TrackerState& tracker, TrackerEffect before) {
     tracker_views_.erase(tracker.model.name);
     view_changed_ = true;
-    if (tracker.verdict == before) return;
+    if (std::exchange(tracker.restart_wanted, false)) restart(tracker);
+    if (effect_of(tracker) == before) return;
     for (auto& router : routers_) {
         const auto uses = [&](const model::TrackUse& use) { return use.tracker == tracker.model.name; };
         if (router && std::ranges::any_of(router->uses, uses)) router->needs_assessment = true;
@@ -236,8 +233,17 @@ void Engine::tracker_changed(const TrackerState& tracker, Verdict before) {
     settle_needed_ = true;
     tell(tracker.verdict == Verdict::down ? Severity::warning : Severity::notice, NoteKind::tracker_changed,
          tracker.model.name,
-         fmt::format("tracker {}: {} -> {}: {}", tracker.model.name, name(before), name(tracker.verdict),
-                     tracker.detail));
+         tracker.verdict == before.first ? fmt::format("tracker {}: {}", tracker.model.name, tracker.detail)
+                                         : fmt::format("tracker {}: {} -> {}: {}", tracker.model.name,
+                                                       name(before.first), name(tracker.verdict), tracker.detail));
+}
+
+void Engine::restart(const TrackerState& tracker) {
+    const auto& unit = std::get<model::UnitTracker>(tracker.model.kind);
+    out_->push_back(RestartUnit{tracker.model.name, unit.unit});
+    tell(Severity::warning, NoteKind::tracker_changed, tracker.model.name,
+         fmt::format("tracker {}: {}: it is restarted once and has {} to be active again", tracker.model.name,
+                     tracker.detail, to_string(unit.restart)));
 }
 
 } // namespace holdfast::engine

@@ -82,6 +82,7 @@ struct TrackerView {
     Verdict verdict{};
     bool degraded{false};
     std::string detail;
+    std::uint64_t skipped{}; ///< runs of a script left out
     Time since{};
     std::vector<std::string> users;
 };

@@ -73,6 +73,7 @@ std::shared_ptr<const TrackerView> Engine::view(const TrackerState& tracker) con
     result->verdict = tracker.verdict;
     result->degraded = tracker.degraded;
     result->detail = tracker.detail;
+    result->skipped = tracker.skipped;
     result->since = tracker.since;
     for (const auto& router : routers_)
         if (router && !router->retiring &&

@@ -9,7 +9,7 @@ namespace holdfast::ipc {
 
 namespace {
 
-constexpr unsigned version = 1;
+constexpr unsigned version = 2;
 
 // The kind byte of each message. Requests are below 64, reports from 64 on.
 template <typename M>
@@ -22,6 +22,20 @@ template <>
 constexpr unsigned kind<WatchProcesses> = 3;
 template <>
 constexpr unsigned kind<Unwatch> = 4;
+template <>
+constexpr unsigned kind<StartTcp> = 5;
+template <>
+constexpr unsigned kind<StartScript> = 6;
+template <>
+constexpr unsigned kind<RunScript> = 7;
+template <>
+constexpr unsigned kind<WatchFile> = 8;
+template <>
+constexpr unsigned kind<WriteLine> = 9;
+template <>
+constexpr unsigned kind<FileFound> = 66;
+template <>
+constexpr unsigned kind<Ended> = 67;
 template <>
 constexpr unsigned kind<Verdict> = 64;
 template <>
@@ -42,11 +56,39 @@ auto fields(M& m) {
 }
 template <Is<WatchProcesses> M>
 auto fields(M& m) {
-    return std::tie(m.id, m.name, m.quorum);
+    return std::tie(m.id, m.name, m.quorum, m.words, m.match);
+}
+template <Is<StartTcp> M>
+auto fields(M& m) {
+    return std::tie(m.id, m.address, m.interval, m.timeout);
+}
+template <Is<StartScript> M>
+auto fields(M& m) {
+    return std::tie(m.id, m.argv, m.user, m.interval, m.timeout);
+}
+template <Is<RunScript> M>
+auto fields(M& m) {
+    return std::tie(m.id, m.argv, m.user, m.timeout, m.environment);
+}
+template <Is<WatchFile> M>
+auto fields(M& m) {
+    return std::tie(m.id, m.path);
+}
+template <Is<WriteLine> M>
+auto fields(M& m) {
+    return std::tie(m.id, m.path, m.line);
+}
+template <Is<FileFound> M>
+auto fields(M& m) {
+    return std::tie(m.id, m.there, m.legible, m.value, m.detail);
+}
+template <Is<Ended> M>
+auto fields(M& m) {
+    return std::tie(m.id, m.ok, m.detail, m.took);
 }
 template <Is<Verdict> M>
 auto fields(M& m) {
-    return std::tie(m.id, m.ok, m.detail, m.latency);
+    return std::tie(m.id, m.ok, m.detail, m.latency, m.skipped);
 }
 template <Is<ProcessInfo> M>
 auto fields(M& m) {
@@ -73,6 +115,13 @@ class Writer {
     void write(const std::string& value) { // `valid` has bounded it
         put16(out_, static_cast<unsigned>(value.size()));
         out_.insert(out_.end(), value.begin(), value.end());
+    }
+    void write(std::int64_t value) { write(static_cast<std::uint64_t>(value)); }
+    void write(model::Match match) { put8(out_, static_cast<std::uint8_t>(match)); }
+    void write(const model::Words& list) { // bounded as well
+        put16(out_, static_cast<unsigned>(list.size()));
+        for (const auto& each : list)
+            write(each);
     }
     void write(const std::vector<ProcessInfo>& list) {
         put16(out_, static_cast<unsigned>(list.size()));
@@ -131,6 +180,26 @@ class Parser {
         const auto part = reader_.take(*size);
         if (!part) return false;
         value.assign(part->begin(), part->end());
+        return true;
+    }
+    bool read(std::int64_t& value) {
+        std::uint64_t raw{};
+        if (!read(raw)) return false;
+        value = static_cast<std::int64_t>(raw);
+        return true;
+    }
+    bool read(model::Match& match) {
+        const auto byte = reader_.u8();
+        if (!byte || *byte > static_cast<std::uint8_t>(model::Match::partial)) return false;
+        match = static_cast<model::Match>(*byte);
+        return true;
+    }
+    bool read(model::Words& list) {
+        const auto count = reader_.u16();
+        if (!count || *count > max_words) return false;
+        list.resize(*count);
+        for (auto& each : list)
+            if (!read(each)) return false;
         return true;
     }
     bool read(std::vector<ProcessInfo>& list) {

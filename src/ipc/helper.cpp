@@ -18,8 +18,8 @@ constexpr int messages_a_call = 64;
 /// What ends a subscription.
 Request ending(const Request& request) {
     const WatchId id = id_of(request);
-    if (std::holds_alternative<WatchProcesses>(request)) return Unwatch{id};
-    return Stop{id};
+    if (std::holds_alternative<StartHttp>(request) || std::holds_alternative<StartTcp>(request)) return Stop{id};
+    return Unwatch{id};
 }
 
 } // namespace
@@ -60,7 +60,7 @@ void Helper::launch(Time now, Events& events) {
 Result<void> Helper::subscribe(const Request& request, Time now) {
     if (auto checked = valid(request); !checked) return checked;
     const WatchId id = id_of(request);
-    HF_ASSERT(std::holds_alternative<StartHttp>(request) || std::holds_alternative<WatchProcesses>(request));
+    HF_ASSERT(!std::holds_alternative<Stop>(request) && !std::holds_alternative<Unwatch>(request));
     wanted_.insert_or_assign(id, request);
     if (!channel_) return {};
     pending_.insert_or_assign(id, request);

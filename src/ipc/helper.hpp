@@ -54,7 +54,7 @@ class Helper {
     /// Starts the helper; call once. Later starts happen by themselves.
     std::vector<HelperEvent> start(Time now);
 
-    /// Adds a subscription, or replaces the one with this id; `request` is a StartHttp or a WatchProcesses. Also before
+    /// Adds a subscription, or replaces the one with this id; `request` is none that ends one. Also before
     /// `start` and while the helper is down. Error: a field is out of its limits; nothing has changed then.
     Result<void> subscribe(const Request& request, Time now);
     /// Unknown ids are ignored. A report that is already under way may still come.

@@ -34,11 +34,54 @@ Result<void> check(const StartHttp& m) {
 Result<void> check(const Stop&) {
     return {};
 }
-Result<void> check(const WatchProcesses& m) {
-    if (auto name = text("process name", m.name, max_process_name); !name) return name;
-    if (m.quorum < 1 || m.quorum > 65535)
-        return unexpected{fmt::format("quorum {} is not within 1 to 65535", m.quorum)};
+Result<void> check(const StartTcp& m) {
+    if (auto address = text("address", m.address, max_url); !address) return address;
+    if (auto interval = probe_time("interval", m.interval); !interval) return interval;
+    return probe_time("timeout", m.timeout);
+}
+/// Bounded in all, too, so that whatever passes fits into one packet.
+Result<void> words(std::string_view what, const model::Words& list, std::size_t most = 36'000) {
+    std::size_t bytes = 0;
+    for (const auto& each : list)
+        bytes += each.size() + 2;
+    if (bytes > most) return unexpected{fmt::format("{} of more than {} bytes", what, most)};
+    if (list.size() > max_words) return unexpected{fmt::format("{} of more than {} words", what, max_words)};
+    for (const auto& each : list) {
+        if (each.size() > max_word)
+            return unexpected{fmt::format("a word of {} is longer than {} bytes", what, max_word)};
+        if (each.find('\0') != std::string::npos)
+            return unexpected{fmt::format("a word of {} contains a zero byte", what)};
+    }
     return {};
+}
+Result<void> program(const model::Words& argv, const std::string& user) {
+    if (argv.empty() || !argv[0].starts_with('/')) return unexpected{std::string{"a script without an absolute path"}};
+    if (!user.empty())
+        if (auto name = text("user", user, max_process_name); !name) return name;
+    return words("the script", argv);
+}
+Result<void> check(const WatchProcesses& m) {
+    if (!m.name.empty() || m.words.empty())
+        if (auto name = text("process name", m.name, max_process_name); !name) return name;
+    if (m.quorum > 65535) return unexpected{fmt::format("quorum {} is not within 0 to 65535", m.quorum)};
+    return words("the process", m.words);
+}
+Result<void> check(const StartScript& m) {
+    if (auto script = program(m.argv, m.user); !script) return script;
+    if (auto interval = probe_time("interval", m.interval); !interval) return interval;
+    return probe_time("timeout", m.timeout);
+}
+Result<void> check(const RunScript& m) {
+    if (auto script = program(m.argv, m.user); !script) return script;
+    if (auto environment = words("the environment", m.environment, 16'000); !environment) return environment;
+    return probe_time("timeout", m.timeout);
+}
+Result<void> check(const WatchFile& m) {
+    return text("path", m.path, max_path);
+}
+Result<void> check(const WriteLine& m) {
+    if (auto path = text("path", m.path, max_path); !path) return path;
+    return text("line", m.line, max_line);
 }
 Result<void> check(const Unwatch&) {
     return {};
@@ -49,6 +92,18 @@ Result<void> check(const Verdict& m) {
     if (m.latency < Duration{0} || m.latency > longest_probe)
         return unexpected{std::string{"the latency is out of range"}};
     return {};
+}
+Result<void> detail_of(const std::string& detail) {
+    if (detail.size() > max_detail) return unexpected{fmt::format("the detail is longer than {} bytes", max_detail)};
+    if (!std::ranges::all_of(detail, is_printable)) return unexpected{std::string{"the detail is not printable"}};
+    return {};
+}
+Result<void> check(const FileFound& m) {
+    return detail_of(m.detail);
+}
+Result<void> check(const Ended& m) {
+    if (m.took < Duration{0} || m.took > longest_probe) return unexpected{std::string{"the duration is out of range"}};
+    return detail_of(m.detail);
 }
 Result<void> check(const ProcessesFound& m) {
     if (m.processes.size() > max_processes_a_message)

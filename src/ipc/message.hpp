@@ -6,6 +6,7 @@
 #include "base/id.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "model/tracker.hpp"
 
 #include <cstdint>
 #include <string>
@@ -23,6 +24,10 @@ inline constexpr std::size_t max_descriptors = 64;  ///< of one message (the ker
 inline constexpr std::size_t max_url = 4096;        ///< bytes
 inline constexpr std::size_t max_process_name = 64; ///< bytes; the kernel keeps the first 15 (proc(5), comm)
 inline constexpr std::size_t max_detail = 200;      ///< bytes, printable ASCII
+inline constexpr std::size_t max_words = 128;       ///< of a command, arguments or environment
+inline constexpr std::size_t max_word = 4096;       ///< bytes
+inline constexpr std::size_t max_path = 4096;       ///< bytes
+inline constexpr std::size_t max_line = 512;        ///< bytes of a line for a FIFO
 inline constexpr std::size_t max_processes_a_message = 4096;
 inline constexpr Duration shortest_probe = 1ms; ///< the least interval and timeout
 inline constexpr Duration longest_probe = std::chrono::hours{24 * 366};
@@ -38,6 +43,14 @@ struct StartHttp {
     Duration timeout;  ///< shortest_probe to longest_probe
     bool operator==(const StartHttp&) const = default;
 };
+/// Connect to `address` every `interval`, each time given `timeout`.
+struct StartTcp {
+    WatchId id;
+    std::string address; ///< "192.0.2.1:80", "[2001:db8::1]:80"
+    Duration interval;
+    Duration timeout;
+    bool operator==(const StartTcp&) const = default;
+};
 /// Ends a probe; a verdict already under way may still arrive, also after a replacement: a probe of another URL
 /// deserves another id.
 struct Stop {
@@ -48,13 +61,48 @@ struct Stop {
 // --- daemon to runner
 // ---------------------------------------------------------------------------------------------------
 
-/// Find the processes called `name` in this network namespace: every 100 ms while fewer than `quorum` run, else every 1
-/// s. The same id again starts over: every process is reported anew, with its descriptor.
+/// Find processes in this network namespace, by `name` and `words` or by `words` alone: every 100 ms while fewer than
+/// `quorum` run, else every 1 s. The same id again starts over: every process is reported anew, with its descriptor.
 struct WatchProcesses {
     WatchId id;
-    std::string name;        ///< /proc/PID/comm; what is longer than 15 bytes is compared by its first 15
-    std::uint32_t quorum{1}; ///< 1 to 65535
+    std::string name;        ///< /proc/PID/comm; what is longer than 15 bytes is compared by its first 15; may be empty
+    std::uint32_t quorum{1}; ///< 0 to 65535
+    model::Words words{};    ///< with a name: of the arguments, else of the whole command line; empty: not compared
+    model::Match match{model::Match::exact};
     bool operator==(const WatchProcesses&) const = default;
+};
+/// Run a program every `interval`: each end is a Verdict. Output's last line is the detail. A run that has not ended when
+/// the next is due makes that one be left out.
+struct StartScript {
+    WatchId id;
+    model::Words argv; ///< a program by its absolute path, and its arguments
+    std::string user;  ///< empty: the runner's own
+    Duration interval;
+    Duration timeout; ///< then SIGTERM to its process group, 2 s later SIGKILL
+    bool operator==(const StartScript&) const = default;
+};
+/// Run a program once: its end is an Ended. Told again to a new runner if the one that ran it died.
+struct RunScript {
+    WatchId id;
+    model::Words argv;
+    std::string user;
+    Duration timeout;
+    model::Words environment; ///< "NAME=value", beside a PATH
+    bool operator==(const RunScript&) const = default;
+};
+/// Read the number in a text file now and whenever it changes: a FileFound each time.
+struct WatchFile {
+    WatchId id;
+    std::string path;
+    bool operator==(const WatchFile&) const = default;
+};
+/// Write a line into a FIFO, made if it is not there; lines of one FIFO are written in the order of their ids. An Ended
+/// when it is written or can't be. Waits while nobody reads.
+struct WriteLine {
+    WatchId id;
+    std::string path;
+    std::string line; ///< with its newline
+    bool operator==(const WriteLine&) const = default;
 };
 struct Unwatch {
     WatchId id;
@@ -68,8 +116,9 @@ struct Unwatch {
 struct Verdict {
     WatchId id;
     bool ok{false};
-    std::string detail;  ///< for people: "status 404"
-    Duration latency{0}; ///< from the start of the probe to its end
+    std::string detail;       ///< for people: "status 404"
+    Duration latency{0};      ///< from the start of the probe to its end
+    std::uint64_t skipped{0}; ///< runs of a script left out so far
     bool operator==(const Verdict&) const = default;
 };
 
@@ -94,8 +143,26 @@ struct ProcessesFound {
     bool operator==(const ProcessesFound&) const = default;
 };
 
-using Request = std::variant<StartHttp, Stop, WatchProcesses, Unwatch>;
-using Report = std::variant<Verdict, ProcessesFound>;
+struct FileFound {
+    WatchId id;
+    bool there{false};
+    bool legible{true}; ///< false: it can't be read, or holds no number; the detail says why
+    std::int64_t value{0};
+    std::string detail;
+    bool operator==(const FileFound&) const = default;
+};
+/// Of what is done once.
+struct Ended {
+    WatchId id;
+    bool ok{false};
+    std::string detail; ///< "exit status 1: last line of its output", "cannot run /x: No such file or directory"
+    Duration took{0};
+    bool operator==(const Ended&) const = default;
+};
+
+using Request =
+    std::variant<StartHttp, Stop, WatchProcesses, Unwatch, StartTcp, StartScript, RunScript, WatchFile, WriteLine>;
+using Report = std::variant<Verdict, ProcessesFound, FileFound, Ended>;
 
 inline WatchId id_of(const Request& request) {
     return std::visit([](const auto& each) { return each.id; }, request);

@@ -4,7 +4,8 @@
 
 namespace holdfast::ipc {
 
-ProcessSet::ProcessSet(std::string name, unsigned quorum) : name_{std::move(name)}, quorum_{quorum} {}
+ProcessSet::ProcessSet(std::string name, unsigned quorum, std::optional<unsigned> most)
+    : name_{std::move(name)}, quorum_{most == 0U ? 0 : quorum}, most_{most} {}
 
 bool ProcessSet::on_readable() {
     bool any = false;
@@ -82,10 +83,14 @@ ProcessVerdict ProcessSet::verdict() const {
         ++running;
         if (process.is_worker()) ++workers;
     }
-    ProcessVerdict verdict{known_, known_ && running >= quorum_, workers > 0 && workers == running, running, {}};
+    const bool too_many = most_ && running > *most_;
+    ProcessVerdict verdict{
+        known_, known_ && running >= quorum_ && !too_many, workers > 0 && workers == running, running, {}};
     const std::string_view noun = running == 1 ? "process" : "processes";
     if (!known_)
         verdict.text = fmt::format("not looked for '{}' yet", name_);
+    else if (too_many)
+        verdict.text = fmt::format("{} {} '{}', at most {} allowed", running, noun, name_, *most_);
     else if (verdict.degraded)
         verdict.text =
             fmt::format("degraded: {} {} '{}' without a master", running, running == 1 ? "worker" : "workers", name_);

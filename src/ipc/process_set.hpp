@@ -8,6 +8,7 @@
 #include "ipc/message.hpp"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -17,7 +18,7 @@ namespace holdfast::ipc {
 /// What a process tracker is worth now.
 struct ProcessVerdict {
     bool known{false};    ///< false until the first scan is complete
-    bool up{false};       ///< at least `quorum` run
+    bool up{false};       ///< at least `quorum` run, and not too many
     bool degraded{false}; ///< workers run, but no process that is not a worker: their master is gone
     unsigned running{0};
     std::string text; ///< for the status: "4 processes 'nginx'"
@@ -26,7 +27,8 @@ struct ProcessVerdict {
 
 class ProcessSet {
   public:
-    ProcessSet(std::string name, unsigned quorum);
+    /// `name` is for messages; `most`: nothing for no limit.
+    ProcessSet(std::string name, unsigned quorum, std::optional<unsigned> most = std::nullopt);
 
     /// For the loop, EPOLLIN, level-triggered: a process has ended. One number for the whole life of this object.
     int fd() const { return epoll_.fd(); }
@@ -63,6 +65,7 @@ class ProcessSet {
 
     std::string name_;
     unsigned quorum_;
+    std::optional<unsigned> most_;
     Epoll epoll_;
     std::map<pid_t, Process> processes_;
     bool scanning_{false}; ///< the first message of a scan has come, the last one not yet

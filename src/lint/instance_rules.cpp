@@ -50,9 +50,6 @@ void owner_rules(const config::Loaded& loaded, Findings& findings) {
                 path + "/preempt",
                 fmt::format("'{}' has priority 255, and an owner always preempts: preempt has no effect", name),
                 "give it a priority below 255, or remove preempt");
-        if (has_weight(instance))
-            findings.warn(path + "/track", fmt::format("'{}' has priority 255, which no weight changes", name),
-                          "give it a priority below 255, or track without weight");
     });
 }
 

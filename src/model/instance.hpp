@@ -19,8 +19,10 @@ enum class Version : std::uint8_t { v2 = 2, v3 = 3 };
 struct TrackUse {
     std::string tracker;
     /// Added to the priority: a positive weight while the tracker is up, a negative one while it is down
-    /// (-253 to 253, not 0). Nothing: a failing tracker is a fault.
-    std::optional<int> weight;
+    /// (-253 to 253, not 0); of a file tracker the number in the file times the weight. Nothing: a failing tracker is a
+    /// fault.
+    std::optional<int> weight{};
+    bool reverse{false}; ///< the weight is subtracted; without weight: an *up* tracker is a fault
     bool operator==(const TrackUse&) const = default;
 };
 

@@ -32,10 +32,6 @@ curl_socket_t open_socket(void* failed, curlsocktype, curl_sockaddr* address) {
     return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
-bool lacks_resources(int error) {
-    return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
-}
-
 } // namespace
 
 struct HttpDriver::Transfer {

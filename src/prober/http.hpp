@@ -4,10 +4,9 @@
 #pragma once
 
 #include "ipc/epoll.hpp"
-#include "ipc/message.hpp"
+#include "prober/outcome.hpp"
 
 #include <curl/curl.h>
-#include <functional>
 #include <map>
 #include <memory>
 
@@ -16,17 +15,9 @@ namespace holdfast::prober {
 inline constexpr std::size_t max_headers = 64 * 1024; ///< bytes; more is a failure
 inline constexpr std::size_t max_body = 1024 * 1024;  ///< bytes; more is cut off, the status has been seen by then
 
-struct Outcome {
-    bool ok{false};
-    std::string detail; ///< printable, "status 404"
-    Duration latency{0};
-    bool our_fault{false}; ///< the probe could not be made (no descriptors, no memory): says nothing about the server
-};
-
 class HttpDriver {
   public:
-    /// `done` is called from `on_socket` and `on_timer`, never from `start`; it may start and cancel probes.
-    using Done = std::function<void(ipc::WatchId, const Outcome&)>;
+    using Done = prober::Done;
 
     HttpDriver(ipc::Epoll& epoll, Done done);
     ~HttpDriver();

@@ -14,7 +14,8 @@ constexpr std::string_view name = "holdfast-prober";
 
 Prober::Prober(ipc::Channel channel)
     : channel_{std::move(channel)},
-      http_{epoll_, [this](ipc::WatchId id, const Outcome& outcome) { done(id, outcome); }} {
+      http_{epoll_, [this](ipc::WatchId id, const Outcome& outcome) { done(id, outcome); }},
+      tcp_{epoll_, [this](ipc::WatchId id, const Outcome& outcome) { done(id, outcome); }} {
     epoll_.set(channel_.fd(), EPOLLIN);
 }
 
@@ -23,19 +24,22 @@ void Prober::run() {
         const Time next = next_deadline();
         const auto ready = epoll_.wait(next == never ? Duration::max() : next - ipc::clock_now());
         for (const auto& event : ready) {
-            if (event.data.fd != channel_.fd())
+            if (tcp_.owns(event.data.fd))
+                tcp_.on_socket(event.data.fd);
+            else if (event.data.fd != channel_.fd())
                 http_.on_socket(event.data.fd, event.events);
             else if (!flush() || !take_requests())
                 return;
         }
         const Time now = ipc::clock_now();
         if (now >= http_.next_deadline()) http_.on_timer();
+        if (now >= tcp_.next_deadline()) tcp_.on_timer(now);
         start_due(now);
     }
 }
 
 Time Prober::next_deadline() const {
-    return std::min(http_.next_deadline(), due_.empty() ? never : due_.top().first);
+    return std::min({http_.next_deadline(), tcp_.next_deadline(), due_.empty() ? never : due_.top().first});
 }
 
 // False: the daemon is gone.
@@ -55,20 +59,25 @@ bool Prober::take_requests() {
 
 void Prober::take(const ipc::Request& request) {
     const ipc::WatchId id = ipc::id_of(request);
-    const auto* start = std::get_if<ipc::StartHttp>(&request);
-    if (start == nullptr && !std::holds_alternative<ipc::Stop>(request)) {
+    const auto* http = std::get_if<ipc::StartHttp>(&request);
+    const auto* tcp = std::get_if<ipc::StartTcp>(&request);
+    if (http == nullptr && tcp == nullptr && !std::holds_alternative<ipc::Stop>(request)) {
         ipc::warn(name, "ignored a request that is the runner's");
         return;
     }
     http_.cancel(id);
+    tcp_.cancel(id);
     watches_.erase(id);
-    if (start == nullptr) return;
+    if (http == nullptr && tcp == nullptr) return;
     if (watches_.size() >= max_watches) {
         ipc::warn(name, fmt::format("refused a probe: there are {} already", max_watches));
         return;
     }
     const Time now = ipc::clock_now();
-    watches_.emplace(id, Watch{*start, Pace{now, start->interval, started_++}});
+    if (http != nullptr)
+        watches_.emplace(id, Watch{*http, ipc::Pace{now, http->interval, started_++}});
+    else
+        watches_.emplace(id, Watch{*tcp, ipc::Pace{now, tcp->interval, started_++}});
     schedule(id, now);
 }
 
@@ -87,10 +96,13 @@ void Prober::start_due(Time now) {
         const auto [due, id] = due_.top();
         due_.pop();
         const auto it = watches_.find(id);
-        if (it == watches_.end() || it->second.pace.due() != due || http_.busy(id)) continue;
+        if (it == watches_.end() || it->second.pace.due() != due || busy(id)) continue;
         Watch& watch = it->second;
         watch.pace.started();
-        http_.start(id, watch.what.url, watch.what.timeout, now);
+        if (const auto* http = std::get_if<ipc::StartHttp>(&watch.what))
+            http_.start(id, http->url, http->timeout, now);
+        else if (const auto* tcp = std::get_if<ipc::StartTcp>(&watch.what))
+            tcp_.start(id, tcp->address, tcp->timeout, now);
         schedule(id, watch.pace.due());
     }
 }
@@ -99,13 +111,16 @@ void Prober::done(ipc::WatchId id, const Outcome& outcome) {
     const auto it = watches_.find(id);
     if (it == watches_.end()) return;
     const Time now = ipc::clock_now();
-    Pace& pace = it->second.pace;
+    ipc::Pace& pace = it->second.pace;
     const Time due = pace.due();
     pace.ended(now);
     if (due <= now) schedule(id, pace.due()); // its entry was skipped while the probe ran, or is out of date
-    if (!outcome.our_fault) return tell({id, outcome.ok, outcome.detail, outcome.latency});
-    ipc::warn(name, fmt::format("cannot probe {}: {}; raise LimitNOFILE or memory", ipc::printable(it->second.what.url),
-                                outcome.detail));
+    if (!outcome.our_fault) return tell({id, outcome.ok, outcome.detail, outcome.latency, 0});
+    const auto* http = std::get_if<ipc::StartHttp>(&it->second.what);
+    ipc::warn(name, fmt::format(
+                        "cannot probe {}: {}; raise LimitNOFILE or memory",
+                        ipc::printable(http != nullptr ? http->url : std::get<ipc::StartTcp>(it->second.what).address),
+                        outcome.detail));
 }
 
 void Prober::tell(const ipc::Verdict& verdict) {

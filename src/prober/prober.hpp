@@ -3,8 +3,9 @@
 #pragma once
 
 #include "ipc/channel.hpp"
+#include "ipc/pace.hpp"
 #include "prober/http.hpp"
-#include "prober/pace.hpp"
+#include "prober/tcp.hpp"
 
 #include <deque>
 #include <map>
@@ -23,12 +24,13 @@ class Prober {
 
   private:
     struct Watch {
-        ipc::StartHttp what;
-        Pace pace;
+        std::variant<ipc::StartHttp, ipc::StartTcp> what;
+        ipc::Pace pace;
     };
 
     bool take_requests();
     void take(const ipc::Request& request);
+    bool busy(ipc::WatchId id) const { return http_.busy(id) || tcp_.busy(id); }
     void start_due(Time now);
     void schedule(ipc::WatchId id, Time due);
     void done(ipc::WatchId id, const Outcome& outcome);
@@ -39,6 +41,7 @@ class Prober {
     ipc::Channel channel_;
     ipc::Epoll epoll_;
     HttpDriver http_;
+    TcpDriver tcp_;
     std::map<ipc::WatchId, Watch> watches_;
     // By time, with entries that are out of date: one counts only while its watch is due at that very time.
     using Entry = std::pair<Time, ipc::WatchId>;

@@ -1,4 +1,4 @@
-// holdfast-runner: finds processes for holdfastd, off its loop, and hands their pidfds over.
+// holdfast-runner: runs scripts, reads files, writes FIFOs and finds processes for holdfastd, off its loop.
 #include "ipc/service.hpp"
 #include "runner/runner.hpp"
 
@@ -10,13 +10,17 @@ namespace {
 
 constexpr holdfast::ipc::Service service{
     .name = "holdfast-runner",
-    .help = "holdfast-runner finds the processes that holdfastd watches. It is not for people: holdfastd, or systemd "
-            "through\n"
-            "holdfast-runner.socket, starts it with a SOCK_SEQPACKET socket as descriptor 3, and it ends with that "
-            "socket.\n"
-            "It keeps CAP_SYS_PTRACE if it has it, to see other users' namespaces. Options: --help, --version.",
+    .help =
+        "holdfast-runner runs holdfastd's scripts and finds the processes that it watches. It is not for people: "
+        "holdfastd, or systemd "
+        "through\n"
+        "holdfast-runner.socket, starts it with a SOCK_SEQPACKET socket as descriptor 3, and it ends with that "
+        "socket.\n"
+        "Of capabilities it keeps what it has of CAP_SYS_PTRACE, to see other users' namespaces, and of CAP_SETUID,\n"
+        "CAP_SETGID and CAP_KILL, to run scripts as other users; the scripts get none. Options: --help, --version.",
     .become_nobody = false,
-    .keep_capabilities = std::uint64_t{1} << CAP_SYS_PTRACE,
+    .keep_capabilities = std::uint64_t{1} << CAP_SYS_PTRACE | std::uint64_t{1} << CAP_SETUID |
+                         std::uint64_t{1} << CAP_SETGID | std::uint64_t{1} << CAP_KILL,
 };
 
 } // namespace

@@ -1,5 +1,6 @@
 #include "runner/proc.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -45,6 +46,15 @@ std::optional<Stat> parse_stat(std::string_view text) {
     const auto start = number<std::uint64_t>(next_field(rest)); // field 22
     if (state.size() != 1 || !parent || !start) return std::nullopt;
     return Stat{state[0], *parent, *start};
+}
+
+bool fits(std::span<const std::string> words, std::span<const std::string> wanted, model::Match match) {
+    if (wanted.empty()) return true;
+    if (words.size() < wanted.size() || (match == model::Match::exact && words.size() > wanted.size())) return false;
+    const auto last = wanted.size() - 1;
+    for (std::size_t i = 0; i < last; ++i)
+        if (words[i] != wanted[i]) return false;
+    return match == model::Match::partial ? words[last].starts_with(wanted[last]) : words[last] == wanted[last];
 }
 
 Result<Proc> Proc::open() {
@@ -95,6 +105,18 @@ std::optional<std::string> Proc::name(pid_t pid) const {
     auto text = read(pid, "comm", 64);
     if (text && !text->empty() && text->back() == '\n') text->pop_back();
     return text;
+}
+
+model::Words Proc::command_line(pid_t pid) const {
+    constexpr std::size_t most = 65536;
+    model::Words words;
+    const auto text = read(pid, "cmdline", most);
+    for (std::size_t at = 0; text && at < text->size();) {
+        const auto end = std::min(text->find('\0', at), text->size());
+        words.push_back(text->substr(at, end - at));
+        at = end + 1;
+    }
+    return words;
 }
 
 std::optional<Stat> Proc::stat(pid_t pid) const {

@@ -4,9 +4,11 @@
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
+#include "model/tracker.hpp"
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
@@ -26,6 +28,9 @@ struct Stat {
 /// last ')' on.
 std::optional<Stat> parse_stat(std::string_view text);
 
+/// Are these the wanted words (model::Match)?
+bool fits(std::span<const std::string> words, std::span<const std::string> wanted, model::Match match);
+
 class Proc {
   public:
     /// Error: /proc is not mounted, or our own namespace can't be told.
@@ -35,6 +40,8 @@ class Proc {
     /// /proc/PID/comm without its newline; at most 63 bytes, usually 15.
     std::optional<std::string> name(pid_t pid) const;
     std::optional<Stat> stat(pid_t pid) const;
+    /// /proc/PID/cmdline, word by word; at most 64 KiB of it. Empty for what has none (a kernel thread).
+    model::Words command_line(pid_t pid) const;
 
     /// False only when the process is known to be in another network namespace. The ns/net link (namespaces(7)) says
     /// it, but shows itself only to a user who may trace the process. Then the inode number of /proc/PID/net/dev says

@@ -30,17 +30,32 @@ Runner::Runner(ipc::Channel channel, Proc proc) : channel_{std::move(channel)}, 
 
 void Runner::run() {
     for (;;) {
-        const Time next = next_scan();
+        const Time next = next_deadline();
         const auto ready = epoll_.wait(next == never ? Duration::max() : next - ipc::clock_now());
-        for (const auto& event : ready) {
-            if (event.data.fd != channel_.fd())
-                ended(event.data.fd);
-            else if (!take_requests())
-                return;
-        }
+        for (const auto& event : ready)
+            if (!on_ready(event)) return;
         const Time now = ipc::clock_now();
+        scripts_.on_deadline(now);
+        files_.on_deadline(now);
+        fifos_.on_deadline(now);
         if (now >= next_scan()) scan(now);
     }
+}
+
+// False: the daemon is gone.
+bool Runner::on_ready(const epoll_event& event) {
+    const Time now = ipc::clock_now();
+    const int fd = event.data.fd;
+    if (fd == channel_.fd()) {
+        outbox_.flush();
+        return take_requests();
+    }
+    if (!scripts_.on_ready(fd, now) && !files_.on_ready(fd, now)) ended(fd);
+    return true;
+}
+
+Time Runner::next_deadline() const {
+    return std::min({next_scan(), scripts_.next_deadline(), files_.next_deadline(), fifos_.next_deadline()});
 }
 
 Time Runner::next_scan() const {
@@ -66,23 +81,37 @@ bool Runner::take_requests() {
 }
 
 void Runner::take(const ipc::Request& request) {
-    const ipc::WatchId id = ipc::id_of(request);
-    const auto* watch = std::get_if<ipc::WatchProcesses>(&request);
-    if (watch == nullptr && !std::holds_alternative<ipc::Unwatch>(request)) {
-        ipc::warn(name, "ignored a request that is the prober's");
-        return;
-    }
-    if (const auto old = watches_.find(id); old != watches_.end()) {
-        for (const Fd& pidfd : old->second.watch.settle({}))
-            forget(pidfd);
-        watches_.erase(old);
-    }
-    if (watch == nullptr) return;
+    const Time now = ipc::clock_now();
+    std::visit(Overloaded{
+                   [&](const ipc::WatchProcesses& what) { watch(what); },
+                   [&](const ipc::StartScript& what) { scripts_.start(what, now); },
+                   [&](const ipc::RunScript& what) { scripts_.run(what, now); },
+                   [&](const ipc::WatchFile& what) { files_.watch(what, now); },
+                   [&](const ipc::WriteLine& what) { fifos_.write(what, now); },
+                   [&](const ipc::Unwatch& what) { forget(what.id, now); },
+                   [&](const auto&) { ipc::warn(name, "ignored a request that is the prober's"); },
+               },
+               request);
+}
+
+void Runner::forget(ipc::WatchId id, Time now) {
+    scripts_.stop(id, now);
+    files_.stop(id);
+    fifos_.stop(id);
+    const auto old = watches_.find(id);
+    if (old == watches_.end()) return;
+    for (const Fd& pidfd : old->second.watch.settle({}))
+        forget(pidfd);
+    watches_.erase(old);
+}
+
+void Runner::watch(const ipc::WatchProcesses& what) {
+    forget(what.id, ipc::clock_now());
     if (watches_.size() >= max_watches) {
-        ipc::warn(name, fmt::format("refused to watch '{}': {} names are watched already", watch->name, max_watches));
+        ipc::warn(name, fmt::format("refused to watch '{}': {} are watched already", what.name, max_watches));
         return;
     }
-    watches_.emplace(id, Entry{Watch{*watch}, ipc::clock_now()});
+    watches_.emplace(what.id, Entry{Watch{what}, ipc::clock_now()});
 }
 
 // The daemon learns it by its own copy of the pidfd; here it only means to look sooner for the next one.
@@ -97,31 +126,38 @@ void Runner::ended(int pidfd) {
     }
 }
 
+/// Processes by name; the ones that are looked for by command line alone are under the empty name.
 void Runner::scan(Time now) {
     std::map<std::string, std::vector<pid_t>> wanted;
     for (const auto& [id, entry] : watches_)
         if (entry.due <= now) wanted[as_kernel_keeps_it(entry.watch.what().name)];
+    const auto any = wanted.find("");
     for (const pid_t pid : proc_.pids()) {
+        if (any != wanted.end()) any->second.push_back(pid);
         const auto each = proc_.name(pid);
-        if (!each) continue;
+        if (!each || each->empty()) continue;
         if (const auto it = wanted.find(as_kernel_keeps_it(*each)); it != wanted.end()) it->second.push_back(pid);
     }
-    std::map<std::string, std::vector<Match>> found;
-    for (const auto& [each, pids] : wanted)
-        found[each] = matches(pids);
     for (auto& [id, entry] : watches_) {
         if (entry.due > now) continue;
         Watch& watch = entry.watch;
-        update(watch, found[as_kernel_keeps_it(watch.what().name)]);
+        update(watch, matches(wanted[as_kernel_keeps_it(watch.what().name)], watch.what()));
         report(watch);
         const Duration period = watch.too_few() ? fast_scan : slow_scan;
         entry.due = std::max(entry.due + period, now + period / 2); // no making up for lost time
     }
 }
 
-std::vector<Match> Runner::matches(std::span<const pid_t> named) const {
+std::vector<Match> Runner::matches(std::span<const pid_t> named, const ipc::WatchProcesses& what) const {
     std::vector<Match> out;
     for (const pid_t pid : named) {
+        if (!what.words.empty()) {
+            const auto line = proc_.command_line(pid);
+            const std::span all{line};
+            // With a name the program is that name's; its arguments are compared.
+            const auto compared = what.name.empty() || all.empty() ? all : all.subspan(1);
+            if (!fits(compared, what.words, what.match)) continue;
+        }
         const auto stat = proc_.stat(pid);
         if (stat && runs(stat->state) && proc_.in_our_network(pid)) out.push_back({pid, stat->parent, stat->start});
     }

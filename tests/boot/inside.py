@@ -19,8 +19,9 @@ instances:
     vrid: 51
     advert_interval: 100ms
     addresses: [192.0.2.10/24]
-    track: [nginx, {tracker: page, weight: 10}, {tracker: workers, weight: 5}]
+    track: [nginx, mended, {tracker: page, weight: 10}, {tracker: workers, weight: 5}]
 trackers:
+  mended: {unit: mended.service, restart: 3s}
   nginx: {unit: nginx.service}
   page: {http: "http://127.0.0.1/", interval: 200ms}
   workers: {process: nginx}
@@ -69,6 +70,12 @@ def setup():
     shutil.copytree("/stage", "/", dirs_exist_ok=True, symlinks=True)
     pathlib.Path("/etc/holdfast").mkdir(exist_ok=True)
     write(CONFIG)
+    pathlib.Path("/etc/systemd/system/mended.service").write_text("[Service]\nExecStart=/bin/sleep infinity\n")
+    rules = pathlib.Path("/etc/polkit-1/rules.d/49-test.rules")
+    rules.parent.mkdir(exist_ok=True, parents=True)
+    example = pathlib.Path("/usr/share/doc/holdfast/holdfast.rules").read_text()
+    rules.write_text(example.replace("\n// ", "\n").replace("nginx.service", "mended.service"))
+    rules.chmod(0o644)
     pathlib.Path("/etc/nginx/sites-enabled").mkdir(exist_ok=True, parents=True)
     for command in (("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth1"), ("ip", "link", "set", "eth1", "up"),
                     ("ip", "link", "set", "eth0", "up"), ("ip", "address", "add", "192.0.2.1/24", "dev", "eth0"),
@@ -78,7 +85,7 @@ def setup():
 
 
 def start():
-    run("systemctl", "start", "nginx")
+    run("systemctl", "start", "nginx", "mended")
     began = time.monotonic()
     run("systemctl", "start", "holdfast")
     results["start_seconds"] = time.monotonic() - began
@@ -110,6 +117,30 @@ def unit_tracker():
     wait_for(lambda: not has_address(), 2, "the address to go")
     run("systemctl", "start", "nginx")
     wait_for(lambda: state() == "master", 5, "mastership after nginx came back")
+
+
+def tracker(name: str) -> dict:
+    return next(t for t in json.loads(run("holdfastctl", "status", "--json"))["Trackers"] if t["Name"] == name)
+
+
+def fail_mended() -> int:
+    pid = int(show("MainPID", "mended"))
+    os.kill(pid, signal.SIGKILL)
+    return pid
+
+
+def restart():
+    """One restart by holdfast; a second failure within a minute, and a stop by the operator, are obeyed."""
+    pid = fail_mended()
+    wait_for(lambda: show("MainPID", "mended") not in (str(pid), "0"), 3, "the restarted unit")
+    wait_for(lambda: tracker("mended")["Detail"] == "mended.service is active", 3, "the news of it")
+    results["restart_state"] = [state(), tracker("mended")["Status"]]
+    fail_mended()
+    wait_for(lambda: state() == "fault", 3, "the fault")
+    results["restart_again"] = [show("ActiveState", "mended"), tracker("mended")["Detail"]]
+    run("systemctl", "start", "mended")
+    wait_for(lambda: state() == "master", 5, "mastership")
+    results["restart_journal"] = run("journalctl", "-u", "holdfast", "--no-pager", "-o", "cat", "--grep", "restarted once")
 
 
 def helpers():
@@ -183,7 +214,7 @@ def unit_file():
 
 
 def main():
-    for step in (setup, start, rights, unit_tracker, helpers, journal, reload, killed, watchdog, stop, unit_file):
+    for step in (setup, start, rights, unit_tracker, restart, helpers, journal, reload, killed, watchdog, stop, unit_file):
         try:
             step()
         except Exception:  # the steps behind it may still tell something

@@ -7,7 +7,7 @@ import re
 import pytest
 
 
-@pytest.mark.parametrize("step", ["setup", "start", "rights", "unit_tracker", "helpers", "journal", "reload", "killed", "watchdog", "stop",
+@pytest.mark.parametrize("step", ["setup", "start", "rights", "unit_tracker", "restart", "helpers", "journal", "reload", "killed", "watchdog", "stop",
                                   "unit_file"])
 def test_every_step_ran(booted, step):
     assert f"broken:{step}" not in booted, booted[f"broken:{step}"]
@@ -43,6 +43,13 @@ def test_the_unit_tracker_reacts_at_once(booted):
     # Not a figure: the wait is busctl's own time. It must be far from any polling interval.
     assert booted["unit_to_fault_ms"] < 900
     assert "nginx" in booted["fault_reason"]
+
+
+def test_a_failed_unit_is_restarted_once_and_then_given_up(booted):
+    assert booted["restart_state"] == ["master", "up"]
+    active, detail = booted["restart_again"]
+    assert active == "failed" and detail == "mended.service is failed"
+    assert booted["restart_journal"].count("it is restarted once") == 1
 
 
 def test_a_state_edge_is_a_structured_journal_entry_with_its_explanation(booted):

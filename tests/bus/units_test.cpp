@@ -29,7 +29,8 @@ class FakeSystemd {
         state_ = state;
         changed_ = true;
     }
-    std::atomic<int> asked{0};
+    std::atomic<int> asked{0}, restarts{0};
+    std::atomic<bool> refuses{false};
 
   private:
     static int on_message(sd_bus_message* call, void* data, sd_bus_error*) {
@@ -40,6 +41,16 @@ class FakeSystemd {
         }
         if (sd_bus_message_is_method_call(call, "org.freedesktop.systemd1.Manager", "LoadUnit") > 0)
             return sd_bus_reply_method_return(call, "o", unit_path) < 0 ? -1 : 1;
+        if (sd_bus_message_is_method_call(call, "org.freedesktop.systemd1.Manager", "RestartUnit") > 0) {
+            const char *unit = nullptr, *mode = nullptr;
+            EXPECT_GE(sd_bus_message_read(call, "ss", &unit, &mode), 0);
+            EXPECT_STREQ(unit, "nginx.service");
+            EXPECT_STREQ(mode, "replace");
+            ++self.restarts;
+            if (self.refuses)
+                return sd_bus_reply_method_errorf(call, SD_BUS_ERROR_ACCESS_DENIED, "not allowed") < 0 ? -1 : 1;
+            return sd_bus_reply_method_return(call, "o", "/org/freedesktop/systemd1/job/1") < 0 ? -1 : 1;
+        }
         if (sd_bus_message_is_method_call(call, "org.freedesktop.DBus.Properties", "GetAll") > 0) {
             ++self.asked;
             const std::lock_guard lock{self.mutex_};
@@ -101,6 +112,39 @@ TEST_F(UnitsOfAFakeSystemd, AreReportedAtOnceAndWithEachChange) {
     systemd.become("reloading");
     expect(up, "nginx.service is reloading");
     EXPECT_EQ(systemd.asked, 1) << "asked once, told of the rest";
+}
+
+TEST_F(UnitsOfAFakeSystemd, SayWhetherARestartMayHelp) {
+    using engine::Repair;
+    FakeSystemd systemd{"active"};
+    daemon.post(WatchUnit{"nginx", "nginx.service"});
+    expect(up, "nginx.service is active");
+    for (const auto& [state, repair] : {std::pair{"failed", Repair::wanted}, std::pair{"activating", Repair::under_way},
+                                        std::pair{"inactive", Repair::none}, std::pair{"deactivating", Repair::none}}) {
+        systemd.become(state);
+        const auto told = daemon.next<UnitObserved>();
+        ASSERT_TRUE(told);
+        EXPECT_EQ(static_cast<int>(told->observed.repair), static_cast<int>(repair)) << state;
+    }
+}
+
+TEST_F(UnitsOfAFakeSystemd, AreRestartedOnRequestAndARefusalIsTold) {
+    FakeSystemd systemd{"failed"};
+    daemon.post(WatchUnit{"nginx", "nginx.service"});
+    expect(down, "nginx.service is failed");
+    daemon.post(RestartUnit{"nginx", "nginx.service"});
+    daemon.post(RestartUnit{"other", "other.service"}); // nobody's: ignored
+    const auto end = std::chrono::steady_clock::now() + 5s;
+    while (systemd.restarts == 0 && std::chrono::steady_clock::now() < end)
+        std::this_thread::sleep_for(1ms);
+    EXPECT_EQ(systemd.restarts, 1);
+    systemd.refuses = true;
+    daemon.post(RestartUnit{"nginx", "nginx.service"});
+    const auto told = daemon.next<UnitObserved>();
+    ASSERT_TRUE(told);
+    EXPECT_EQ(told->observed.detail,
+              "systemd does not restart nginx.service: not allowed; allow it by polkit, see holdfast.rules");
+    EXPECT_EQ(static_cast<int>(told->observed.repair), static_cast<int>(engine::Repair::failed));
 }
 
 TEST_F(UnitsOfAFakeSystemd, AreUnknownUntilThereIsASystemd) {

@@ -37,16 +37,21 @@ trackers:
   p:
     process: nginx
     quorum: 1
+    match: exact
+    fork_delay: 0s
+    terminate_delay: 0s
     interval: 1.5s
     timeout: 1.5s
     rise: 1
     fall: 1
+    init_fail: false
   q:
     http: "http://localhost/"
     interval: 1s
     timeout: 1s
     rise: 1
     fall: 1
+    init_fail: false
 )");
     EXPECT_EQ(dump(good("instances: {}\n")), "node_name: lb1\ninstances: {}\n");
 }

@@ -36,18 +36,14 @@ TEST(Lint, SaysWhatIsWeakerThanItLooks) {
     EXPECT_EQ(warnings(instance_with("    authentication: {type: hmac, " + keys + "}\n")), "");
 }
 
-TEST(Lint, AnOwnerAlwaysPreemptsAndHasNoWeights) {
+TEST(Lint, AnOwnerAlwaysPreempts) {
     EXPECT_EQ(
-        warnings(instance_with("    priority: 255\n    preempt: false\n    track: [{tracker: t, weight: -5}]\n"
+        warnings(instance_with("    priority: 255\n    preempt: false\n    track: [t]\n"
                                "trackers: {t: {process: t}}\n")),
         R"(holdfast.yaml:7:14: warning: 'web' has priority 255, and an owner always preempts: preempt has no effect
     preempt: false
              ^
   hint: give it a priority below 255, or remove preempt
-holdfast.yaml:8:12: warning: 'web' has priority 255, which no weight changes
-    track: [{tracker: t, weight: -5}]
-           ^
-  hint: give it a priority below 255, or track without weight
 )");
 }
 

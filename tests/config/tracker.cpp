@@ -27,8 +27,8 @@ TEST(Tracker, WatchesExactlyOneThing) {
       ^
   hint: make two trackers and track both
 )");
-    expect(
-        {{"interval: 1s", "tracker 't' does not say what it watches", "add one of interface, process, unit and http"}});
+    expect({{"interval: 1s", "tracker 't' does not say what it watches",
+             "add one of interface, process, command, unit, http, tcp, script and file"}});
 }
 
 TEST(Tracker, AProcessHasANameThatTheKernelKeeps) {
@@ -113,7 +113,9 @@ TEST(Tracker, AnswersWordsThatBelongElsewhereOrLater) {
     expect({
         {"unit: a.service, weight: -5", "'weight' is not a directive of a tracker",
          "give it where the tracker is used: track: [{tracker: NAME, weight: -60}]"},
-        {"unit: a.service, restart: 2s", "'restart' is not supported yet by this version",
+        {"unit: a.service, full_command: true", "'full_command' is not a directive of a tracker",
+         "write command: [/usr/sbin/nginx, ...] instead of process"},
+        {"unit: a.service, route: 0.0.0.0/0", "'route' is not supported yet by this version",
          "it comes with a later version: remove it until then"},
         {"unit: a.service, intervall: 2s", "'intervall' is not a directive of a tracker", "did you mean 'interval'?"},
     });

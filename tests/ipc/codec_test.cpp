@@ -26,21 +26,43 @@ Duration probe_time(Random& random) {
     return shortest_probe + Duration{static_cast<Duration::rep>(below(random, range))};
 }
 
+model::Words words(Random& random) {
+    model::Words out(below(random, 8));
+    for (auto& each : out)
+        each = text(random, 0, 200, false);
+    return out;
+}
+model::Words script(Random& random) {
+    auto out = words(random);
+    out.insert(out.begin(), "/bin/" + text(random, 1, 40, false));
+    return out;
+}
+
 Request any_request(Random& random) {
     const WatchId id{random()};
-    switch (below(random, 4)) {
+    switch (below(random, 9)) {
     case 0: return StartHttp{id, text(random, 1, max_url, false), probe_time(random), probe_time(random)};
     case 1: return Stop{id};
     case 2:
         return WatchProcesses{id, text(random, 1, max_process_name, false),
-                              static_cast<std::uint32_t>(1 + below(random, 65535))};
+                              static_cast<std::uint32_t>(below(random, 65536)), words(random),
+                              static_cast<model::Match>(below(random, 3))};
+    case 3: return StartTcp{id, text(random, 1, max_url, false), probe_time(random), probe_time(random)};
+    case 4: return StartScript{id, script(random), text(random, 0, 32, false), probe_time(random), probe_time(random)};
+    case 5: return RunScript{id, script(random), text(random, 0, 32, false), probe_time(random), words(random)};
+    case 6: return WatchFile{id, text(random, 1, max_path, false)};
+    case 7: return WriteLine{id, text(random, 1, max_path, false), text(random, 1, max_line, false)};
     default: return Unwatch{id};
     }
 }
 
 Report any_report(Random& random) {
     const WatchId id{random()};
-    if (coin(random)) return Verdict{id, coin(random), text(random, 0, max_detail, true), probe_time(random)};
+    if (coin(random)) return Verdict{id, coin(random), text(random, 0, max_detail, true), probe_time(random), random()};
+    if (coin(random))
+        return FileFound{id, coin(random), coin(random), static_cast<std::int64_t>(random()),
+                         text(random, 0, max_detail, true)};
+    if (coin(random)) return Ended{id, coin(random), text(random, 0, max_detail, true), probe_time(random)};
     ProcessesFound found{id, coin(random), coin(random), {}};
     const auto count = below(random, coin(random) ? 10 : max_processes_a_message + 1);
     for (std::uint64_t i = 0; i < count; ++i)
@@ -124,7 +146,7 @@ TEST(Codec, HostileBytesAreAnErrorOrAMessageOfTheSameBytes) {
 }
 
 TEST(Codec, ACountThatTheBytesDoNotCoverAllocatesNothing) {
-    Bytes bytes{1, 65};
+    Bytes bytes{2, 65};
     bytes.insert(bytes.end(), {0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0xff, 0xff});
     EXPECT_FALSE(decode_report(bytes));
 }
@@ -141,13 +163,13 @@ TEST(Codec, LimitsHoldOnBothEnds) {
     EXPECT_FALSE(encode(Request{StartHttp{id, std::string("http://a/\0b", 11), 1s, 1s}}));
     EXPECT_FALSE(encode(Request{StartHttp{id, "http://a/", 0s, 1s}}));
     EXPECT_FALSE(encode(Request{StartHttp{id, "http://a/", 1s, -1s}}));
-    EXPECT_FALSE(encode(Request{WatchProcesses{id, "nginx", 0}}));
+    EXPECT_FALSE(encode(Request{WatchProcesses{id, "nginx", 65536}}));
     EXPECT_FALSE(encode(Request{WatchProcesses{id, "", 1}}));
     EXPECT_FALSE(encode(Report{Verdict{id, true, "line\nbreak", 1ms}}));
     EXPECT_FALSE(encode(Report{ProcessesFound{id, true, true, {{0, 1, false, false, false}}}}));
     Bytes other_version = *encode(Request{Stop{id}});
-    other_version[0] = 2;
-    EXPECT_NE(decode_request(other_version).error().find("version 2"), std::string::npos);
+    other_version[0] = 3;
+    EXPECT_NE(decode_request(other_version).error().find("version 3"), std::string::npos);
 }
 
 TEST(Codec, DetailsAreMadePrintableAndShort) {

@@ -219,7 +219,7 @@ TEST_P(BothHelpers, SurvivesHostileBytesFromTheDaemon) {
         Bytes bytes(1 + i * 37 % 500);
         for (std::size_t j = 0; j < bytes.size(); ++j)
             bytes[j] = static_cast<std::uint8_t>(i * 31 + j * j);
-        if (i % 2 == 0 && bytes.size() > 1) bytes[0] = 1, bytes[1] = static_cast<std::uint8_t>(1 + i % 5);
+        if (i % 2 == 0 && bytes.size() > 1) bytes[0] = 2, bytes[1] = static_cast<std::uint8_t>(1 + i % 9);
         const std::vector<int> fds(i % 7, channel.fd());
         send(bytes, fds);
     }

@@ -1,5 +1,5 @@
 // The real prober against small servers of this test, and against nginx where it is installed.
-#include "prober/pace.hpp"
+#include "ipc/pace.hpp"
 #include "support.hpp"
 
 #include <arpa/inet.h>
@@ -304,7 +304,7 @@ TEST(Prober, SeesARealNginxComeAndGo) {
 
 TEST(Pace, StartsAtOnceThenKeepsAbsoluteDeadlines) {
     const Time start{1h};
-    prober::Pace pace{start, 1s, 5};
+    Pace pace{start, 1s, 5};
     EXPECT_EQ(pace.due(), start);
     pace.started();
     pace.ended(start + 1ms);
@@ -319,7 +319,7 @@ TEST(Pace, StartsAtOnceThenKeepsAbsoluteDeadlines) {
 }
 
 TEST(Pace, KeepsADeadlineThatHasJustPassedAndLeavesOutAnOlderOne) {
-    prober::Pace pace{Time{1h}, 1s, 0};
+    Pace pace{Time{1h}, 1s, 0};
     pace.started();
     const Time due = pace.due();
     pace.ended(due + 1ms);
@@ -333,7 +333,7 @@ TEST(Pace, KeepsADeadlineThatHasJustPassedAndLeavesOutAnOlderOne) {
 TEST(Pace, SpreadsManyWatchesOverTheInterval) {
     std::vector<int> tenths(10);
     for (std::uint64_t i = 0; i < 1000; ++i) {
-        prober::Pace pace{Time{0s}, 1s, i};
+        Pace pace{Time{0s}, 1s, i};
         pace.started();
         ++tenths[static_cast<std::size_t>((pace.due() - Time{500ms}) / 100ms)];
     }

@@ -29,6 +29,8 @@ class Driver {
     std::vector<HelperStarted> starts;
     std::vector<HelperDied> deaths;
     std::vector<Verdict> verdicts;
+    std::vector<FileFound> files;
+    std::vector<Ended> ends;
     /// Takes the runner's reports; by default they are dropped.
     std::function<void(const ProcessesFound&, std::vector<Fd>)> on_found;
 
@@ -75,6 +77,10 @@ class Driver {
     void keep(Reported& reported) {
         if (const auto* verdict = std::get_if<Verdict>(&reported.report))
             verdicts.push_back(*verdict);
+        else if (const auto* file = std::get_if<FileFound>(&reported.report))
+            files.push_back(*file);
+        else if (const auto* ended = std::get_if<Ended>(&reported.report))
+            ends.push_back(*ended);
         else if (on_found)
             on_found(std::get<ProcessesFound>(reported.report), std::move(reported.fds));
     }

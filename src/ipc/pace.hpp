@@ -8,7 +8,7 @@
 
 #include <cstdint>
 
-namespace holdfast::prober {
+namespace holdfast::ipc {
 
 class Pace {
   public:
@@ -29,12 +29,14 @@ class Pace {
     }
     /// A probe ended. A deadline that has just passed meanwhile stays and is kept late, because a timeout as long as
     /// the interval (the default) ends on the next deadline; one missed by a quarter of an interval and more is left
-    /// out.
-    void ended(Time now) {
+    /// out. How many were.
+    std::uint64_t ended(Time now) {
         const Duration late = now - due_;
-        if (late < interval_ / 4) return;
-        due_ += (late / interval_ + 1) * interval_;
+        if (late < interval_ / 4) return 0;
+        const auto missed = late / interval_ + 1;
+        due_ += missed * interval_;
         grid_ = due_ + interval_;
+        return static_cast<std::uint64_t>(missed);
     }
 
   private:
@@ -43,4 +45,4 @@ class Pace {
     Duration interval_;
 };
 
-} // namespace holdfast::prober
+} // namespace holdfast::ipc
