@@ -55,6 +55,8 @@ Json instance_json(const engine::InstanceView& view) {
     });
     json["Faults"] =
         list(view.faults, [](const auto& fault) -> Json { return {{"Code", fault.code}, {"Text", fault.text}}; });
+    json["Warnings"] =
+        list(view.warnings, [](const auto& each) -> Json { return {{"Code", each.code}, {"Text", each.text}}; });
     json["Addresses"] = list(view.addresses, [&](const auto& each) -> Json {
         return {{"Address", to_string(each.prefix)}, {"Link", model.interface}, {"State", each.state}};
     });

@@ -174,6 +174,12 @@ class Objects::Instance final : public sdbus::AdaptorInterfaces<org::holdfast1::
             result.emplace_back(fault.code, utf8(fault.text));
         return result;
     }
+    std::vector<Struct<std::string, std::string>> Warnings() override {
+        decltype(Warnings()) result;
+        for (const auto& each : view->warnings)
+            result.emplace_back(each.code, utf8(each.text));
+        return result;
+    }
     std::vector<Struct<std::string, std::string, std::string>> Addresses() override {
         decltype(Addresses()) result;
         for (const auto& each : view->addresses)
@@ -208,6 +214,7 @@ class Objects::Instance final : public sdbus::AdaptorInterfaces<org::holdfast1::
             result.push_back(object(tracker_path(use.tracker)));
         return result;
     }
+    std::string SyncGroup() override { return view->group; }
     std::map<std::string, std::uint64_t> Counters() override {
         const auto list = counters(view->counters);
         return {list.begin(), list.end()};

@@ -55,6 +55,7 @@ constexpr Row<InstanceView> instance_rows[] = {
     {"EffectivePriority", differ<&InstanceView::priority>},
     {"PriorityContributions", differ<&InstanceView::contributions>},
     {"Faults", differ<&InstanceView::faults>},
+    {"Warnings", differ<&InstanceView::warnings>},
     {"Addresses", differ<&InstanceView::addresses>},
     {"ActiveRouter", active_router_differs},
     {"ObservedPeers", peers_differ},
@@ -67,6 +68,7 @@ constexpr Row<InstanceView> instance_rows[] = {
     {"LeaseUSec", differ<&InstanceView::lease>},
     {"LeaseNote", differ<&InstanceView::lease_note>},
     {"Trackers", model_differs<&model::Instance::track>},
+    {"SyncGroup", differ<&InstanceView::group>},
 };
 
 constexpr Row<TrackerView> tracker_rows[] = {

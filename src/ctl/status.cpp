@@ -80,6 +80,9 @@ void print_instance(const Look& look, const Json& instance) {
     if (instance["HeldBack"].get<bool>()) row("held back", "after a failover: it does not preempt its successor");
     for (const auto& fault : instance["Faults"])
         row("fault", coloured(look, "fault", text(fault, "Text")));
+    for (const auto& warning : instance["Warnings"])
+        row("warning", text(warning, "Text"));
+    if (const auto group = text(instance, "SyncGroup"); !group.empty()) row("moves with", group);
     print_routers(instance);
 }
 

@@ -225,6 +225,8 @@ Time Engine::router_deadline(const Router& router) const {
     if (router.held_until) deadline = std::min(deadline, *router.held_until);
     if (router.candidate) deadline = std::min(deadline, router.candidate->until);
     if (!router.refused.empty()) deadline = std::min(deadline, router.refused_until);
+    for (const auto& finding : router.findings)
+        deadline = std::min(deadline, finding.until);
     return std::min(deadline, router.wait_until);
 }
 
@@ -310,6 +312,7 @@ void Engine::elapsed(Router& router) {
         router.held_until.reset();
         router.needs_assessment = router.view_changed = view_changed_ = true;
     }
+    forget_findings(router);
     if (!router.refused.empty() && now_ >= router.refused_until) {
         router.refused.clear();
         router.needs_assessment = true;

@@ -186,6 +186,12 @@ class Engine {
     void tracker_changed(TrackerState&, TrackerEffect before);
     void restart(const TrackerState&);
 
+    // findings.cpp
+    void find(Router&, FaultCause);
+    void forget_findings(Router&);
+    void note_reject(Router&, wire::Reject, const IpAddress& source);
+    void note_rival(Router&, const wire::Announcement&);
+
     // views.cpp
     std::shared_ptr<const InstanceView> view(const Router&) const;
     std::shared_ptr<const TrackerView> view(const TrackerState&) const;

@@ -122,6 +122,7 @@ void Engine::handle(const AdvertRejected& event) {
 
 void Engine::reject(Router& router, wire::Reject reason, const IpAddress& source) {
     ++router.counters.rejected[static_cast<std::size_t>(reason)];
+    note_reject(router, reason, source);
     complain(
         Severity::warning, NoteKind::packet_rejected, router, static_cast<unsigned>(reason),
         fmt::format("{}: dropped a VRRP packet of {}: {}", router.name(), to_string(source), wire::explain(reason)));
@@ -180,6 +181,7 @@ void Engine::handle(const AnnouncementSeen& event) {
          at->first.prefix.address == event.announcement.address;
          ++at) {
         auto* router = router_of(at->second);
+        if (router) note_rival(*router, event.announcement);
         const auto* leaving = router ? std::get_if<vrrp::Leaving>(&router->state) : nullptr;
         if (!leaving || !leaving->successor || leaving->waits_for_partners || at->second.release_at != never) continue;
         at->second.release_at = now_ + in_flight;

@@ -28,6 +28,12 @@ struct AnnounceRounds {
     Time next{never};
 };
 
+/// Something is wrong out there that is no fault of this host: seen now, and shown for a while after.
+struct Finding {
+    FaultCause what;
+    Time until{};
+};
+
 struct Router {
     std::uint32_t slot{};
     std::shared_ptr<const model::Instance> model;
@@ -77,6 +83,8 @@ struct Router {
     Priority message_priority{};
 
     std::map<IpAddress, PeerView> peers; ///< bounded: peers_kept
+    std::vector<Finding> findings;       ///< one of each code
+    std::optional<Time> rival_since;     ///< another MAC announces an address that we serve
     Counters counters;
     Replay replay; ///< sequence numbers, where `authentication:` has them
 

@@ -73,6 +73,7 @@ struct InstanceView {
     Duration lease{};                ///< in force; 0: none
     std::string lease_note;          ///< why there is none
     bool held_back{false};
+    std::vector<FaultCause> warnings; ///< what is wrong out there: a second holder, a peer that is set up otherwise, ...
     std::string group; ///< the sync group that it moves with; empty: none
     Counters counters;
 };

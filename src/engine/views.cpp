@@ -63,6 +63,8 @@ std::shared_ptr<const InstanceView> Engine::view(const Router& router) const {
                                                  : "promote_secondaries can't be set on the interface";
     v.held_back = router.held_until.has_value();
     v.group = router.group;
+    for (const auto& finding : router.findings)
+        v.warnings.push_back(finding.what);
     v.counters = router.counters;
     return result;
 }

@@ -283,7 +283,7 @@ TEST(RecordFile, FallsBackToTheOtherSlotWhenTheNewestIsTorn) {
     }
     // Sequence 2 stands in the first slot: damage its bytes behind the header.
     std::fstream raw{path, std::ios::in | std::ios::out | std::ios::binary};
-    raw.seekp(static_cast<std::streamoff>(engine::record_capacity * 8 + 16 + 9));
+    raw.seekp(static_cast<std::streamoff>(2 * engine::record_capacity * 8 + 16 + 9));
     raw.put('\x55');
     raw.close();
     auto file = daemon::RecordFile::open(path);

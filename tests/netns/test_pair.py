@@ -358,3 +358,28 @@ s.sendto(bytes([0x31, 51, 254, 1, 0, 10, 0, 0, 10, 77, 0, 100]), ('224.0.0.18', 
 """)
     wait_for(lambda: "its TTL is not 255" in pair.lb1.log("holdfastd"), 1, "the log line")
     assert pair.holders() == ["lb1"]
+
+
+def test_a_second_holder_outside_vrrp_is_named(world):
+    pair = Pair(world)
+    stranger = world.add("stranger")
+    time.sleep(1)  # longer than a contest of masters takes
+    stranger.run("sysctl", "-qw", "net.ipv4.conf.eth0.arp_notify=1")
+    stranger.ip("link", "set", "eth0", "down")
+    stranger.ip("address", "add", f"{pair.vip}/24", "dev", "eth0")
+    stranger.ip("link", "set", "eth0", "up")
+    warning = lambda: [w["Code"] for w in pair.instance(pair.lb1)["Warnings"]]
+    wait_for(lambda: warning() == ["duplicate_address"], 3, "the warning")
+    assert "outside VRRP" in pair.lb1.log("holdfastd")
+    assert pair.holders() == ["lb1"]
+
+
+def test_a_peer_of_another_version_is_named_and_not_silent(world):
+    pair = Pair(world, start=False)
+    pair.lb1.start_holdfastd()
+    pair.wait_on("lb1", 4)
+    world.configure(pair.text.replace("advert_interval: 100ms", "advert_interval: 1s\n    version: 2"))
+    pair.lb2.start_holdfastd()
+    warning = lambda: [w["Code"] for w in pair.instance(pair.lb1)["Warnings"]]
+    wait_for(lambda: warning() == ["peer_differs"], 8, "the warning")
+    assert "another VRRP version" in pair.instance(pair.lb1)["Warnings"][0]["Text"]

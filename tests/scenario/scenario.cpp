@@ -167,6 +167,8 @@ class Stage {
             world_.delete_address(host, *parse_prefix(words.at(2)));
         else if (verb == "foreign")
             world_.add_foreign(host, *parse_prefix(words.at(2)));
+        else if (verb == "rival")
+            world_.rival(host, *parse_ip(words.at(2)));
         else if (verb == "refuse")
             world_.refuse(host, words.at(2) == "on");
         else if (verb == "failover")

@@ -124,6 +124,10 @@ class World {
     void remove_link(std::size_t host, bool exists);
     /// A third party deletes the address.
     void delete_address(std::size_t host, const Prefix& prefix);
+    /// A host without VRRP announces this address on the link of `host`.
+    void rival(std::size_t host, const IpAddress& address) {
+        deliver(host, engine::AnnouncementSeen{eth0, {address, {{2, 0, 0, 0, 0, 99}}}}, true);
+    }
     void add_foreign(std::size_t host, const Prefix& prefix);
     void observe(std::size_t host, const std::string& tracker, engine::Observation observation);
     void failover(std::size_t host, std::optional<Duration> hold = {});
