@@ -129,7 +129,7 @@ void check_address(Context& context, const Named<Instance>& named, const IpAddre
 }
 
 constexpr std::array kinds{std::string_view{"interface"}, std::string_view{"process"}, std::string_view{"unit"},
-                           std::string_view{"http"}};
+                           std::string_view{"http"}, std::string_view{"bfd"}};
 
 void check_kind(Context& context, const Named<Tracker>& named) {
     std::string_view first;
@@ -144,7 +144,7 @@ void check_kind(Context& context, const Named<Tracker>& named) {
     }
     if (first.empty())
         context.problems.error(named.mark, fmt::format("tracker '{}' does not say what it watches", named.name),
-                               "add one of interface, process, unit and http");
+                               "add one of interface, process, unit, http and bfd");
     if (!first.empty() && first != "process" && named.draft.has("quorum"))
         context.problems.error(named.draft.given.at("quorum").key,
                                fmt::format("quorum goes with process, not with {}", first), "remove it");

@@ -58,7 +58,7 @@ constexpr std::array tracker_words{
     ForeignWord{"script", later},
     ForeignWord{"restart", later},
     ForeignWord{"file", later},
-    ForeignWord{"bfd", later},
+    ForeignWord{"bfd_instance", "write bfd: {neighbor: 192.0.2.2}"},
     ForeignWord{"weight", "give it where the tracker is used: track: [{tracker: NAME, weight: -60}]"},
     ForeignWord{"init_fail", "a tracker is unknown until its first observation: remove it"},
 };

@@ -23,4 +23,8 @@ std::string_view type_name(const model::Authentication&);
 std::optional<model::Unicast> read_unicast(Context&, const Node&);
 std::string write_unicast(const model::Unicast&);
 
+std::span<const Directive<model::BfdTracker>> bfd_directives();
+std::optional<model::BfdTracker> read_bfd(Context&, const Node&);
+std::string write_bfd(const model::BfdTracker&);
+
 } // namespace holdfast::config

@@ -1,5 +1,6 @@
-// The directives of a tracker. Exactly one of the first four says what is watched; config/check sees to that.
+// The directives of a tracker. Exactly one of the first five says what is watched; config/check sees to that.
 #include "config/directive.hpp"
+#include "config/list.hpp"
 
 namespace holdfast::config {
 namespace {
@@ -34,7 +35,29 @@ Directive<Tracker> kind_row(std::string_view word, Text type, std::string_view h
             },
             .required = false,
             .in_defaults = false,
-            .default_text = "one of the four"};
+            .default_text = "one of the five"};
+}
+
+Directive<Tracker> bfd_row() {
+    return {.word = "bfd",
+            .shape = Shape::map,
+            .reload = Reload::live,
+            .values = "{neighbor: ADDRESS, ...}, see below",
+            .help = "A BFD session with the neighbor is up (RFC 5880, asynchronous mode).",
+            .read = [](Context& context, const Node& node, Tracker& tracker) -> std::optional<Mark> {
+                const auto bfd = read_bfd(context, node);
+                if (!bfd) return std::nullopt;
+                tracker.kind = *bfd;
+                return node.mark;
+            },
+            .write = [](const Tracker& tracker, Secrets) -> std::optional<std::string> {
+                const auto* const bfd = std::get_if<model::BfdTracker>(&tracker.kind);
+                if (!bfd) return std::nullopt;
+                return write_bfd(*bfd);
+            },
+            .required = false,
+            .in_defaults = false,
+            .default_text = "one of the five"};
 }
 
 /// Read after `process`, whatever the order in the file: rows are read in the order below.
@@ -73,6 +96,7 @@ std::vector<Directive<Tracker>> rows() {
                                                   "systemd says that the unit is active."),
         kind_row<HttpTracker, &HttpTracker::url>("http", Text{check_local_url, "an http:// URL on loopback"},
                                                  "A GET of the URL is answered with a status of 200 to 299."),
+        bfd_row(),
         quorum_row(),
         row<&Tracker::interval>("interval", Span{100ms, hour}, Reload::live,
                                 "Time between two probes; what tells of its changes itself is heard at once."),

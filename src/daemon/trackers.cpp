@@ -8,7 +8,8 @@
 namespace holdfast::daemon {
 
 Trackers::Trackers(std::filesystem::path helper_directory, Door door)
-    : directory_{std::move(helper_directory)}, door_{std::move(door)} {}
+    : directory_{std::move(helper_directory)}, door_{std::move(door)},
+      bfd_{{.deliver = door_.deliver, .watch = door_.watch, .unwatch = door_.unwatch, .now = door_.now}} {}
 
 Trackers::~Trackers() = default;
 
@@ -45,6 +46,7 @@ void Trackers::start(const model::Tracker& tracker) {
                        watches_[id] = {tracker.name, nullptr};
                        subscribe(prober(), ipc::StartHttp{id, http.url, tracker.interval, tracker.timeout});
                    },
+                   [&](const model::BfdTracker& bfd) { bfd_.start(tracker.name, bfd); },
                    [&](const model::ProcessTracker& process) {
                        ids_[tracker.name] = id;
                        auto& watch = watches_[id];
@@ -68,6 +70,7 @@ void Trackers::subscribe(ipc::Helper& helper, const ipc::Request& request) {
 }
 
 void Trackers::stop(const std::string& name) {
+    if (bfd_.has(name)) return bfd_.stop(name);
     const auto at = ids_.find(name);
     if (at == ids_.end()) return door_.tell_bus(bus::UnwatchUnit{name});
     const auto watch = watches_.find(at->second);
@@ -118,10 +121,12 @@ void Trackers::report(const Watch& watch) {
 }
 
 Time Trackers::next_deadline() const {
-    return std::min(prober_ ? prober_->next_deadline() : never, runner_ ? runner_->next_deadline() : never);
+    return std::min(
+        {bfd_.next_deadline(), prober_ ? prober_->next_deadline() : never, runner_ ? runner_->next_deadline() : never});
 }
 
 void Trackers::on_deadline() {
+    if (bfd_.next_deadline() <= door_.now()) bfd_.on_deadline();
     for (auto* helper : {prober_.get(), runner_.get()})
         if (helper && helper->next_deadline() <= door_.now()) handle(helper->on_deadline(door_.now()));
 }

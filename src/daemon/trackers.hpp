@@ -1,8 +1,9 @@
 // Carries out StartTracker and StopTracker: HTTP probes go to the prober, process names to the runner (whose pidfds are
-// watched here, on the loop), units to the bus thread. Decides nothing: every observation becomes an event.
+// watched here, on the loop), units to the bus thread, BFD sessions to daemon/bfd. Decides nothing: every observation becomes an event.
 #pragma once
 
 #include "bus/messages.hpp"
+#include "daemon/bfd.hpp"
 #include "engine/event.hpp"
 #include "ipc/helper.hpp"
 #include "ipc/process_set.hpp"
@@ -52,6 +53,7 @@ class Trackers {
 
     std::filesystem::path directory_;
     Door door_;
+    Bfd bfd_;
     std::unique_ptr<ipc::Helper> prober_, runner_;
     std::map<ipc::WatchId, Watch> watches_;
     std::map<std::string, ipc::WatchId> ids_; ///< of the trackers that a helper serves

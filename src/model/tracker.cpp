@@ -8,15 +8,17 @@ std::string_view kind_name(const TrackerKind& kind) {
     return std::visit(Overloaded{[](const InterfaceTracker&) { return std::string_view{"interface"}; },
                                  [](const ProcessTracker&) { return std::string_view{"process"}; },
                                  [](const UnitTracker&) { return std::string_view{"unit"}; },
-                                 [](const HttpTracker&) { return std::string_view{"http"}; }},
+                                 [](const HttpTracker&) { return std::string_view{"http"}; },
+                                 [](const BfdTracker&) { return std::string_view{"bfd"}; }},
                       kind);
 }
 
-const std::string& target(const TrackerKind& kind) {
-    return std::visit(Overloaded{[](const InterfaceTracker& t) -> const std::string& { return t.interface; },
-                                 [](const ProcessTracker& t) -> const std::string& { return t.process; },
-                                 [](const UnitTracker& t) -> const std::string& { return t.unit; },
-                                 [](const HttpTracker& t) -> const std::string& { return t.url; }},
+std::string target(const TrackerKind& kind) {
+    return std::visit(Overloaded{[](const InterfaceTracker& t) { return t.interface; },
+                                 [](const ProcessTracker& t) { return t.process; },
+                                 [](const UnitTracker& t) { return t.unit; },
+                                 [](const HttpTracker& t) { return t.url; },
+                                 [](const BfdTracker& t) { return to_string(t.neighbor); }},
                       kind);
 }
 

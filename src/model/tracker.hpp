@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/time.hpp"
+#include "model/bfd.hpp"
 
 #include <string>
 #include <string_view>
@@ -31,7 +32,7 @@ struct HttpTracker {
     bool operator==(const HttpTracker&) const = default;
 };
 
-using TrackerKind = std::variant<InterfaceTracker, ProcessTracker, UnitTracker, HttpTracker>;
+using TrackerKind = std::variant<InterfaceTracker, ProcessTracker, UnitTracker, HttpTracker, BfdTracker>;
 
 struct Tracker {
     std::string name;
@@ -43,9 +44,9 @@ struct Tracker {
     bool operator==(const Tracker&) const = default;
 };
 
-/// "interface", "process", "unit", "http": the word of the file.
+/// "interface", "process", "unit", "http", "bfd": the word of the file.
 std::string_view kind_name(const TrackerKind&);
-/// What is watched: the interface, process, unit or URL.
-const std::string& target(const TrackerKind&);
+/// What is watched: the interface, process, unit, URL or neighbor.
+std::string target(const TrackerKind&);
 
 } // namespace holdfast::model

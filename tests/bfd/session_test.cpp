@@ -1,6 +1,6 @@
 // One BFD session, transition by transition, and two of them on a wire that can be cut one way.
 
-#include "bfd/session.hpp"
+#include "bfd/arrival.hpp"
 
 #include <deque>
 #include <gtest/gtest.h>
@@ -234,6 +234,34 @@ TEST(Verdict, OfANeighborThatDoesNotHearUsIsDown) {
     const auto deaf = on(settings, in(BfdState::up), Received{from_neighbor(BfdState::down)}, start, 0).next;
     EXPECT_EQ(verdict(deaf, start), Verdict::down);
     EXPECT_EQ(explain(settings, deaf), "down: the neighbor does not hear us any more");
+}
+
+// ---- whose packet it is -----------------------------------------------------------------------------------------------------
+
+TEST(Arrival, BelongsToOneSession) {
+    auto with = settings;
+    with.source = IpAddress::v4(192, 0, 2, 1);
+    const auto session = in(BfdState::up);
+    const Arrival good{settings.neighbor, *with.source, 255, false, from_neighbor(BfdState::up)};
+    EXPECT_FALSE(unacceptable(with, session, good));
+    const auto reason = [&](auto change) {
+        auto arrival = good;
+        change(arrival);
+        const auto found = unacceptable(with, session, arrival);
+        return found ? name(*found) : "none";
+    };
+    EXPECT_EQ(reason([](Arrival& a) { a.source = IpAddress::v4(192, 0, 2, 3); }), "stranger");
+    EXPECT_EQ(reason([](Arrival& a) { a.destination = IpAddress::v4(192, 0, 2, 9); }), "stranger");
+    EXPECT_EQ(reason([](Arrival& a) { a.multihop = true; }), "stranger");
+    EXPECT_EQ(reason([](Arrival& a) { a.packet.your_discriminator = 8; }), "stranger");
+    EXPECT_EQ(reason([](Arrival& a) { a.packet.your_discriminator = 0; }), "none");
+    for (unsigned hops = 0; hops < 255; ++hops)
+        EXPECT_EQ(reason([&](Arrival& a) { a.hop_limit = hops; }), "hop_limit") << hops;
+    with.max_hops = 2;
+    EXPECT_EQ(reason([](Arrival& a) { a.hop_limit = 253; }), "none");
+    EXPECT_EQ(reason([](Arrival& a) { a.hop_limit = 252; }), "hop_limit");
+    with.max_hops = 255;
+    EXPECT_EQ(reason([](Arrival& a) { a.hop_limit = 1; }), "none");
 }
 
 // ---- two of them ------------------------------------------------------------------------------------------------------------
