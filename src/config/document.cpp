@@ -1,6 +1,7 @@
 #include "config/document.hpp"
 
 #include "config/directive.hpp"
+#include "config/list.hpp"
 
 #include <fmt/format.h>
 
@@ -67,9 +68,11 @@ std::string directives_markdown() {
     out += table(instance_directives(), true);
     out += "\n## A sync group\n\n";
     out += table(group_directives(), false);
-    out += "\n## A tracker\n\nExactly one of `interface`, `process`, `command`, `unit`, `http`, `tcp`, `script` and "
-           "`file`.\n\n";
+    out += "\n## A tracker\n\nExactly one of `interface`, `process`, `command`, `unit`, `http`, `tcp`, `script`, `file` "
+           "and `bfd`.\n\n";
     out += table(tracker_directives(), false);
+    out += "\n### Inside `bfd`\n\nAny change is a new session.\n\n";
+    out += table(bfd_directives(), false);
     return out;
 }
 

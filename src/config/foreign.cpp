@@ -55,7 +55,7 @@ constexpr std::array instance_words{
 };
 
 constexpr std::array tracker_words{
-    ForeignWord{"bfd", later},
+    ForeignWord{"bfd_instance", "write bfd: {neighbor: 192.0.2.2}"},
     ForeignWord{"weight", "give it where the tracker is used: track: [{tracker: NAME, weight: -60}]"},
     ForeignWord{"full_command", "write command: [/usr/sbin/nginx, ...] instead of process"},
     ForeignWord{"param_match", "write match"},

@@ -30,5 +30,8 @@ enum class WordsAre {
 std::optional<model::Words> read_words(Context&, std::string_view word, const Node&, WordsAre);
 std::string write_words(const model::Words&);
 
+std::span<const Directive<model::BfdTracker>> bfd_directives();
+std::optional<model::BfdTracker> read_bfd(Context&, const Node&);
+std::string write_bfd(const model::BfdTracker&);
 
 } // namespace holdfast::config

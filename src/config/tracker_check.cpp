@@ -13,7 +13,7 @@ using model::Tracker;
 
 constexpr std::array kinds{std::string_view{"interface"}, std::string_view{"process"}, std::string_view{"command"},
                            std::string_view{"unit"},      std::string_view{"http"},    std::string_view{"tcp"},
-                           std::string_view{"script"},    std::string_view{"file"}};
+                           std::string_view{"script"},    std::string_view{"file"},    std::string_view{"bfd"}};
 
 struct Belongs {
     std::string_view word, kind, also{};
@@ -45,7 +45,7 @@ std::string_view check_kind(Context& context, const Named<Tracker>& named) {
     }
     if (first.empty())
         context.problems.error(named.mark, fmt::format("tracker '{}' does not say what it watches", named.name),
-                               "add one of interface, process, command, unit, http, tcp, script and file");
+                               "add one of interface, process, command, unit, http, tcp, script, file and bfd");
     return first;
 }
 

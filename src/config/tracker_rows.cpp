@@ -1,4 +1,4 @@
-// The directives of a tracker. Exactly one of the first eight says what is watched; config/tracker_check sees to that and
+// The directives of a tracker. Exactly one of the first nine says what is watched; config/tracker_check sees to that and
 // to which of the others go with it.
 #include "config/directive.hpp"
 #include "config/list.hpp"
@@ -16,7 +16,7 @@ using model::TcpTracker;
 using model::Tracker;
 using model::UnitTracker;
 
-constexpr std::string_view one_of_these = "one of the eight";
+constexpr std::string_view one_of_these = "one of the nine";
 
 Directive<Tracker> bare(std::string_view word, Shape shape, std::string values, std::string_view help) {
     return {.word = word,
@@ -46,6 +46,23 @@ Directive<Tracker> kind_row(std::string_view word, Text type, std::string_view h
         const auto* const kind = std::get_if<Kind>(&tracker.kind);
         if (!kind || (kind->*Target).empty()) return std::nullopt;
         return type.print(kind->*Target);
+    };
+    return std::move(row).says_default(one_of_these);
+}
+
+Directive<Tracker> bfd_row() {
+    auto row = bare("bfd", Shape::map, "{neighbor: ADDRESS, ...}, see below",
+                    "A BFD session with the neighbor is up (RFC 5880, asynchronous mode).");
+    row.read = [](Context& context, const Node& node, Tracker& tracker) -> std::optional<Mark> {
+        const auto bfd = read_bfd(context, node);
+        if (!bfd) return std::nullopt;
+        tracker.kind = *bfd;
+        return node.mark;
+    };
+    row.write = [](const Tracker& tracker, Secrets) -> std::optional<std::string> {
+        const auto* const bfd = std::get_if<model::BfdTracker>(&tracker.kind);
+        if (!bfd) return std::nullopt;
+        return write_bfd(*bfd);
     };
     return std::move(row).says_default(one_of_these);
 }
@@ -138,6 +155,7 @@ std::vector<Directive<Tracker>> kind_rows() {
         kind_row<FileTracker, &FileTracker::file>(
             "file", Text{check_path, "the path of a text file"},
             "The number in the file is 0; with a weight the number times the weight is added to the priority."),
+        bfd_row(),
     };
 }
 

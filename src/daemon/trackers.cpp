@@ -8,7 +8,8 @@
 namespace holdfast::daemon {
 
 Trackers::Trackers(std::filesystem::path helper_directory, Door door)
-    : directory_{std::move(helper_directory)}, door_{std::move(door)} {}
+    : directory_{std::move(helper_directory)}, door_{std::move(door)},
+      bfd_{{.deliver = door_.deliver, .watch = door_.watch, .unwatch = door_.unwatch, .now = door_.now}} {}
 
 Trackers::~Trackers() = default;
 
@@ -46,6 +47,7 @@ void Trackers::start(const model::Tracker& tracker) {
                    [&](const model::HttpTracker& http) {
                        probe(ipc::StartHttp{id, http.url, tracker.interval, tracker.timeout});
                    },
+                   [&](const model::BfdTracker& bfd) { bfd_.start(tracker.name, bfd); },
                    [&](const model::TcpTracker& tcp) {
                        probe(ipc::StartTcp{id, tcp.address, tracker.interval, tracker.timeout});
                    },
@@ -85,6 +87,7 @@ void Trackers::subscribe(ipc::Helper& helper, Watch watch, const ipc::Request& r
 }
 
 void Trackers::stop(const std::string& name) {
+    if (bfd_.has(name)) return bfd_.stop(name);
     const auto at = ids_.find(name);
     if (at == ids_.end()) return door_.tell_bus(bus::UnwatchUnit{name});
     const auto watch = watches_.find(at->second);
@@ -161,10 +164,12 @@ void Trackers::report(const Watch& watch) {
 }
 
 Time Trackers::next_deadline() const {
-    return std::min(prober_ ? prober_->next_deadline() : never, runner_ ? runner_->next_deadline() : never);
+    return std::min(
+        {bfd_.next_deadline(), prober_ ? prober_->next_deadline() : never, runner_ ? runner_->next_deadline() : never});
 }
 
 void Trackers::on_deadline() {
+    if (bfd_.next_deadline() <= door_.now()) bfd_.on_deadline();
     for (auto* helper : {prober_.get(), runner_.get()})
         if (helper && helper->next_deadline() <= door_.now()) handle(helper->on_deadline(door_.now()));
 }

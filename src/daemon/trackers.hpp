@@ -1,9 +1,11 @@
 // Carries out StartTracker and StopTracker: HTTP and TCP probes go to the prober; scripts, files and processes to the runner
-// (reading a file can block, so it is not done here; pidfds are watched here, on the loop); units to the bus thread.
+// (reading a file can block, so it is not done here; pidfds are watched here, on the loop); units to the bus thread; BFD
+// sessions to daemon/bfd.
 // Decides nothing: every observation becomes an event.
 #pragma once
 
 #include "bus/messages.hpp"
+#include "daemon/bfd.hpp"
 #include "engine/event.hpp"
 #include "ipc/helper.hpp"
 #include "ipc/process_set.hpp"
@@ -58,6 +60,7 @@ class Trackers {
 
     std::filesystem::path directory_;
     Door door_;
+    Bfd bfd_;
     std::unique_ptr<ipc::Helper> prober_, runner_;
     std::map<ipc::WatchId, Watch> watches_;
     std::map<std::string, ipc::WatchId> ids_; ///< of the trackers that a helper serves

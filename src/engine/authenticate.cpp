@@ -102,6 +102,8 @@ bool prove(const model::Instance& model, Replay& replay, SendAdvert& action, Clo
         action.sequence = number;
         action.has_ip_header = true;
         proven = wire::wrap_in_ah(*action.message, action.source, action.destination, number, ah->key);
+        constexpr std::size_t ttl_offset = 8; // in the IPv4 header; of unicast the digest leaves it out
+        if (proven && !action.destination.is_multicast()) (*proven)[ttl_offset] = action.hop_limit;
     } else if (const auto* hmac = configured<HmacAuthentication>(model)) {
         const auto* key = hmac->find(hmac->active_key);
         action.sequence = replay.next(rule_of(*hmac, model), clocks.wall);

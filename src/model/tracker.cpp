@@ -12,7 +12,8 @@ std::string_view kind_name(const TrackerKind& kind) {
                                  [](const HttpTracker&) { return std::string_view{"http"}; },
                                  [](const TcpTracker&) { return std::string_view{"tcp"}; },
                                  [](const ScriptTracker&) { return std::string_view{"script"}; },
-                                 [](const FileTracker&) { return std::string_view{"file"}; }},
+                                 [](const FileTracker&) { return std::string_view{"file"}; },
+                                 [](const BfdTracker&) { return std::string_view{"bfd"}; }},
                       kind);
 }
 
@@ -25,7 +26,8 @@ std::string target(const TrackerKind& kind) {
         Overloaded{
             [](const InterfaceTracker& t) { return t.interface; }, process, [](const UnitTracker& t) { return t.unit; },
             [](const HttpTracker& t) { return t.url; }, [](const TcpTracker& t) { return t.address; },
-            [](const ScriptTracker& t) { return join(t.script, " "); }, [](const FileTracker& t) { return t.file; }},
+            [](const ScriptTracker& t) { return join(t.script, " "); }, [](const FileTracker& t) { return t.file; },
+            [](const BfdTracker& t) { return to_string(t.neighbor); }},
         kind);
 }
 

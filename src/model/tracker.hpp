@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/time.hpp"
+#include "model/bfd.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -67,8 +68,8 @@ struct FileTracker {
     bool operator==(const FileTracker&) const = default;
 };
 
-using TrackerKind =
-    std::variant<InterfaceTracker, ProcessTracker, UnitTracker, HttpTracker, TcpTracker, ScriptTracker, FileTracker>;
+using TrackerKind = std::variant<InterfaceTracker, ProcessTracker, UnitTracker, HttpTracker, TcpTracker, ScriptTracker,
+                                 FileTracker, BfdTracker>;
 
 struct Tracker {
     std::string name;
@@ -81,9 +82,9 @@ struct Tracker {
     bool operator==(const Tracker&) const = default;
 };
 
-/// "interface", "process", "unit", "http", "tcp", "script", "file".
+/// "interface", "process", "unit", "http", "tcp", "script", "file", "bfd".
 std::string_view kind_name(const TrackerKind&);
-/// What is watched: the interface, process, command, unit, URL, address or file.
+/// What is watched: the interface, process, command, unit, URL, address, file or neighbor.
 std::string target(const TrackerKind&);
 
 /// How long a change must last before it counts.

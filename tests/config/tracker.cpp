@@ -28,7 +28,7 @@ TEST(Tracker, WatchesExactlyOneThing) {
   hint: make two trackers and track both
 )");
     expect({{"interval: 1s", "tracker 't' does not say what it watches",
-             "add one of interface, process, command, unit, http, tcp, script and file"}});
+             "add one of interface, process, command, unit, http, tcp, script, file and bfd"}});
 }
 
 TEST(Tracker, AProcessHasANameThatTheKernelKeeps) {

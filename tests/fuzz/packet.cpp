@@ -2,6 +2,7 @@
 // again gives the same bytes (but for the four reserved bits and the two ways to sum).
 
 #include "engine/record.hpp"
+#include "wire/bfd.hpp"
 #include "wire/ndisc.hpp"
 #include "wire/proof.hpp"
 #include "wire/vrrp.hpp"
@@ -68,6 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     try_signed({IpAddress{Family::ipv6, {0xfe, 0x80}}, vrrp_group(Family::ipv6), 255, bytes});
     if (const auto seen = wire::decode_arp(bytes)) must(wire::decode_arp(wire::encode_gratuitous_arp(*seen)) == seen);
     if (const auto seen = wire::decode_na(bytes)) must(wire::decode_na(wire::encode_unsolicited_na(*seen)) == seen);
+    if (const auto control = wire::decode_bfd(bytes)) must(wire::decode_bfd(wire::encode(*control)) == control);
     if (const auto record = engine::decode_record(bytes))
         must(engine::decode_record(engine::encode(*record)) == *record);
     return 0;

@@ -184,6 +184,19 @@ def test_neither_forgery_nor_recording_moves_anything(world):
     assert pair.lb2.has(pair.vip)
 
 
+def test_a_killed_master_goes_on_with_its_own_numbers(world):
+    pair = make(world, text="    authentication: {type: ah, password: s3cret}\n", version=2)
+    time.sleep(2.5)  # a few numbers are used
+    before = transitions(pair.lb2)
+    pair.lb1.holdfastd.kill()
+    pair.lb1.holdfastd.wait()
+    pair.lb1.start_holdfastd()
+    wait_for(lambda: (s := pair.lb1.status()) and s["Instances"][0]["State"] == "master", 3, "lb1 to adopt")
+    time.sleep(3.5)
+    assert transitions(pair.lb2) == before
+    assert not [line for line in pair.lb2.log("holdfastd").splitlines() if "dropped a VRRP packet" in line]
+
+
 def test_a_restarted_daemon_knows_what_it_heard(world):
     pair = make(world, text=authentication(world, [1], 1, anti_replay="monotonic"))
     frames = [frame for frame in capture(pair.lb2, 1.5) if adverts([frame], 4)]

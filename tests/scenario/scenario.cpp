@@ -39,7 +39,7 @@ Duration duration(const std::string& text) {
     return *value;
 }
 
-/// `ah=PASSWORD`, or `keys=1,2 active=2 mode=permissive`: key n is 32 bytes of n.
+/// `ah=PASSWORD`, or `keys=1,2 active=2 mode=permissive`: key n is 32 bytes of n, or of `secret=`.
 void set_authentication(model::Instance& instance, const std::string& key, const std::string& value) {
     if (key == "ah") {
         model::AhAuthentication ah;
@@ -59,7 +59,10 @@ void set_authentication(model::Instance& instance, const std::string& key, const
     }
     auto* hmac = instance.authentication ? std::get_if<model::HmacAuthentication>(&*instance.authentication) : nullptr;
     if (!hmac) fail("unknown option: " + key);
-    if (key == "active")
+    if (key == "secret") // the same ids, other keys
+        for (auto& each : hmac->keys)
+            each.secret = Bytes(32, static_cast<std::uint8_t>(std::stoi(value)));
+    else if (key == "active")
         hmac->active_key = static_cast<std::uint8_t>(std::stoi(value));
     else if (key == "mode")
         hmac->mode = value == "permissive"     ? model::HmacMode::permissive
