@@ -22,6 +22,9 @@ enum class WordsAre {
 std::optional<model::Words> read_words(Context&, std::string_view word, const Node&, WordsAre);
 std::string write_words(const model::Words&);
 
+std::optional<model::Notify> read_notify(Context&, const Node&);
+std::string write_notify(const model::Notify&);
+
 std::optional<model::PassAuthentication> read_authentication(Context&, const Node&);
 std::string write_authentication(const model::PassAuthentication&, Secrets);
 

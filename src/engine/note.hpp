@@ -34,6 +34,7 @@ enum class NoteKind : std::uint8_t {
     config_rejected,
     stopping,
     duplicate_address,
+    script_ended,
     missing_service, ///< no D-Bus, no systemd, no real time, ...
 };
 

@@ -77,6 +77,12 @@ struct Router {
     std::map<IpAddress, PeerView> peers; ///< bounded: peers_kept
     Counters counters;
 
+    std::uint64_t hook{0};          ///< before_removal, while it runs
+    std::optional<Time> hook_until; ///< the addresses wait for it no longer than this
+    bool adding_told{true};         ///< after_adding was run in this mastership, or there is nothing to run
+    std::optional<ScriptView> script;
+    Time lower_told{-1s}; ///< lower_advert, once a second
+
     bool needs_assessment{true};
     bool view_changed{true};
 

@@ -63,6 +63,7 @@ std::shared_ptr<const InstanceView> Engine::view(const Router& router) const {
                                                  : "promote_secondaries can't be set on the interface";
     v.held_back = router.held_until.has_value();
     v.group = router.group;
+    v.script = router.script;
     v.counters = router.counters;
     return result;
 }

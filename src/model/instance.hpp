@@ -5,6 +5,7 @@
 #include "base/id.hpp"
 #include "base/ip.hpp"
 #include "base/time.hpp"
+#include "model/notify.hpp"
 
 #include <array>
 #include <optional>
@@ -58,6 +59,7 @@ struct Instance {
     std::optional<PassAuthentication> authentication; ///< version 2 only
     std::vector<Prefix> addresses;                    ///< in the file's order, all of `family`, at most 255
     std::vector<TrackUse> track;
+    Notify notify;
 
     bool is_owner() const { return priority == owner_priority; }
     bool operator==(const Instance&) const = default;
