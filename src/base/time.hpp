@@ -1,5 +1,6 @@
 // Time as values. `Time` is CLOCK_MONOTONIC and drives every timer; `BootTime` is CLOCK_BOOTTIME and marks what has to
-// outlive the process (the state record). Wall-clock time decides nothing, so stepping it changes nothing (N14).
+// outlive the process (the state record). Wall-clock time (`WallTime`, CLOCK_REALTIME) is seen by signatures alone, and no
+// step of it may strand anybody (N14).
 #pragma once
 
 #include <chrono>
@@ -27,8 +28,16 @@ struct Boot {
     using time_point = std::chrono::time_point<Boot, Duration>;
     static constexpr bool is_steady = true;
 };
+struct Wall {
+    using duration = Duration;
+    using rep = duration::rep;
+    using period = duration::period;
+    using time_point = std::chrono::time_point<Wall, Duration>;
+    static constexpr bool is_steady = false;
+};
 using Time = Monotonic::time_point;
 using BootTime = Boot::time_point;
+using WallTime = Wall::time_point; ///< since 1970-01-01 UTC
 
 /// "No deadline": later than every real one.
 inline constexpr Time never = Time::max();

@@ -1,5 +1,7 @@
 #include "config/check.hpp"
 
+#include "config/list.hpp"
+
 #include <fmt/format.h>
 #include <tuple>
 
@@ -49,9 +51,46 @@ void check_version_3(Context& context, const Named<Instance>& named) {
             draft.place("advert_interval", named.mark),
             fmt::format("advert_interval {} is too long for version 3", to_string(instance.advert_interval)),
             "version 3 has 10ms to 40.95s in steps of 10ms");
-    if (draft.has("authentication"))
-        context.problems.error(draft.given.at("authentication").key, "version 3 has no authentication",
-                               "RFC 9568 removed it: drop it, or write version: 2 on all hosts");
+    if (instance.authentication && !std::holds_alternative<model::HmacAuthentication>(*instance.authentication))
+        context.problems.error(
+            draft.has("authentication") ? draft.given.at("authentication").key : named.mark,
+            fmt::format("version 3 has no authentication of type {}", type_name(*instance.authentication)),
+            "RFC 9568 removed it: use type: hmac, or write version: 2 on all hosts");
+}
+
+/// Each family that has addresses has peers, and where adverts come from is one of them.
+void check_unicast(Context& context, const Named<Instance>& named) {
+    const auto& draft = named.draft;
+    const auto& instance = draft.object;
+    if (!draft.usable("addresses") || !draft.usable("unicast") || !draft.usable("source")) return;
+    for (const auto family : {Family::ipv4, Family::ipv6}) {
+        const auto is_of_family = [&](const model::UnicastPeer& peer) { return peer.address.family == family; };
+        if (instance.unicast && has_family(instance, family) &&
+            std::ranges::none_of(instance.unicast->peers, is_of_family))
+            context.problems.error(draft.place("unicast", named.mark),
+                                   fmt::format("unicast has no {} peers, but addresses has {} addresses",
+                                               to_string(family), to_string(family)),
+                                   "name the addresses of all hosts in each family");
+    }
+    if (instance.source && !instance.addresses.empty() && !has_family(instance, instance.source->family))
+        context.problems.error(draft.place("source", named.mark),
+                               fmt::format("source is {}, but no address is", to_string(instance.source->family)),
+                               "give an address of the family that adverts are sent in");
+    if (instance.source &&
+        std::ranges::find(instance.addresses, *instance.source, &Prefix::address) != instance.addresses.end() &&
+        !instance.is_owner())
+        context.problems.error(
+            draft.place("source", named.mark),
+            fmt::format("{} is a virtual address: adverts come from the host's own", to_string(*instance.source)),
+            "give the address that this host has anyway");
+}
+
+bool share_a_peer(const Instance& a, const Instance& b) {
+    if (!a.unicast || !b.unicast) return true;
+    return std::ranges::any_of(a.unicast->peers, [&](const model::UnicastPeer& peer) {
+        return std::ranges::find(b.unicast->peers, peer.address, &model::UnicastPeer::address) !=
+               b.unicast->peers.end();
+    });
 }
 
 /// The same router twice on a link, or the same address twice anywhere.
@@ -64,7 +103,7 @@ void check_router(Context& context, const Named<Instance>& named, Family family,
     const auto& draft = named.draft;
     const auto [first, fresh] =
         seen.routers.emplace(std::tuple{draft.object.interface, draft.object.vrid, family}, &named);
-    if (fresh) return;
+    if (fresh || !share_a_peer(first->second->draft.object, draft.object)) return;
     const auto& other = *first->second;
     context.problems.error(draft.place("vrid", named.mark),
                            fmt::format("instances '{}' and '{}' are the same virtual router: vrid {} on {}, {}",
@@ -103,6 +142,7 @@ void check_owner(Context& context, const Named<Instance>& named) {
 
 void check_instance(Context& context, const Named<Instance>& named) {
     check_owner(context, named);
+    check_unicast(context, named);
     if (!named.draft.usable("version")) return;
     if (named.draft.object.version == Version::v2)
         check_version_2(context, named);

@@ -22,6 +22,8 @@
 namespace holdfast::config {
 
 using Credential = std::function<std::optional<std::string>(const std::string& name)>;
+/// The text of a file that holds a secret, or what goes on after its name: "can be read by other users".
+using KeyFile = std::function<Parsed<std::string>(const std::string& path)>;
 
 /// What reading a directive needs besides the text of its value.
 struct Context {
@@ -31,6 +33,7 @@ struct Context {
     const Credential& credential;
     std::vector<std::string> trackers;  ///< names of all trackers, in any file
     std::vector<std::string> instances; ///< names of all instances, as the file has them
+    const KeyFile& key_file;
 };
 
 enum class Secrets { show, hide };

@@ -25,6 +25,9 @@ std::vector<model::Instance> join_families(const std::vector<model::Instance>& i
         if (!result.empty() && result.back().name == name) {
             auto& addresses = result.back().addresses;
             addresses.insert(addresses.end(), instance.addresses.begin(), instance.addresses.end());
+            if (instance.unicast)
+                std::ranges::copy(instance.unicast->peers, std::back_inserter(result.back().unicast->peers));
+            if (!result.back().source) result.back().source = instance.source;
             continue;
         }
         result.push_back(instance);

@@ -55,11 +55,57 @@ Directive<Instance> track_row() {
         .also_in_defaults();
 }
 
+Directive<Instance> unicast_row() {
+    return list_row(
+               "unicast", Shape::map,
+               "{peers: [ADDRESS or {address, min_ttl, max_ttl}, ...], ttl: 1 to 255, check_source: true}",
+               "Adverts go to these hosts one by one, where a network carries no multicast; this host's own address is "
+               "ignored.",
+               [](Context& context, const Node& node, Instance& instance) -> std::optional<Mark> {
+                   auto unicast = read_unicast(context, node);
+                   if (!unicast) return std::nullopt;
+                   instance.unicast = std::move(*unicast);
+                   return node.mark;
+               },
+               [](const Instance& instance, Secrets) -> std::optional<std::string> {
+                   if (!instance.unicast) return std::nullopt;
+                   return write_unicast(*instance.unicast);
+               })
+        .says_default("multicast");
+}
+
+Directive<Instance> source_row() {
+    const HostAddress type;
+    return {
+        .word = "source",
+        .shape = Shape::scalar,
+        .reload = Reload::live,
+        .values = type.values(),
+        .help =
+            "The address of this host that adverts come from; without it on the interface, the instance is in fault.",
+        .read = [type](Context& context, const Node& node, Instance& instance) -> std::optional<Mark> {
+            return read_scalar(context, "source", node, type, [&](const IpAddress& value) { instance.source = value; });
+        },
+        .write = [type](const Instance& instance, Secrets) -> std::optional<std::string> {
+            if (!instance.source) return std::nullopt;
+            return type.print(*instance.source);
+        },
+        .default_text = "the interface's first address (IPv6: link-local)"};
+}
+
 Directive<Instance> authentication_row() {
     return list_row(
                "authentication", Shape::map,
-               "{type: pass, credential: NAME} or {type: pass, password: TEXT}, 1 to 8 bytes",
-               "Plain-text password of version 2, for a wire that is shared with older routers.",
+               "{type: hmac, keys: {ID: {credential: NAME} or {file: PATH} or {hex: DIGITS} or {password: TEXT}}, "
+               "active_key: ID, "
+               "mode: enforce or permissive or receive-only, anti_replay: time or monotonic, time_window: 1s to 5min}, "
+               "keys of "
+               "32 to 64 bytes; {type: pass, credential: NAME} or {type: ah, credential: NAME} (or file: PATH, or "
+               "password: "
+               "TEXT), 1 to 8 bytes",
+               "Whose adverts count. hmac: adverts are signed (HMAC-SHA256), old ones are refused; pass (a password in "
+               "plain "
+               "text) and ah (HMAC-MD5) are for version 2, on a wire that is shared with older routers.",
                [](Context& context, const Node& node, Instance& instance) -> std::optional<Mark> {
                    const auto authentication = read_authentication(context, node);
                    if (!authentication) return std::nullopt;
@@ -147,6 +193,16 @@ std::vector<Directive<Instance>> rows() {
         row<&Instance::lease>("lease", LeaseMode{}, Reload::live,
                               "The kernel removes the addresses itself when nobody renews them.")
             .also_in_defaults(),
+        row<&Instance::down_adverts>(
+            "down_adverts", Number<unsigned>{1, 100}, Reload::live,
+            "How many adverts in a row a standby misses before it takes over; the same on all hosts.")
+            .also_in_defaults(),
+        row<&Instance::checksum>(
+            "checksum", ChecksumStyle{}, Reload::live,
+            "What the checksum of a version 3 advert over IPv4 covers when it is sent; both are accepted.")
+            .also_in_defaults(),
+        unicast_row(),
+        source_row(),
         addresses_row(),
         track_row(),
         notify_row(),

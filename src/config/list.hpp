@@ -25,7 +25,12 @@ std::string write_words(const model::Words&);
 std::optional<model::Notify> read_notify(Context&, const Node&);
 std::string write_notify(const model::Notify&);
 
-std::optional<model::PassAuthentication> read_authentication(Context&, const Node&);
-std::string write_authentication(const model::PassAuthentication&, Secrets);
+std::optional<model::Authentication> read_authentication(Context&, const Node&);
+std::string write_authentication(const model::Authentication&, Secrets);
+/// "pass", "ah" or "hmac".
+std::string_view type_name(const model::Authentication&);
+
+std::optional<model::Unicast> read_unicast(Context&, const Node&);
+std::string write_unicast(const model::Unicast&);
 
 } // namespace holdfast::config

@@ -30,7 +30,8 @@ std::string_view one_of(std::string_view section) {
 class Load {
   public:
     explicit Load(const Request& request)
-        : request_{request}, context_{sources_, problems_, request.node_name, request.credential, {}} {}
+        : request_{request},
+          context_{sources_, problems_, request.node_name, request.credential, {}, {}, request.key_file} {}
 
     std::expected<Loaded, std::vector<Diagnostic>> run();
 
@@ -256,6 +257,9 @@ void split_families(const Instance& both, std::vector<Instance>& out) {
         auto one = both;
         one.family = family;
         std::erase_if(one.addresses, [&](const Prefix& prefix) { return prefix.address.family != family; });
+        if (one.unicast)
+            std::erase_if(one.unicast->peers, [&](const auto& peer) { return peer.address.family != family; });
+        if (one.source && one.source->family != family) one.source.reset();
         if (!one.addresses.empty()) out.push_back(std::move(one));
     }
     if (out.size() - start < 2) return;

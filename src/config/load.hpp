@@ -4,6 +4,7 @@
 
 #include "config/diagnostic.hpp"
 #include "config/source.hpp"
+#include "config/value.hpp"
 #include "model/config.hpp"
 
 #include <expected>
@@ -21,6 +22,8 @@ struct Request {
     /// The text of a service credential (systemd.exec(5), CREDENTIALS), nothing when there is none of this name. May be
     /// empty.
     std::function<std::optional<std::string>(const std::string& name)> credential{};
+    /// The text of a file with a key, or why it must not be used: one that others can read is refused.
+    std::function<Parsed<std::string>(const std::string& path)> key_file{};
 };
 
 /// What the model does not keep and a warning needs.

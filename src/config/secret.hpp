@@ -11,7 +11,8 @@ namespace holdfast::config {
 
 enum class Secrecy {
     open,           ///< may be shown
-    authentication, ///< inside `authentication:`: all but the type and the credential's name is secret
+    authentication, ///< inside `authentication:`: all is secret but what is known to be none
+    key_set,        ///< inside its `keys:`: a map by key id
     secret,
 };
 

@@ -143,6 +143,23 @@ Parsed<model::Lease> LeaseMode::parse(const Node& node) const {
     return std::unexpected{must_be(values(), node)};
 }
 
+Parsed<IpAddress> HostAddress::parse(const Node& node) const {
+    const auto address = node.is_scalar() ? parse_ip(node.text) : std::nullopt;
+    if (!address)
+        return std::unexpected{
+            must_be("an IP address", node,
+                    node.is_scalar() && parse_prefix(node.text) ? "write it without the prefix length" : "")};
+    if (address->is_multicast() || address->is_unspecified())
+        return std::unexpected{must_be("an address that a host has", node)};
+    return *address;
+}
+
+Parsed<model::Checksum> ChecksumStyle::parse(const Node& node) const {
+    if (node.is_scalar() && node.text == "pseudo_header") return model::Checksum::pseudo_header;
+    if (node.is_scalar() && node.text == "message") return model::Checksum::message;
+    return std::unexpected{must_be(values(), node)};
+}
+
 Parsed<model::Version> VersionNumber::parse(const Node& node) const {
     const auto number = parse_integer(node, 2, 3, values());
     if (!number) return std::unexpected{number.error()};

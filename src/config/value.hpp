@@ -97,6 +97,25 @@ struct LeaseMode {
     std::string print(const model::Lease& lease) const { return lease.on ? "auto" : "off"; }
 };
 
+/// An address that one host has, without a prefix length.
+struct HostAddress {
+    using Value = IpAddress;
+
+    std::string values() const { return "an IP address"; }
+    Parsed<IpAddress> parse(const Node&) const;
+    std::string print(const IpAddress& address) const { return yaml_text(to_string(address)); }
+};
+
+struct ChecksumStyle {
+    using Value = model::Checksum;
+
+    std::string values() const { return "pseudo_header or message"; }
+    Parsed<model::Checksum> parse(const Node&) const;
+    std::string print(model::Checksum style) const {
+        return style == model::Checksum::message ? "message" : "pseudo_header";
+    }
+};
+
 struct VersionNumber {
     using Value = model::Version;
 

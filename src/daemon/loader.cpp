@@ -5,8 +5,10 @@
 #include "config/dump.hpp"
 #include "config/load.hpp"
 #include "lint/lint.hpp"
+#include "wire/digest.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -66,6 +68,44 @@ std::optional<std::string> read_credential(const std::string& name) {
     return *text;
 }
 
+/// A key that others can read is theirs as well.
+config::Parsed<std::string> read_key_file(const std::string& path) {
+    struct stat info{};
+    constexpr unsigned others = 077;
+    if (::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) && (info.st_mode & others) != 0)
+        return std::unexpected{config::Complaint{
+            fmt::format("can be used by other users than its owner (mode {:04o})", info.st_mode & 07777U),
+            fmt::format("chmod 600 {}", path)}};
+    auto text = read_file(path);
+    if (!text)
+        return std::unexpected{
+            config::Complaint{"can't be read as a key", "it must be a regular file that the daemon may read"}};
+    while (text->ends_with('\n'))
+        text->pop_back();
+    return std::move(*text);
+}
+
+/// Asked here and not at the first advert: OpenSSL reads its own configuration then, which the loop must not wait for.
+std::optional<std::string> refused_digest(const model::Config& config) {
+    constexpr std::array<std::uint8_t, 8> anything{};
+    for (const auto& instance : config.instances) {
+        if (!instance.authentication) continue;
+        const bool ah = std::holds_alternative<model::AhAuthentication>(*instance.authentication);
+        const bool hmac = std::holds_alternative<model::HmacAuthentication>(*instance.authentication);
+        if (ah && !wire::hmac_md5(anything, anything))
+            return fmt::format(
+                "error: instance '{}' has authentication of type ah, and OpenSSL refuses MD5 on this host (FIPS "
+                "mode)\n  hint: use type: hmac on all hosts\n",
+                instance.name);
+        if (hmac && !wire::hmac_sha256(anything, anything))
+            return fmt::format(
+                "error: instance '{}' has authentication of type hmac, and OpenSSL refuses SHA-256\n  hint: see "
+                "openssl.cnf(5): the default provider is not active\n",
+                instance.name);
+    }
+    return std::nullopt;
+}
+
 template <typename Diagnostics>
 std::vector<std::string> rendered(const Diagnostics& diagnostics) {
     std::vector<std::string> result;
@@ -77,7 +117,8 @@ std::vector<std::string> rendered(const Diagnostics& diagnostics) {
 } // namespace
 
 LoadedConfig load_config(const Options& options) {
-    config::Request request{.node_name = options.node_name, .files = {}, .credential = read_credential};
+    config::Request request{
+        .node_name = options.node_name, .files = {}, .credential = read_credential, .key_file = read_key_file};
     auto paths = drop_ins(options.config);
     paths.insert(paths.begin(), options.config);
     LoadedConfig result;
@@ -92,6 +133,10 @@ LoadedConfig load_config(const Options& options) {
     const auto loaded = config::load(request);
     if (!loaded) {
         result.problems = rendered(loaded.error());
+        return result;
+    }
+    if (const auto refused = refused_digest(loaded->config)) {
+        result.problems.push_back(*refused);
         return result;
     }
     result.problems = rendered(lint::check(*loaded));

@@ -140,6 +140,7 @@ int Loop::run() {
     facts_->config_hash = parts_.config.hash;
     facts_->config_loaded_usec = read_clock(CLOCK_REALTIME) / 1us;
     facts_->missing = parts_.missing;
+    tell_wall_clock();
     if (parts_.record) {
         auto record = parts_.record->read();
         if (record) deliver(engine::Recovered{std::move(*record), boot_now()});
@@ -177,6 +178,8 @@ void Loop::perform(engine::Action& any) {
     if (!std::holds_alternative<engine::SendAdvert>(any)) packets_.flush();
     std::visit(Overloaded{
                    [&](engine::SendAdvert& action) {
+                       if (parts_.record && action.sequence != 0)
+                           parts_.record->number_used(action.router, action.sequence);
                        packets_.queue(action);
                        if (parts_.record && action.priority != leaving_priority)
                            parts_.record->advert_sent(action.router, boot_now());
@@ -188,6 +191,7 @@ void Loop::perform(engine::Action& any) {
                        if (!sockets) return;
                        wires_.erase(sockets->advert_fd());
                        unwatch(sockets->advert_fd());
+                       if (sockets->ah_fd() >= 0) unwatch(sockets->ah_fd());
                        unwatch(sockets->announcement_fd());
                        executor_->close(std::move(sockets));
                    },
@@ -227,6 +231,7 @@ void Loop::arm_timer() {
 
 void Loop::on_timer() {
     const auto now = now_ = monotonic_now();
+    tell_wall_clock();
     look_at_resting(); // the receive queues before the deadlines
     if (engine_.next_deadline() <= now) deliver(engine::Elapsed{});
     if (trackers_->next_deadline() <= now) trackers_->on_deadline();
@@ -330,6 +335,7 @@ void Loop::opened(kernel::SocketsOpened opened) {
     const int fd = sockets.advert_fd();
     wires_[fd] = {.sockets = &sockets};
     watch(fd, priority_wire, [this, fd] { on_adverts(fd); });
+    if (sockets.ah_fd() >= 0) watch(sockets.ah_fd(), priority_wire, [this, fd] { on_adverts(fd); });
     watch(sockets.announcement_fd(), priority_wire,
           [this, &sockets] { sockets.read_announcements([this](engine::Event event) { deliver(event); }); });
     deliver(engine::ListenDone{opened.link, opened.family, 0});
@@ -348,8 +354,18 @@ bool Loop::read(Wire& wire) {
     return count > 0;
 }
 
+/// Signatures are judged by the wall clock: the engine is told how far it is from ours, whenever that changes.
+void Loop::tell_wall_clock() {
+    constexpr Duration worth_telling = 1ms;
+    const auto ahead = read_clock(CLOCK_REALTIME) - read_clock(CLOCK_MONOTONIC);
+    if (wall_ahead_ && std::chrono::abs(ahead - *wall_ahead_) < worth_telling) return;
+    wall_ahead_ = ahead;
+    deliver(engine::WallClockSet{ahead});
+}
+
 /// Apart from reading, because what is delivered may close a socket.
 void Loop::deliver_heard() {
+    if (!heard_.empty()) tell_wall_clock();
     for (const auto& [event, arrived] : heard_) {
         engine_.on(event, arrived, actions_);
         perform();

@@ -75,6 +75,7 @@ class Loop {
     void begin_reload(std::optional<std::uint64_t> command);
     void list_kernel();
     bool read(Wire& wire);
+    void tell_wall_clock();
     void deliver_heard();
     void on_adverts(int fd);
     void look_at_resting();
@@ -93,6 +94,7 @@ class Loop {
     kernel::PacketIo packets_;
     std::map<int, Wire> wires_;
     Time next_look_{never};                             ///< at the resting ones
+    std::optional<Duration> wall_ahead_;                ///< as the engine was told
     std::vector<std::pair<engine::Event, Time>> heard_; ///< read and not delivered yet, with the time of arrival
     std::unique_ptr<kernel::Observer> observer_;
     std::vector<engine::Event> held_news_; ///< kernel news that came while a listing is under way

@@ -15,7 +15,7 @@
 namespace holdfast::daemon {
 namespace {
 
-constexpr std::size_t words_size = engine::record_capacity * sizeof(std::uint64_t);
+constexpr std::size_t words_size = 2 * engine::record_capacity * sizeof(std::uint64_t); // times, then sequence numbers
 constexpr std::size_t slot_size = std::size_t{1} << 20; // the file is sparse: only what is written takes memory
 constexpr std::size_t file_size = words_size + 2 * slot_size;
 
@@ -26,6 +26,11 @@ struct SlotHeader {
 
 std::uint8_t* slot_at(std::span<std::uint8_t> memory, std::uint64_t sequence) {
     return memory.data() + words_size + (sequence % 2) * slot_size;
+}
+
+/// The newest sequence number of a router. A plain store: a kill can't tear it.
+std::uint64_t* number_at(std::span<std::uint8_t> memory, std::uint32_t router) {
+    return reinterpret_cast<std::uint64_t*>(memory.data()) + engine::record_capacity + router;
 }
 
 std::string boot_id() {
@@ -86,6 +91,8 @@ Result<engine::Record> RecordFile::read() const {
         std::int64_t nanoseconds = 0;
         std::memcpy(&nanoseconds, memory_.data() + router.slot * sizeof nanoseconds, sizeof nanoseconds);
         router.last_advert = BootTime{Duration{nanoseconds}};
+        // The slot in the file is written less often than adverts are sent; 0 is of a router that has no numbers.
+        if (const auto used = *number_at(memory_, router.slot)) router.sequence = used;
     }
     return best;
 }
@@ -113,6 +120,13 @@ void RecordFile::write(engine::Record record) {
     std::memcpy(slot + sizeof header, bytes.data(), bytes.size());
     std::atomic_signal_fence(std::memory_order_seq_cst);
     std::memcpy(slot, &header, sizeof header);
+    for (const auto& router : record.routers)
+        number_used(router.slot, router.sequence);
+}
+
+void RecordFile::number_used(std::uint32_t slot, std::uint64_t sequence) {
+    if (slot >= engine::record_capacity) return;
+    std::atomic_ref{*number_at(memory_, slot)}.store(sequence, std::memory_order_relaxed);
 }
 
 void RecordFile::advert_sent(std::uint32_t slot, BootTime when) {

@@ -1,6 +1,6 @@
-// The state record as a memory-mapped file: it survives kill -9 because every store is in the page cache at once. Layout: one
-// 64-bit word a router for the time of its last advert (a plain store, never torn), then two slots for everything else,
-// written in turn, so one of them is always whole.
+// The state record as a memory-mapped file: it survives kill -9 because every store is in the page cache at once. Layout: two
+// 64-bit words a router for time and sequence number of its last advert (plain stores, never torn), then two slots for
+// everything else, written in turn, so one of them is always whole.
 #pragma once
 
 #include "base/result.hpp"
@@ -26,6 +26,8 @@ class RecordFile {
     /// Stamps boot id and namespace, and stores.
     void write(engine::Record record);
     void advert_sent(std::uint32_t slot, BootTime when);
+    /// Before the packet leaves, so that no number is ever used twice.
+    void number_used(std::uint32_t slot, std::uint64_t sequence);
 
   private:
     explicit RecordFile(std::span<std::uint8_t> memory) : memory_{memory} {}

@@ -21,6 +21,9 @@ struct SendAdvert {
     std::shared_ptr<const Bytes> message; ///< VRRP message with its checksum
     Priority priority{};
     std::uint8_t copies{1};
+    std::uint8_t hop_limit{255};
+    std::uint64_t sequence{0}; ///< of its proof, never to be used again; 0: it has none
+    bool has_ip_header{false}; ///< the message is a whole IPv4 packet (authentication header)
 };
 struct Announce {
     LinkIndex link{};

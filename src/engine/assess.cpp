@@ -114,7 +114,7 @@ void Engine::detach(Router& router) {
     router.link.reset();
     router.link_up_at.reset();
     router.has_source = false;
-    router.message.reset();
+    router.messages.clear();
     index_routes();
 }
 
@@ -127,6 +127,51 @@ bool Engine::is_virtual(const IpAddress& ip) const {
 
 // ---- the assessment: faults, priority, readiness ------------------------------------------------------------------------
 
+std::optional<FaultCause> Engine::find_source(Router& router, LinkIndex link) {
+    const auto& model = *router.model;
+    std::optional<IpAddress> source;
+    const auto beyond_link = [](const model::UnicastPeer& peer) { return !peer.address.is_link_local(); };
+    if (model.source) {
+        if (kernel_.has_own(link, *model.source)) source = model.source;
+    } else {
+        const bool global =
+            model.family == Family::ipv6 && model.unicast && std::ranges::any_of(model.unicast->peers, beyond_link);
+        source = kernel_.primary(link, model.family, [this](const IpAddress& ip) { return is_virtual(ip); }, global);
+    }
+    if (source != std::optional{router.self.address} || !router.has_source) {
+        router.messages.clear();
+        router.has_source = source.has_value();
+        if (source) router.self.address = *source;
+    }
+    if (source) return std::nullopt;
+    if (model.source)
+        return FaultCause{"no_source", fmt::format("{} does not have {}, the source of adverts", model.interface,
+                                                   to_string(*model.source))};
+    if (model.family == Family::ipv4)
+        return FaultCause{"no_address", fmt::format("{} has no IPv4 address of its own to send from", model.interface)};
+    return FaultCause{"no_link_local", fmt::format("{} has no usable {} address", model.interface,
+                                                   model.unicast ? "IPv6" : "link-local")};
+}
+
+/// The file may name every host of the router, so that it is the same on all: the one that is ours is left out.
+std::optional<FaultCause> Engine::find_destinations(Router& router) {
+    const auto& model = *router.model;
+    std::vector<IpAddress> destinations;
+    if (!model.unicast) {
+        destinations.push_back(vrrp_group(model.family));
+    } else {
+        for (const auto& peer : model.unicast->peers)
+            if (peer.address != router.self.address && !(router.link && kernel_.has_own(*router.link, peer.address)))
+                destinations.push_back(peer.address);
+    }
+    if (destinations != router.destinations) {
+        router.destinations = std::move(destinations);
+        router.messages.clear();
+    }
+    if (!router.destinations.empty()) return std::nullopt;
+    return FaultCause{"no_peer", "unicast: names no host but this one: add the other host's address to its peers"};
+}
+
 std::vector<FaultCause> Engine::find_faults(Router& router, const Link* link) {
     const auto& model = *router.model;
     std::vector<FaultCause> faults;
@@ -135,19 +180,8 @@ std::vector<FaultCause> Engine::find_faults(Router& router, const Link* link) {
         return faults;
     }
     if (!link->up) faults.push_back({"link_down", fmt::format("{} is down or has no carrier", model.interface)});
-    const auto source =
-        kernel_.primary(link->index, model.family, [this](const IpAddress& ip) { return is_virtual(ip); });
-    if (source != std::optional{router.self.address} || !router.has_source) {
-        router.message.reset();
-        router.has_source = source.has_value();
-        if (source) router.self.address = *source;
-    }
-    if (!source)
-        faults.push_back(
-            model.family == Family::ipv4
-                ? FaultCause{"no_address",
-                             fmt::format("{} has no IPv4 address of its own to send from", model.interface)}
-                : FaultCause{"no_link_local", fmt::format("{} has no usable link-local address", model.interface)});
+    if (auto fault = find_source(router, link->index)) faults.push_back(std::move(*fault));
+    if (auto fault = find_destinations(router)) faults.push_back(std::move(*fault));
     const auto listener = listeners_.find({link->index, model.family});
     if (listener != listeners_.end() && listener->second.state == Listener::State::failed)
         faults.push_back({"not_listening", fmt::format("cannot listen for VRRP on {}: {}", model.interface,
@@ -219,6 +253,7 @@ void Engine::examine(Router& router) {
     router.self.preempt_delay = model.preempt_delay;
     router.self.prompt = model.prompt;
     router.self.handover_timeout = model.handover_timeout;
+    router.self.down_adverts = model.down_adverts;
     if (link && link->up) {
         if (!router.link_up_at) router.link_up_at = now_;
     } else {

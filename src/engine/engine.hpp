@@ -5,6 +5,7 @@
 #pragma once
 
 #include "engine/action.hpp"
+#include "engine/authenticate.hpp"
 #include "engine/event.hpp"
 #include "engine/kernel_view.hpp"
 #include "engine/plan.hpp"
@@ -83,6 +84,7 @@ class Engine {
     void handle(const TrackerObserved&);
     void handle(const ScriptEnded&);
     void handle(const Recovered&);
+    void handle(const WallClockSet&);
     void handle(const ConfigLoaded&);
     void handle(const Commanded&);
     void handle(const StopRequested&);
@@ -102,12 +104,17 @@ class Engine {
     void share_wakeups(Router&);
 
     // packets.cpp
-    Router* route(LinkIndex, Family, Vrid);
+    Router* route(LinkIndex, const IpAddress& source, Vrid);
+    std::optional<wire::Reject> wrong_transport(const Router&, const AdvertReceived&) const;
+    std::vector<std::shared_ptr<const Bytes>> encode_adverts(const Router&, Priority) const;
     std::optional<wire::Reject> unacceptable(const Router&, const AdvertReceived&) const;
+    void use_up_number(Router&, const AdvertReceived&);
+    Clocks clocks() const { return {now_, WallTime{now_.time_since_epoch() + wall_ahead_}}; }
     void reject(Router&, wire::Reject, const IpAddress& source);
     void remember_peer(Router&, const AdvertReceived&);
     void note_oddities(Router&, const AdvertReceived&, vrrp::Oddity);
     void send(Router&, Priority, std::uint8_t copies);
+    void emit(Router&, SendAdvert&&);
     void announce(Router&);
     void announce(Router&, const AddressKey&);
     void start_rounds(Router&, unsigned first_round);
@@ -136,6 +143,8 @@ class Engine {
     void attach(Router&, const Link*);
     void detach(Router&);
     std::vector<FaultCause> find_faults(Router&, const Link*);
+    std::optional<FaultCause> find_source(Router&, LinkIndex);
+    std::optional<FaultCause> find_destinations(Router&);
     Priority weigh(Router&);
     std::string find_waiting(Router&);
     void update_priority(Router&);
@@ -174,6 +183,8 @@ class Engine {
     // reload.cpp
     void add_router(std::shared_ptr<const model::Instance>);
     void change_router(Router&, std::shared_ptr<const model::Instance>);
+    void recover_numbers(Router&) const;
+    void keep_numbers(const Router&);
     void retire(Router&);
     void sweep_retired();
     void reload_trackers(const model::Config& before, const model::Config& after);
@@ -192,9 +203,10 @@ class Engine {
 
     std::shared_ptr<const model::Config> config_ = std::make_shared<const model::Config>();
     KernelView kernel_;
-    std::vector<std::unique_ptr<Router>> routers_;            ///< by slot; empty slots are null
-    std::vector<Time> deadlines_;                             ///< by slot
-    std::unordered_map<std::uint64_t, std::uint32_t> routes_; ///< (link, family, vrid) to slot
+    std::vector<std::unique_ptr<Router>> routers_; ///< by slot; empty slots are null
+    std::vector<Time> deadlines_;                  ///< by slot
+    /// (link, family, vrid) to slots: more than one where several have disjoint unicast peers.
+    std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> routes_;
     std::map<std::string, TrackerState> trackers_;
     std::map<AddressKey, AddressSlot> addresses_;
     std::vector<AddressKey> dirty_addresses_;
@@ -207,6 +219,9 @@ class Engine {
         Time until{};
     };
     std::map<std::string, RecoveredRouter> recovered_; ///< until the first configuration names its routers
+    std::vector<RecordedRouter> recovered_numbers_;    ///< likewise, of all routers
+    Duration wall_ahead_{};
+    Time numbers_due_{}; ///< when heard sequence numbers may go to the record again
     std::uint32_t adoptions_{0};
     BootTime first_adoption_{};
     std::deque<Commanded> commands_;

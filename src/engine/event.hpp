@@ -7,6 +7,7 @@
 #include "engine/record.hpp"
 #include "model/config.hpp"
 #include "wire/arp.hpp"
+#include "wire/proof.hpp"
 #include "wire/vrrp.hpp"
 
 #include <memory>
@@ -48,6 +49,9 @@ struct AdvertReceived {
     LinkIndex link{};
     IpAddress source;
     wire::Advert advert;
+    /// By unicast: with this TTL. Nothing: by multicast, where it is 255.
+    std::optional<std::uint8_t> unicast_ttl{};
+    wire::Proof proof{};
 };
 struct AdvertRejected {
     LinkIndex link{};
@@ -116,6 +120,10 @@ struct Recovered {
     Record record;
     BootTime now{};
 };
+/// How far CLOCK_REALTIME is ahead of the clock of `now`: at start and after every step. Signatures alone look at it.
+struct WallClockSet {
+    Duration ahead{};
+};
 struct ConfigLoaded {
     std::shared_ptr<const model::Config> config;
 };
@@ -144,6 +152,6 @@ struct Elapsed {};
 
 using Event = std::variant<AdvertReceived, AdvertRejected, QueueOverflowed, AnnouncementSeen, LinkChanged, LinkRemoved,
                            AddressChanged, AddressRemoved, KernelListed, OperationDone, ListenDone, TrackerObserved,
-                           ScriptEnded, Recovered, ConfigLoaded, Commanded, StopRequested, Elapsed>;
+                           ScriptEnded, Recovered, WallClockSet, ConfigLoaded, Commanded, StopRequested, Elapsed>;
 
 } // namespace holdfast::engine

@@ -41,6 +41,14 @@ const KernelView::Address* KernelView::address(const AddressKey& key) const {
     return at == addresses_.end() ? nullptr : &at->second;
 }
 
+bool KernelView::has_own(LinkIndex link, const IpAddress& ip) const {
+    for (auto at = addresses_.lower_bound({link, {ip, 0}}); at != addresses_.end() && at->first.link == link; ++at) {
+        if (at->first.prefix.address != ip) return false;
+        if (!at->second.ours && !at->second.tentative) return true;
+    }
+    return false;
+}
+
 bool KernelView::covered_by_others(const AddressKey& key) const {
     for (auto at = addresses_.lower_bound({key.link, {}}); at != addresses_.end() && at->first.link == key.link; ++at) {
         const auto& [other, info] = *at;

@@ -39,22 +39,25 @@ class KernelView {
     const std::map<AddressKey, Address>& addresses() const { return addresses_; }
     bool listed() const { return listed_; }
 
-    /// The address a router sends from: the link's first of the family that is not ours and not in `except`; for IPv6 a
-    /// usable link-local one (RFC 9568 5.1.2.1).
+    /// The address a router sends from: the link's first of the family that is not ours and not virtual; for IPv6 a usable
+    /// link-local one (RFC 9568 5.1.2.1), unless unicast peers live beyond the link.
     template <typename IsVirtual>
-    std::optional<IpAddress> primary(LinkIndex link, Family family, IsVirtual is_virtual) const {
+    std::optional<IpAddress> primary(LinkIndex link, Family family, IsVirtual is_virtual, bool global = false) const {
         const Address* best = nullptr;
         std::optional<IpAddress> result;
         for (auto at = addresses_.lower_bound({link, {}}); at != addresses_.end() && at->first.link == link; ++at) {
             const auto& ip = at->first.prefix.address;
             if (ip.family != family || at->second.ours || at->second.tentative || is_virtual(ip)) continue;
-            if (family == Family::ipv6 && !ip.is_link_local()) continue;
+            if (family == Family::ipv6 && ip.is_link_local() == global) continue;
             if (best && best->order < at->second.order) continue;
             best = &at->second;
             result = ip;
         }
         return result;
     }
+
+    /// The link has this address, usable and not as one of ours.
+    bool has_own(LinkIndex link, const IpAddress& ip) const;
 
     /// Some address of another owner on the link already has `prefix` on link.
     bool covered_by_others(const AddressKey& key) const;

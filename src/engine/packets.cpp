@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
+#include <utility>
 
 namespace holdfast::engine {
 namespace {
@@ -23,10 +24,7 @@ wire::Advert advert_of(const Router& router, Priority priority) {
                         .vrid = model.vrid,
                         .priority = priority,
                         .interval = model.advert_interval};
-    if (model.authentication) {
-        advert.auth_type = wire::AuthType::pass;
-        advert.auth_data = model.authentication->key;
-    }
+    fill_authentication(advert, model);
     advert.addresses.reserve(model.addresses.size());
     for (const auto& prefix : model.addresses)
         advert.addresses.push_back(prefix.address);
@@ -41,12 +39,27 @@ void Engine::index_routes() {
     routes_.clear();
     for (const auto& router : routers_)
         if (router && router->link)
-            routes_[route_key(*router->link, router->model->family, router->model->vrid)] = router->slot;
+            routes_[route_key(*router->link, router->model->family, router->model->vrid)].push_back(router->slot);
 }
 
-Router* Engine::route(LinkIndex link, Family family, Vrid vrid) {
-    const auto at = routes_.find(route_key(link, family, vrid));
-    return at == routes_.end() ? nullptr : routers_[at->second].get();
+Router* Engine::route(LinkIndex link, const IpAddress& source, Vrid vrid) {
+    const auto at = routes_.find(route_key(link, source.family, vrid));
+    if (at == routes_.end()) return nullptr;
+    for (const auto slot : at->second)
+        if (at->second.size() == 1 ||
+            std::ranges::find(routers_[slot]->destinations, source) != routers_[slot]->destinations.end())
+            return routers_[slot].get();
+    return routers_[at->second.front()].get(); // of none of them: named by the first
+}
+
+std::optional<wire::Reject> Engine::wrong_transport(const Router& router, const AdvertReceived& event) const {
+    const auto& unicast = router.model->unicast;
+    if (unicast.has_value() != event.unicast_ttl.has_value()) return wire::Reject::transport;
+    if (!unicast) return std::nullopt;
+    const auto peer = std::ranges::find(unicast->peers, event.source, &model::UnicastPeer::address);
+    if (peer == unicast->peers.end()) return unicast->check_source ? std::optional{wire::Reject::peer} : std::nullopt;
+    const bool in_range = *event.unicast_ttl >= peer->min_ttl && *event.unicast_ttl <= peer->max_ttl;
+    return in_range ? std::nullopt : std::optional{wire::Reject::hop_limit};
 }
 
 /// What makes a well-formed advert not one for this instance.
@@ -55,18 +68,36 @@ std::optional<wire::Reject> Engine::unacceptable(const Router& router, const Adv
     const auto& advert = event.advert;
     if (advert.version != static_cast<std::uint8_t>(model.version)) return wire::Reject::version;
     if (event.source == router.self.address) return wire::Reject::own_source;
-    if (model.version != model::Version::v2) return std::nullopt;
-    const auto expected = model.authentication ? wire::AuthType::pass : wire::AuthType::none;
-    if (advert.auth_type != expected) return wire::Reject::authentication;
-    if (model.authentication && advert.auth_data != model.authentication->key) return wire::Reject::authentication;
-    if (advert.interval != model.advert_interval) return wire::Reject::interval;
+    if (const auto reason = wrong_transport(router, event)) return reason;
+    if (const auto reason = unproven(model, router.replay, event, clocks())) return reason;
+    if (model.version == model::Version::v2 && advert.interval != model.advert_interval) return wire::Reject::interval;
     return std::nullopt;
 }
 
+/// What was heard goes to the record as well, once a second at most: a restart must not make an old advert new.
+void Engine::use_up_number(Router& router, const AdvertReceived& event) {
+    if (std::holds_alternative<std::monostate>(event.proof)) return;
+    use_up(*router.model, router.replay, event, clocks());
+    if (const auto apart = clock_difference(*router.model, event, clocks()))
+        complain(
+            Severity::warning, NoteKind::clocks_differ, router, 0,
+            fmt::format("{}: the clock of {} is {} from ours: set both (NTP), or its adverts will be refused as stale",
+                        router.name(), to_string(event.source),
+                        holdfast::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(*apart))));
+    if (now_ < numbers_due_) return;
+    numbers_due_ = now_ + 1s;
+    record_changed_ = true;
+}
+
+void Engine::handle(const WallClockSet& event) {
+    wall_ahead_ = event.ahead;
+}
+
 void Engine::handle(const AdvertReceived& event) {
-    auto* router = route(event.link, event.source.family, event.advert.vrid);
+    auto* router = route(event.link, event.source, event.advert.vrid);
     if (!router) return;
     if (const auto reason = unacceptable(*router, event)) return reject(*router, *reason, event.source);
+    use_up_number(*router, event);
     const bool listening =
         !std::holds_alternative<vrrp::Init>(router->state) && !std::holds_alternative<vrrp::Fault>(router->state);
     if (!listening) return;
@@ -86,7 +117,7 @@ void Engine::handle(const AdvertReceived& event) {
 
 void Engine::handle(const AdvertRejected& event) {
     if (!event.vrid) return;
-    if (auto* router = route(event.link, event.source.family, *event.vrid)) reject(*router, event.reason, event.source);
+    if (auto* router = route(event.link, event.source, *event.vrid)) reject(*router, event.reason, event.source);
 }
 
 void Engine::reject(Router& router, wire::Reject reason, const IpAddress& source) {
@@ -158,22 +189,46 @@ void Engine::handle(const AnnouncementSeen& event) {
 
 // ---- out --------------------------------------------------------------------------------------------------------------
 
+std::vector<std::shared_ptr<const Bytes>> Engine::encode_adverts(const Router& router, Priority priority) const {
+    const auto advert = advert_of(router, priority);
+    const auto style = router.model->checksum == model::Checksum::message ? wire::Ipv4Checksum::message_only
+                                                                          : wire::Ipv4Checksum::with_pseudo_header;
+    std::vector<std::shared_ptr<const Bytes>> messages;
+    for (const auto& destination : router.destinations)
+        messages.push_back(
+            std::make_shared<const Bytes>(wire::encode(advert, router.self.address, destination, style)));
+    return messages;
+}
+
 void Engine::send(Router& router, Priority priority, std::uint8_t copies) {
     if (!router.link) return;
-    const auto group = vrrp_group(router.model->family);
-    auto message = router.message;
-    if (!message || router.message_priority != priority) {
-        message = std::make_shared<const Bytes>(wire::encode(advert_of(router, priority), router.self.address, group));
-        if (priority != leaving_priority) {
-            router.message = message;
-            router.message_priority = priority;
-        }
+    const bool fresh = router.messages.empty() || router.message_priority != priority;
+    auto made = fresh ? encode_adverts(router, priority) : std::vector<std::shared_ptr<const Bytes>>{};
+    if (fresh && priority != leaving_priority) {
+        router.messages = made;
+        router.message_priority = priority;
     }
+    const auto& messages = fresh ? made : router.messages;
     router.counters.adverts_sent += copies;
     if (priority == leaving_priority) router.counters.priority_zero_sent += copies;
     router.last_sent = now_;
-    out_->push_back(
-        SendAdvert{router.slot, *router.link, router.self.address, group, std::move(message), priority, copies});
+    const std::uint8_t ttl = router.model->unicast ? router.model->unicast->ttl : 255;
+    for (std::size_t i = 0; i < messages.size(); ++i)
+        emit(router, {router.slot, *router.link, router.self.address, router.destinations[i], messages[i], priority,
+                      copies, ttl});
+}
+
+/// Every copy of an advert with a number is one of its own.
+void Engine::emit(Router& router, SendAdvert&& plain) {
+    if (!needs_number(*router.model)) return out_->push_back(std::move(plain));
+    for (auto copies = std::exchange(plain.copies, std::uint8_t{1}); copies > 0; --copies) {
+        auto action = plain;
+        if (!prove(*router.model, router.replay, action, clocks()))
+            return complain(
+                Severity::error, NoteKind::missing_service, router, 0,
+                fmt::format("{}: OpenSSL refuses to sign, so nothing is sent: use `type: hmac`", router.name()));
+        out_->push_back(std::move(action));
+    }
 }
 
 void Engine::announce(Router& router, const AddressKey& key) {

@@ -61,6 +61,7 @@ std::string to_string(const Event& event) {
             },
             [](const ScriptEnded& e) { return fmt::format("script {} of {} ended: {}", e.what, e.object, e.detail); },
             [](const Recovered& e) { return fmt::format("recovered {} routers", e.record.routers.size()); },
+            [](const WallClockSet& e) { return fmt::format("wall clock is {} ahead", holdfast::to_string(e.ahead)); },
             [](const ConfigLoaded& e) { return fmt::format("config with {} instances", e.config->instances.size()); },
             [](const Commanded& e) { return fmt::format("failover {}", e.command.name); },
             [](const StopRequested&) { return std::string{"stop"}; },

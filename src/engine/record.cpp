@@ -84,6 +84,13 @@ RecordedRouter parse_router(Parser& in) {
     const auto count = in.u16();
     for (unsigned i = 0; i < count && in.ok; ++i)
         router.addresses.push_back(in.prefix(router.family));
+    router.sequence = in.u64();
+    const auto senders = in.u16();
+    for (unsigned i = 0; i < senders && in.ok; ++i) {
+        const auto sender = in.prefix(router.family).address;
+        const auto timely = in.u64();
+        router.marks.push_back({sender, timely, in.u64()});
+    }
     if (router.slot >= record_capacity) in.ok = false;
     return router;
 }
@@ -114,6 +121,14 @@ Bytes encode(const Record& record) {
         for (const auto& prefix : router.addresses) {
             put8(out, prefix.length);
             put(out, prefix.address.span());
+        }
+        put64(out, router.sequence);
+        put16(out, static_cast<unsigned>(router.marks.size()));
+        for (const auto& mark : router.marks) {
+            put8(out, full_prefix(mark.sender.family));
+            put(out, mark.sender.span());
+            put64(out, mark.timely);
+            put64(out, mark.highest);
         }
     }
     put32(out, crc32(out));

@@ -1,6 +1,6 @@
 // What has to outlive this process so that the next one can take up its mastership: plain bytes with a checksum. daemon/
-// keeps them in a memory-mapped file. The time of the last advert is not in here: it changes with every advert, so it lives
-// beside this in one word a router (RecordFile).
+// keeps them in a memory-mapped file. What changes with every advert (its time, its sequence number) lives beside this in two
+// words a router (RecordFile).
 #pragma once
 
 #include "base/bytes.hpp"
@@ -15,6 +15,13 @@
 
 namespace holdfast::engine {
 
+/// A sender of signed adverts and its sequence numbers (Replay).
+struct RecordedMark {
+    IpAddress sender;
+    std::uint64_t timely{}, highest{};
+    bool operator==(const RecordedMark&) const = default;
+};
+
 struct RecordedRouter {
     std::uint32_t slot{}; ///< of its last-advert word
     std::string name;
@@ -27,7 +34,9 @@ struct RecordedRouter {
     Priority priority{};
     Duration interval{};
     std::vector<Prefix> addresses; ///< owned in the kernel
-    BootTime last_advert{};        ///< filled in by the reader of the file
+    std::uint64_t sequence{};      ///< the last that was used; the reader of the file knows of newer ones
+    std::vector<RecordedMark> marks;
+    BootTime last_advert{}; ///< filled in by the reader of the file
     bool operator==(const RecordedRouter&) const = default;
 };
 
@@ -40,7 +49,7 @@ struct Record {
     bool operator==(const Record&) const = default;
 };
 
-inline constexpr std::uint32_t record_version = 1;
+inline constexpr std::uint32_t record_version = 2;
 /// Routers a record can hold (and thus adopt); more are run, but start as backups after a crash.
 inline constexpr std::size_t record_capacity = 4096;
 

@@ -18,6 +18,7 @@ constexpr int adoption_window = 3; ///< intervals after the last advert: the lea
 } // namespace
 
 void Engine::handle(const Recovered& event) {
+    recovered_numbers_ = event.record.routers;
     adoptions_ = event.now - event.record.first_adoption < adoption_memory ? event.record.adoptions : 0;
     first_adoption_ = adoptions_ > 0 ? event.record.first_adoption : event.now;
     if (adoptions_ >= adoptions_in_a_row) {
@@ -65,6 +66,7 @@ void Engine::handle(const ConfigLoaded& event) {
     }
     recovered_.clear();
     index_groups();
+    recovered_numbers_.clear();
     view_changed_ = record_changed_ = settle_needed_ = true;
 }
 
@@ -85,9 +87,34 @@ void Engine::add_router(std::shared_ptr<const model::Instance> model) {
         const auto& old = found->second.router;
         if (old.interface == router->model->interface && old.vrid == router->model->vrid &&
             old.family == router->model->family)
-            router->candidate = AdoptionCandidate{found->second.until, old.link, old.mac};
+            // Peers that wait for fewer adverts than usual have taken over sooner.
+            router->candidate = AdoptionCandidate{
+                found->second.until -
+                    std::max(0, adoption_window - static_cast<int>(router->model->down_adverts)) * old.interval,
+                old.link, old.mac};
     }
+    recover_numbers(*router);
     *at = std::move(router);
+}
+
+/// A number that the process before us used stays used, whatever state it was in.
+void Engine::recover_numbers(Router& router) const {
+    for (const auto& old : recovered_numbers_)
+        if (old.name == router.name() && old.interface == router.model->interface && old.vrid == router.model->vrid &&
+            old.family == router.model->family)
+            router.replay.restore(old.sequence, old.marks);
+}
+
+/// For the router that takes this one's place.
+void Engine::keep_numbers(const Router& router) {
+    RecordedRouter old;
+    old.name = router.name();
+    old.interface = router.model->interface;
+    old.vrid = router.model->vrid;
+    old.family = router.model->family;
+    old.sequence = router.replay.last();
+    old.marks = router.replay.marks();
+    recovered_numbers_ = {std::move(old)};
 }
 
 /// Same router on the wire, other settings: nothing leaves, only what differs moves.
@@ -98,7 +125,7 @@ void Engine::change_router(Router& router, std::shared_ptr<const model::Instance
     router.model = std::move(model);
     if (other_addresses) claim_addresses(router);
     if (other_interval) renew_early(router); // the lease follows the interval
-    router.message.reset();
+    router.messages.clear();
     router.needs_assessment = router.view_changed = true;
     if (auto* master = std::get_if<vrrp::Master>(&router.state); master && other_interval)
         master->next_advert = std::min(master->next_advert, now_ + router.model->advert_interval);
@@ -120,12 +147,14 @@ void Engine::sweep_retired() {
         });
         if (!gone) continue;
         auto next = router->replacement;
+        if (next) keep_numbers(*router);
         detach(*router);
         instance_views_[router->slot].reset();
         deadlines_[router->slot] = never;
         router.reset();
         view_changed_ = record_changed_ = true;
         if (next) add_router(next);
+        recovered_numbers_.clear();
         index_groups();
         if (next) {
             settle_needed_ = true;

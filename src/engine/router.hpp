@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/action.hpp"
+#include "engine/replay.hpp"
 #include "engine/snapshot.hpp"
 #include "vrrp/step.hpp"
 
@@ -71,11 +72,13 @@ struct Router {
     Time lease_deadline{never}; ///< when the kernel may have dropped the addresses, if nobody renewed them
     Time last_sent{};
     AnnounceRounds rounds;
-    std::shared_ptr<const Bytes> message; ///< encoded advert at `message_priority`
+    std::vector<IpAddress> destinations;                ///< the group, or the peers that are not this host
+    std::vector<std::shared_ptr<const Bytes>> messages; ///< encoded advert for each of them, at `message_priority`
     Priority message_priority{};
 
     std::map<IpAddress, PeerView> peers; ///< bounded: peers_kept
     Counters counters;
+    Replay replay; ///< sequence numbers, where `authentication:` has them
 
     std::uint64_t hook{0};          ///< before_removal, while it runs
     std::optional<Time> hook_until; ///< the addresses wait for it no longer than this

@@ -129,6 +129,8 @@ Record Engine::record() {
                              .priority = router->self.priority,
                              .interval = router->model->advert_interval,
                              .addresses = {},
+                             .sequence = router->replay.last(),
+                             .marks = router->replay.marks(),
                              .last_advert = {}};
         for (const auto& prefix : router->model->addresses)
             if (const auto* known = kernel_.address({*router->link, prefix}); known && known->ours)

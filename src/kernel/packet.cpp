@@ -1,6 +1,7 @@
 #include "kernel/packet.hpp"
 
 #include "wire/ndisc.hpp"
+#include "wire/proof.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -82,6 +83,13 @@ constexpr std::array announced_na{
     sock_filter{BPF_RET | BPF_K, 0, 0, 0},
 };
 
+/// Of the raw socket for authentication headers: an advert behind it.
+constexpr std::array ah_around_vrrp{
+    sock_filter{BPF_LDX | BPF_B | BPF_MSH, 0, 0, 0}, // the length of the IPv4 header
+    sock_filter{BPF_LD | BPF_B | BPF_IND, 0, 0, 0},  sock_filter{BPF_JMP | BPF_JEQ | BPF_K, 0, 1, wire::protocol_vrrp},
+    sock_filter{BPF_RET | BPF_K, 0, 0, 0xffff},      sock_filter{BPF_RET | BPF_K, 0, 0, 0},
+};
+
 template <std::size_t N>
 bool attach(const Fd& fd, const std::array<sock_filter, N>& code) {
     auto copy = code;
@@ -135,10 +143,20 @@ IpAddress source_of(const sockaddr_storage& from) {
 
 engine::Event interpret(LinkIndex link, const Result<wire::Packet, wire::Reject>& packet, const IpAddress& source) {
     if (!packet) return engine::AdvertRejected{link, source, std::nullopt, packet.error()};
-    auto advert =
-        packet->destination == vrrp_group(source.family) ? wire::decode(*packet) : unexpected{wire::Reject::family};
+    const bool unicast = !packet->destination.is_multicast();
+    auto advert = unicast || packet->destination == vrrp_group(source.family) ? wire::decode_signed(*packet)
+                                                                              : unexpected{wire::Reject::family};
     if (!advert) return engine::AdvertRejected{link, source, wire::peek_vrid(packet->payload), advert.error()};
-    return engine::AdvertReceived{link, source, std::move(*advert)};
+    return engine::AdvertReceived{link, source, std::move(advert->advert),
+                                  unicast ? std::optional{packet->hop_limit} : std::nullopt, std::move(advert->proof)};
+}
+
+engine::Event interpret_ah(LinkIndex link, ByteView bytes, const IpAddress& source) {
+    auto parsed = wire::parse_ah(bytes);
+    if (!parsed) return engine::AdvertRejected{link, source, wire::peek_ah_vrid(bytes), parsed.error()};
+    auto event = interpret(link, parsed->packet, source);
+    if (auto* received = std::get_if<engine::AdvertReceived>(&event)) received->proof = std::move(parsed->proof);
+    return event;
 }
 
 Duration read_clock(clockid_t which) {
@@ -196,6 +214,8 @@ Batch& receive_batch() {
 Result<std::unique_ptr<LinkSockets>, int> LinkSockets::open(LinkIndex link, Family family) {
     std::unique_ptr<LinkSockets> sockets{new LinkSockets{link, family}};
     if (const int error = sockets->open_adverts()) return unexpected{error};
+    if (family == Family::ipv4)
+        if (const int error = sockets->open_ah()) return unexpected{error};
     if (const int error = sockets->open_announcements()) return unexpected{error};
     return sockets;
 }
@@ -214,6 +234,16 @@ int LinkSockets::open_adverts() {
     return 0;
 }
 
+int LinkSockets::open_ah() {
+    ah_.reset(::socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, wire::protocol_ah));
+    if (!ah_) return errno;
+    const bool done = attach(ah_, ah_around_vrrp) &&
+                      set(ah_, SOL_SOCKET, SO_BINDTOIFINDEX, static_cast<int>(link_.value)) &&
+                      set(ah_, SOL_SOCKET, SO_PRIORITY, queue_priority) && set(ah_, SOL_SOCKET, SO_TIMESTAMPNS, 1) &&
+                      set(ah_, IPPROTO_IP, IP_HDRINCL, 1) && join_ipv4(ah_, link_);
+    return done ? 0 : errno;
+}
+
 int LinkSockets::open_announcements() {
     const auto protocol = static_cast<std::uint16_t>(family_ == Family::ipv4 ? ETH_P_ARP : ETH_P_IPV6);
     // Protocol 0 receives nothing until bind, so no frame can slip in before the filter is attached.
@@ -230,10 +260,14 @@ int LinkSockets::open_announcements() {
 }
 
 std::size_t LinkSockets::read_adverts(const DeliverArrived& deliver) {
+    return read_from(adverts_, deliver) + (ah_ ? read_from(ah_, deliver) : 0);
+}
+
+std::size_t LinkSockets::read_from(const Fd& socket, const DeliverArrived& deliver) {
     auto& in = receive_batch();
     std::size_t total = 0;
     for (int count = static_cast<int>(batch); count == static_cast<int>(batch);) {
-        count = in.receive(adverts_.get());
+        count = in.receive(socket.get());
         if (count > 0) total += static_cast<std::size_t>(count);
         const Arrival arrival;
         for (std::size_t i = 0; count > 0 && i < static_cast<std::size_t>(count); ++i) {
@@ -243,7 +277,9 @@ std::size_t LinkSockets::read_adverts(const DeliverArrived& deliver) {
                 dropped_ = *control.dropped;
                 deliver(engine::QueueOverflowed{link_}, arrival(control));
             }
-            if (family_ == Family::ipv4) {
+            if (&socket == &ah_) {
+                deliver(interpret_ah(link_, in.bytes(i), source), arrival(control));
+            } else if (family_ == Family::ipv4) {
                 deliver(interpret(link_, wire::parse_ipv4(in.bytes(i)), source), arrival(control));
             } else {
                 const wire::Packet packet{source, control.destination.value_or(IpAddress{Family::ipv6, {}}),
@@ -273,11 +309,24 @@ void LinkSockets::queue(const engine::SendAdvert& advert) {
 
 namespace {
 
-/// Everything sendmmsg needs for one advert. IPv6 has no socket option for the source of multicast, so it goes along.
+/// One control message behind the others.
+template <typename Value>
+void add_control(msghdr& header, char* control, int level, int type, const Value& value) {
+    auto* c = reinterpret_cast<cmsghdr*>(control + header.msg_controllen);
+    c->cmsg_level = level;
+    c->cmsg_type = type;
+    c->cmsg_len = CMSG_LEN(sizeof value);
+    std::memcpy(CMSG_DATA(c), &value, sizeof value);
+    header.msg_control = control;
+    header.msg_controllen += CMSG_SPACE(sizeof value);
+}
+
+/// Everything sendmmsg needs for one advert. An IPv4 socket is told source and TTL of multicast once; IPv6 has no option for
+/// the source, and unicast has its own, so there they go along.
 struct Outgoing {
     sockaddr_storage destination{};
     iovec part{};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(in6_pktinfo))> control{};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(int))> control{};
 
     void fill(mmsghdr& message, const engine::SendAdvert& advert, LinkIndex link) {
         part = {const_cast<std::uint8_t*>(advert.message->data()),
@@ -287,38 +336,49 @@ struct Outgoing {
         header.msg_name = &destination;
         header.msg_iov = &part;
         header.msg_iovlen = 1;
-        if (advert.source.family == Family::ipv4) {
-            auto* to = reinterpret_cast<sockaddr_in*>(&destination);
-            to->sin_family = AF_INET;
-            std::memcpy(&to->sin_addr, advert.destination.bytes.data(), 4);
-            header.msg_namelen = sizeof(sockaddr_in);
-            return;
-        }
+        if (advert.source.family == Family::ipv4)
+            fill_ipv4(header, advert);
+        else
+            fill_ipv6(header, advert, link);
+    }
+
+  private:
+    void fill_ipv4(msghdr& header, const engine::SendAdvert& advert) {
+        auto* to = reinterpret_cast<sockaddr_in*>(&destination);
+        to->sin_family = AF_INET;
+        std::memcpy(&to->sin_addr, advert.destination.bytes.data(), 4);
+        header.msg_namelen = sizeof(sockaddr_in);
+        if (advert.destination.is_multicast()) return;
+        in_pktinfo info{};
+        std::memcpy(&info.ipi_spec_dst, advert.source.bytes.data(), 4);
+        add_control(header, control.data(), IPPROTO_IP, IP_PKTINFO, info);
+        if (advert.hop_limit != hop_limit)
+            add_control(header, control.data(), IPPROTO_IP, IP_TTL, int{advert.hop_limit});
+    }
+    void fill_ipv6(msghdr& header, const engine::SendAdvert& advert, LinkIndex link) {
         auto* to = reinterpret_cast<sockaddr_in6*>(&destination);
         to->sin6_family = AF_INET6;
-        to->sin6_scope_id = link.value;
+        const bool scoped = advert.destination.is_multicast() || advert.destination.is_link_local();
+        to->sin6_scope_id = scoped ? link.value : 0;
         std::memcpy(&to->sin6_addr, advert.destination.bytes.data(), 16);
         header.msg_namelen = sizeof(sockaddr_in6);
         in6_pktinfo info{};
         info.ipi6_ifindex = link.value;
         std::memcpy(&info.ipi6_addr, advert.source.bytes.data(), 16);
-        header.msg_control = control.data();
-        header.msg_controllen = CMSG_SPACE(sizeof info);
-        auto* c = CMSG_FIRSTHDR(&header);
-        c->cmsg_level = IPPROTO_IPV6;
-        c->cmsg_type = IPV6_PKTINFO;
-        c->cmsg_len = CMSG_LEN(sizeof info);
-        std::memcpy(CMSG_DATA(c), &info, sizeof info);
+        add_control(header, control.data(), IPPROTO_IPV6, IPV6_PKTINFO, info);
+        if (advert.hop_limit != hop_limit)
+            add_control(header, control.data(), IPPROTO_IPV6, IPV6_HOPLIMIT, int{advert.hop_limit});
     }
 };
 
 } // namespace
 
-/// How many adverts from this one on leave with the same source, at most a batch.
+/// How many adverts from this one on leave by the same socket with the same source, at most a batch.
 std::size_t LinkSockets::same_source(std::size_t from) const {
     std::size_t count = 1;
     while (count < send_batch && from + count < outgoing_.size() &&
-           outgoing_[from + count].source == outgoing_[from].source)
+           outgoing_[from + count].source == outgoing_[from].source &&
+           outgoing_[from + count].has_ip_header == outgoing_[from].has_ip_header)
         ++count;
     return count;
 }
@@ -337,10 +397,12 @@ void LinkSockets::flush() {
     static std::array<mmsghdr, send_batch> messages;
     for (std::size_t next = 0; next < outgoing_.size();) {
         const auto count = same_source(next);
-        choose_source(outgoing_[next].source);
+        const bool whole = outgoing_[next].has_ip_header;
+        if (!whole) choose_source(outgoing_[next].source);
         for (std::size_t i = 0; i < count; ++i)
             slots[i].fill(messages[i], outgoing_[next + i], link_);
-        const int sent = ::sendmmsg(adverts_.get(), messages.data(), static_cast<unsigned>(count), MSG_DONTWAIT);
+        const int sent =
+            ::sendmmsg(whole ? ah_.get() : adverts_.get(), messages.data(), static_cast<unsigned>(count), MSG_DONTWAIT);
         next += sent > 0 ? static_cast<std::size_t>(sent) : 1; // the one that failed is skipped
     }
     outgoing_.clear();

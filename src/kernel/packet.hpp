@@ -27,6 +27,8 @@ class LinkSockets {
     static Result<std::unique_ptr<LinkSockets>, int> open(LinkIndex link, Family family);
 
     int advert_fd() const { return adverts_.get(); }
+    /// Adverts behind an authentication header; -1 over IPv6. Always open: one that nobody expects has to be named.
+    int ah_fd() const { return ah_ ? ah_.get() : -1; }
     int announcement_fd() const { return announcements_.get(); }
 
     /// Everything that waits; how many packets that was.
@@ -41,6 +43,8 @@ class LinkSockets {
   private:
     LinkSockets(LinkIndex link, Family family) : link_{link}, family_{family} {}
     int open_adverts();
+    int open_ah();
+    std::size_t read_from(const Fd& socket, const DeliverArrived&);
     int open_announcements();
     std::size_t same_source(std::size_t from) const;
     void choose_source(const IpAddress& source);
@@ -48,6 +52,7 @@ class LinkSockets {
     LinkIndex link_;
     Family family_;
     Fd adverts_;
+    Fd ah_;
     Fd announcements_;
     std::vector<engine::SendAdvert> outgoing_;
     std::optional<IpAddress> source_; ///< of what leaves, as the socket was told

@@ -29,6 +29,7 @@ void weight_rules(const config::Loaded&, Findings&);
 void priority_rules(const config::Loaded&, Findings&);
 void group_rules(const config::Loaded&, Findings&);
 void tracker_rules(const config::Loaded&, Findings&);
+void authentication_rules(const config::Loaded&, Findings&);
 void size_rules(const config::Loaded&, Findings&);
 
 /// Calls `use(instance)` once for every instance of the file (`web/ipv4` and `web/ipv6` have the same directives).

@@ -5,9 +5,9 @@
 #include "base/id.hpp"
 #include "base/ip.hpp"
 #include "base/time.hpp"
+#include "model/authentication.hpp"
 #include "model/notify.hpp"
 
-#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,16 +27,26 @@ struct TrackUse {
     bool operator==(const TrackUse&) const = default;
 };
 
+/// Another host of the router, where adverts go by unicast.
+struct UnicastPeer {
+    IpAddress address;
+    std::uint8_t min_ttl{1}, max_ttl{255}; ///< of what it sends, as it arrives here
+    bool operator==(const UnicastPeer&) const = default;
+};
+struct Unicast {
+    std::vector<UnicastPeer> peers; ///< of the instance's family; this host's own address among them is ignored
+    std::uint8_t ttl{255};          ///< of what we send
+    bool check_source{true};        ///< drop what is not from a peer
+    bool operator==(const Unicast&) const = default;
+};
+
+/// What the checksum of a version 3 advert over IPv4 covers, when we send. Both are accepted.
+enum class Checksum : std::uint8_t { pseudo_header, message };
+
 /// How long the kernel keeps an address that nobody renews (PROTOCOL.md, "The lease").
 struct Lease {
     bool on{true};
     bool operator==(const Lease&) const = default;
-};
-
-/// Plain-text password of VRRPv2 (RFC 2338 5.3.6.1), zero padded: keeps strangers' mistakes out, not attackers.
-struct PassAuthentication {
-    std::array<std::uint8_t, 8> key{};
-    bool operator==(const PassAuthentication&) const = default;
 };
 
 struct Instance {
@@ -56,8 +66,12 @@ struct Instance {
     Duration handover_timeout{3s};  ///< the most that leaving may take; 0: addresses go at once
     Duration announce_refresh{30s}; ///< gratuitous ARP or NA while master; 0: never
     Lease lease{};
-    std::optional<PassAuthentication> authentication; ///< version 2 only
-    std::vector<Prefix> addresses;                    ///< in the file's order, all of `family`, at most 255
+    std::optional<Unicast> unicast;  ///< nothing: multicast
+    std::optional<IpAddress> source; ///< where adverts come from; nothing: the interface's primary address
+    Checksum checksum{Checksum::pseudo_header};
+    unsigned down_adverts{3}; ///< adverts that a standby misses before it takes over, 1 to 100; RFC 9568 6.1 has 3
+    std::optional<Authentication> authentication; ///< pass: version 2 only; ah: version 2 over IPv4 only
+    std::vector<Prefix> addresses;                ///< in the file's order, all of `family`, at most 255
     std::vector<TrackUse> track;
     Notify notify;
 

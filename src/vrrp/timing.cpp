@@ -15,7 +15,7 @@ Duration skew(const Self& self, Duration master_interval) {
 }
 
 Duration master_down(const Self& self, Duration master_interval) {
-    return 3 * master_interval + skew(self, master_interval);
+    return self.down_adverts * master_interval + skew(self, master_interval);
 }
 
 Duration learnt_interval(const Self& self, Duration announced) {

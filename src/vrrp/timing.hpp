@@ -19,12 +19,13 @@ struct Self {
     /// The sync group's first member decides ties; this one is another.
     bool tie_is_elsewhere{false};
     Duration handover_timeout{3s};
+    unsigned down_adverts{3}; ///< in master-down
 };
 
 /// Skew_Time: (256 - priority) / 256 of the master's interval (RFC 9568 6.1), of one second in version 2 (RFC 3768 6.1).
 Duration skew(const Self&, Duration master_interval);
 
-/// Active_Down_Interval: three intervals of the master plus our skew.
+/// Active_Down_Interval: three (`down_adverts`) intervals of the master plus our skew.
 Duration master_down(const Self&, Duration master_interval);
 
 /// The interval that a backup takes up from the master's advert. A longer one than four times our own would let a single

@@ -19,8 +19,8 @@ struct Packet {
     ByteView payload;
 };
 
-/// Strict: version 4, a whole header, a total length that fits, protocol 112, not a fragment. Link padding behind the total
+/// Strict: version 4, a whole header, a total length that fits, this protocol, not a fragment. Link padding behind the total
 /// length is cut off.
-Result<Packet, Reject> parse_ipv4(ByteView bytes);
+Result<Packet, Reject> parse_ipv4(ByteView bytes, std::uint8_t protocol = protocol_vrrp);
 
 } // namespace holdfast::wire

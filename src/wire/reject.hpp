@@ -19,9 +19,19 @@ enum class Reject : std::uint8_t {
     interval,       ///< 0, or (version 2) not the instance's own
     authentication, ///< type or password is not the instance's
     own_source,     ///< our own address as source: a reflected packet, or a duplicate address on the link
-    family,         ///< multicast destination expected, or mixed families
+    family,         ///< mixed families, or neither multicast nor unicast to us
+    transport,      ///< multicast where the instance has unicast, or the other way round
+    peer,           ///< unicast from a host that is not among the peers
+
+    signature_missing,    ///< unsigned, where signatures are enforced
+    signature_malformed,  ///< not a signature of ours: type, reserved bits, lengths
+    signature_unexpected, ///< signed in a way that the instance is not configured for
+    signature_key,        ///< a key id that is not in the key set
+    signature_wrong,      ///< the digest differs: another key, or a forgery
+    signature_stale,      ///< the sender's time is outside the window
+    signature_replay,     ///< a sequence number that was used before
 };
-inline constexpr std::size_t reject_count = 13;
+inline constexpr std::size_t reject_count = 22;
 
 /// One word for counters and D-Bus: "hop_limit".
 std::string_view name(Reject);

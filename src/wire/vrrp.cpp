@@ -2,6 +2,7 @@
 
 #include "base/assert.hpp"
 #include "wire/checksum.hpp"
+#include "wire/message.hpp"
 
 #include <algorithm>
 
@@ -19,15 +20,16 @@ std::size_t message_size(std::uint8_t version, Family family, std::size_t count)
     return header_size + count * address_size(family) + (has_auth ? auth_size : 0);
 }
 
-bool checksum_is_right(std::uint8_t version, const Packet& packet) {
-    Checksum plain;
-    plain.add(packet.payload);
+bool checksum_is_right(std::uint8_t version, const Packet& packet, std::size_t behind) {
     const bool ipv4 = packet.source.family == Family::ipv4;
+    const auto summed = ipv4 ? packet.payload.first(packet.payload.size() - behind) : packet.payload;
+    Checksum plain;
+    plain.add(summed);
     if (ipv4 && plain.finish() == 0) return true;
     if (ipv4 && version == 2) return false;
     Checksum with_pseudo_header;
-    with_pseudo_header.add_pseudo_header(packet.source, packet.destination, protocol_vrrp, packet.payload.size());
-    with_pseudo_header.add(packet.payload);
+    with_pseudo_header.add_pseudo_header(packet.source, packet.destination, protocol_vrrp, summed.size());
+    with_pseudo_header.add(summed);
     return with_pseudo_header.finish() == 0;
 }
 
@@ -61,18 +63,30 @@ Bytes encode(const Advert& advert, const IpAddress& source, const IpAddress& des
     if (pseudo_header) sum.add_pseudo_header(source, destination, protocol_vrrp, out.size());
     sum.add(out);
     const auto value = sum.finish();
-    out[6] = static_cast<std::uint8_t>(value >> 8);
-    out[7] = static_cast<std::uint8_t>(value);
+    out[checksum_offset] = static_cast<std::uint8_t>(value >> 8);
+    out[checksum_offset + 1] = static_cast<std::uint8_t>(value);
     return out;
 }
 
 Result<Advert, Reject> decode(const Packet& packet) {
+    return decode_message(packet, 0);
+}
+
+bool has_trailer(const Packet& packet) {
+    const auto& payload = packet.payload;
+    if (payload.size() < header_size + trailer_size) return false;
+    const auto version = static_cast<std::uint8_t>(payload[0] >> 4);
+    return payload.size() == message_size(version, packet.source.family, payload[3]) + trailer_size;
+}
+
+Result<Advert, Reject> decode_message(const Packet& packet, std::size_t behind) {
     Reader reader{packet.payload};
     const auto first = reader.u8(), vrid = reader.u8(), priority = reader.u8(), count = reader.u8();
     const auto fifth = reader.u8(), sixth = reader.u8();
     const auto checksum = reader.u16();
     if (!checksum) return unexpected{Reject::truncated};
-    if (packet.hop_limit != 255) return unexpected{Reject::hop_limit};
+    // Unicast may cross routers; which TTL it must still have, the peer's settings say.
+    if (packet.hop_limit != 255 && packet.destination.is_multicast()) return unexpected{Reject::hop_limit};
 
     Advert advert;
     advert.version = *first >> 4;
@@ -81,8 +95,9 @@ Result<Advert, Reject> decode(const Packet& packet) {
     if (*vrid == 0) return unexpected{Reject::vrid};
     if (*count == 0) return unexpected{Reject::address_count};
     const Family family = packet.source.family;
-    if (packet.payload.size() != message_size(advert.version, family, *count)) return unexpected{Reject::length};
-    if (!checksum_is_right(advert.version, packet)) return unexpected{Reject::checksum};
+    if (packet.payload.size() != message_size(advert.version, family, *count) + behind)
+        return unexpected{Reject::length};
+    if (!checksum_is_right(advert.version, packet, behind)) return unexpected{Reject::checksum};
 
     advert.vrid = Vrid{*vrid};
     advert.priority = Priority{*priority};
@@ -129,6 +144,15 @@ std::string_view name(Reject reason) {
     case Reject::authentication: return "authentication";
     case Reject::own_source: return "own_source";
     case Reject::family: return "family";
+    case Reject::transport: return "transport";
+    case Reject::peer: return "peer";
+    case Reject::signature_missing: return "signature_missing";
+    case Reject::signature_malformed: return "signature_malformed";
+    case Reject::signature_unexpected: return "signature_unexpected";
+    case Reject::signature_key: return "signature_key";
+    case Reject::signature_wrong: return "signature_wrong";
+    case Reject::signature_stale: return "signature_stale";
+    case Reject::signature_replay: return "signature_replay";
     }
     HF_UNREACHABLE("a Reject has a name");
 }
@@ -148,7 +172,24 @@ std::string_view explain(Reject reason) {
     case Reject::authentication: return "its authentication is not ours: give both hosts the same `authentication:`";
     case Reject::own_source:
         return "it came from our own address: either the switch reflects our packets or another host has our address";
-    case Reject::family: return "it was not sent to the VRRP multicast group";
+    case Reject::family: return "it was sent to another multicast group than VRRP's";
+    case Reject::transport:
+        return "one host sends by multicast and the other by unicast: give both hosts the same `unicast:`";
+    case Reject::peer:
+        return "its sender is not among the peers: add it to `unicast: {peers: [...]}`, or find out who it is";
+    case Reject::signature_missing:
+        return "it is not signed: give both hosts the same `authentication:`, or `mode: permissive` until all of them "
+               "sign";
+    case Reject::signature_malformed: return "its signature is not of a form that this version knows";
+    case Reject::signature_unexpected:
+        return "it is signed, and this host has no such `authentication:`: give both hosts the same one";
+    case Reject::signature_key: return "it is signed with a key id that is not among `keys:`: add the key here first";
+    case Reject::signature_wrong:
+        return "its signature is wrong: the key differs between the hosts, or somebody else forged the packet";
+    case Reject::signature_stale:
+        return "its time is further from this host's clock than `time_window:`: set both clocks (NTP), or it is an old "
+               "packet sent again";
+    case Reject::signature_replay: return "its sequence number was used before: it is an old packet sent again";
     }
     HF_UNREACHABLE("a Reject has an explanation");
 }

@@ -39,7 +39,7 @@ enum class Ipv4Checksum : std::uint8_t { with_pseudo_header, message_only };
 Bytes encode(const Advert&, const IpAddress& source, const IpAddress& destination,
              Ipv4Checksum = Ipv4Checksum::with_pseudo_header);
 
-/// Everything about the packet must be right: hop limit 255, version, type, VRID, count, exact length, checksum, interval.
+/// Everything about the packet must be right: hop limit 255 (of multicast), version, type, VRID, count, exact length, checksum, interval.
 Result<Advert, Reject> decode(const Packet&);
 
 /// The VRID in the bytes even when the rest is rejected, for naming the sender in a log line.

@@ -35,14 +35,26 @@ TEST(Directives, HaveOneRowAWordAndHelp) {
 
 /// One other value of every scalar directive: what the row says of a reload is what the model's diff does.
 TEST(Directives, SayAboutAReloadWhatTheModelDoes) {
-    const std::map<std::string_view, std::string> other{{"interface", "eth1"},      {"vrid", "52"},
-                                                        {"version", "2"},           {"priority", "101"},
-                                                        {"advert_interval", "2s"},  {"preempt", "false"},
-                                                        {"preempt_delay", "1s"},    {"prompt", "false"},
-                                                        {"accept", "false"},        {"startup_delay", "1s"},
-                                                        {"handover_timeout", "1s"}, {"announce_refresh", "1s"},
-                                                        {"lease", "off"},           {"addresses", "[192.0.2.11/24]"},
-                                                        {"track", "[t]"},           {"notify", "{all: [/bin/true]}"}};
+    const std::map<std::string_view, std::string> other{{"interface", "eth1"},
+                                                        {"vrid", "52"},
+                                                        {"version", "2"},
+                                                        {"priority", "101"},
+                                                        {"advert_interval", "2s"},
+                                                        {"preempt", "false"},
+                                                        {"preempt_delay", "1s"},
+                                                        {"prompt", "false"},
+                                                        {"accept", "false"},
+                                                        {"startup_delay", "1s"},
+                                                        {"handover_timeout", "1s"},
+                                                        {"announce_refresh", "1s"},
+                                                        {"lease", "off"},
+                                                        {"down_adverts", "5"},
+                                                        {"checksum", "message"},
+                                                        {"unicast", "{peers: [10.0.0.1]}"},
+                                                        {"source", "10.0.0.1"},
+                                                        {"addresses", "[192.0.2.11/24]"},
+                                                        {"track", "[t]"},
+                                                        {"notify", "{all: [/bin/true]}"}};
     const std::string trackers = "trackers: {t: {process: t}}\n";
     const auto file = [&](std::map<std::string_view, std::string> values) {
         std::string text = "instances:\n  web:\n";

@@ -29,6 +29,8 @@ instances:
     handover_timeout: 3s
     announce_refresh: 30s
     lease: auto
+    down_adverts: 3
+    checksum: pseudo_header
     addresses: ["192.0.2.10/24", "2001:db8::10/64"]
     track: [p, {tracker: q, weight: 5}]
 trackers:
@@ -63,6 +65,8 @@ TEST(Dump, IsReadBackToTheSameConfig) {
                       "announce_refresh: 90min\n"),
         instance_with("    version: 2\n    authentication: {type: pass, password: \"a\\\"\\\\ '#:\"}\n"),
         instance_with("    version: 2\n    authentication: {type: pass, password: \"null\"}\n"),
+        instance_with("    unicast: {peers: [10.0.0.1, {address: 10.0.0.2, min_ttl: 250}], ttl: 9}\n"
+                      "    source: 10.0.0.1\n    checksum: message\n    down_adverts: 5\n"),
         instance_with("    track: [t]\ntrackers: {t: {process: nginx}, u: {unit: a.service}}\n"
                       "sync_groups: {edge: {instances: [web], track: [u]}}\n"),
         instance_with("    version: 2\n    authentication: {type: pass, password: gr\xc3\xbcn}\n"),

@@ -15,7 +15,14 @@ inline Request request(const std::string& text) {
         if (name == "inside") return "geheim\n";
         if (name == "long") return "geheim1234";
         if (name == "empty") return "";
+        if (name == "key") return "0123456789abcdef0123456789abcdef";
+        if (name == "hexkey") return "hex:" + std::string(64, '5') + "\n";
         return std::nullopt;
+    };
+    result.key_file = [](const std::string& path) -> Parsed<std::string> {
+        if (path == "/etc/holdfast/key") return std::string(32, 'k') + "\n";
+        if (path == "/etc/holdfast/inside") return "geheim\n";
+        return std::unexpected{Complaint{"can be used by other users than its owner (mode 0644)", "chmod 600 " + path}};
     };
     return result;
 }

@@ -48,7 +48,7 @@ TEST(Instance, AnswersKeepalivedsWords) {
     for (const std::string word : {"master", "backup", "fault", "stop"})
         expect({{"notify_" + word + ": x", "'notify_" + word + "' is not a directive of an instance",
                  "write notify: {" + word + ": [/path/to/program]}"}});
-    for (const std::string word : {"unicast", "unicast_peer", "unicast_src_ip", "use_vmac"})
+    for (const std::string word : {"use_vmac"})
         expect({{word + ": x", "'" + word + "' is not supported yet by this version",
                  "it comes with a later version: remove it until then"}});
 }
@@ -331,10 +331,10 @@ holdfast.yaml:6:84: error: a tracker in track must be a name or a map {tracker: 
 
 TEST(Authentication, GoesWithVersion2) {
     EXPECT_EQ(errors(instance_with("    authentication: {type: pass, password: abc}\n")),
-              R"(holdfast.yaml:6:5: error: version 3 has no authentication
+              R"(holdfast.yaml:6:5: error: version 3 has no authentication of type pass
     authentication: {type: pass, password: ***
     ^
-  hint: RFC 9568 removed it: drop it, or write version: 2 on all hosts
+  hint: RFC 9568 removed it: use type: hmac, or write version: 2 on all hosts
 )");
 }
 
@@ -346,9 +346,9 @@ TEST(Authentication, SaysWhatIsWrongWithIt) {
     };
     const AuthCase cases[]{
         {"{password: abc}", "authentication does not say its type", "write type: pass"},
-        {"{type: PASS, password: abc}", "the type of authentication must be pass, not 'PASS'",
+        {"{type: PASS, password: abc}", "the type of authentication must be pass, ah or hmac, not 'PASS'",
          "write it in lower case"},
-        {"{type: pass}", "authentication has no password", "add credential: NAME, or password: TEXT"},
+        {"{type: pass}", "authentication has no password", "add credential: NAME, file: PATH, or password: TEXT"},
         {"{type: pass, password: a, credential: b}", "authentication has both a password and a credential",
          "keep one of them"},
         {"{type: pass, password: }", "the password must be a text", "put it in quotes"},
@@ -366,8 +366,9 @@ TEST(Authentication, SaysWhatIsWrongWithIt) {
          "give 1 to 8 bytes, the same on every host"},
         {"{type: pass, pasword: abc}", "this is not a directive of authentication", "did you mean 'password'?"},
         {"{type: pass, password: abc, user: x}", "this is not a directive of authentication",
-         "there is type, password and credential"},
-        {"[pass]", "authentication must be a map", "write {type: pass, credential: NAME}"},
+         "there is type, password, credential and file"},
+        {"[pass]", "authentication must be a map",
+         "write {type: hmac, keys: {1: {credential: NAME}}}, or {type: pass, credential: NAME}"},
     };
     for (const auto& one : cases) {
         const auto loaded = load(request(instance_with("    version: 2\n    authentication: " + one.text + "\n")));
@@ -380,8 +381,8 @@ TEST(Authentication, SaysWhatIsWrongWithIt) {
 
 TEST(Authentication, ANumberIsAPasswordToo) {
     const auto config = good(instance_with("    version: 2\n    authentication: {type: pass, password: 12345678}\n"));
-    EXPECT_EQ(config.instances[0].authentication->key,
-              (std::array<std::uint8_t, 8>{'1', '2', '3', '4', '5', '6', '7', '8'}));
+    EXPECT_EQ(config.instances[0].authentication,
+              (model::Authentication{model::PassAuthentication{{'1', '2', '3', '4', '5', '6', '7', '8'}}}));
 }
 
 } // namespace

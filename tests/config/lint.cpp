@@ -18,6 +18,24 @@ TEST(Lint, IsSilentAboutAGoodFile) {
               "");
 }
 
+TEST(Lint, SaysWhatIsWeakerThanItLooks) {
+    const std::string keys = "keys: {1: {credential: key}}";
+    EXPECT_EQ(
+        warnings(instance_with("    version: 2\n    authentication: {type: ah, credential: inside}\n")),
+        R"(holdfast.yaml:7:21: warning: 'web' is authenticated by MD5 with a key of 8 bytes: that keeps out mistakes, not attackers
+    authentication: {type: ah, credential: inside}
+                    ^
+  hint: it is for older routers; between hosts of holdfast and keepalived 2.4 use type: hmac
+)");
+    EXPECT_EQ(warnings(instance_with("    authentication: {type: hmac, " + keys + ", mode: receive-only}\n")),
+              R"(holdfast.yaml:6:21: warning: 'web' still accepts adverts without a signature, and signs none itself
+    authentication: {type: hmac, keys: {1: {credential: key}}, mode: receive-only}
+                    ^
+  hint: next, when every host has the keys: mode: permissive, then mode: enforce
+)");
+    EXPECT_EQ(warnings(instance_with("    authentication: {type: hmac, " + keys + "}\n")), "");
+}
+
 TEST(Lint, AnOwnerAlwaysPreempts) {
     EXPECT_EQ(
         warnings(instance_with("    priority: 255\n    preempt: false\n    track: [t]\n"

@@ -11,11 +11,10 @@ TEST(Secret, IsStarredInTheSourceLineOfADiagnostic) {
                                            ^
   hint: keepalived silently cuts it: use the first 8 bytes on both sides
 )");
-    EXPECT_EQ(errors(instance_with("    version: 2\n    authentication: {password: geheim, type: ah}\n")),
-              R"(holdfast.yaml:7:46: error: the type of authentication must be pass, not 'ah'
-    authentication: {password: ***type: ah}
+    EXPECT_EQ(errors(instance_with("    version: 2\n    authentication: {password: geheim, type: md5}\n")),
+              R"(holdfast.yaml:7:46: error: the type of authentication must be pass, ah or hmac, not 'md5'
+    authentication: {password: ***type: md5}
                                         ^
-  hint: ah comes with a later version
 )");
 }
 
@@ -38,6 +37,19 @@ TEST(Secret, NeverAppearsWhateverIsWrongAroundIt) {
         "    authentication:\n      type: pass\n      password: geheim12\n     x: 5\n",
         "    authentication: {type: pass, password: &x geheim12}\n",
         "    authentication: {type: pass, password: !!str geheim12}\n",
+        "    authentication: {type: ah, file: /x, geheim12: x}\n",
+        "    authentication: {type: hmac, password: geheim12}\n",
+        "    authentication: {type: hmac, keys: geheim12}\n",
+        "    authentication: {type: hmac, keys: [geheim12]}\n",
+        "    authentication: {type: hmac, keys: {geheim12: {file: /x}}}\n",
+        "    authentication: {type: hmac, keys: {1: geheim12}}\n",
+        "    authentication: {type: hmac, keys: {1: [geheim12]}}\n",
+        "    authentication: {type: hmac, keys: {1: {geheim12: x}}}\n",
+        "    authentication: {type: hmac, keys: {1: {hex: geheim12}}}\n",
+        "    authentication: {type: hmac, keys: {1: {password: geheim12}}}\n",
+        "    authentication: {type: hmac, keys: {1: {password: geheim12, credential: x}}}\n",
+        "    authentication:\n      type: hmac\n      keys:\n        1:\n          hex: geheim12: x\n",
+        "    auth_hmac: {key: geheim12}\n",
         "    autentication: {type: pass, password: geheim12}\n",
         "    auth_pass: geheim12\n",
         "    auth_pass: {lb1: geheim12}\n",

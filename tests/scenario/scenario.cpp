@@ -39,6 +39,38 @@ Duration duration(const std::string& text) {
     return *value;
 }
 
+/// `ah=PASSWORD`, or `keys=1,2 active=2 mode=permissive`: key n is 32 bytes of n.
+void set_authentication(model::Instance& instance, const std::string& key, const std::string& value) {
+    if (key == "ah") {
+        model::AhAuthentication ah;
+        std::ranges::copy(value, ah.key.begin());
+        instance.authentication = ah;
+        return;
+    }
+    if (key == "keys") {
+        model::HmacAuthentication hmac;
+        for (const auto& part : split(value, ',')) {
+            const auto id = static_cast<std::uint8_t>(std::stoi(part));
+            hmac.keys.push_back({id, Bytes(32, id)});
+        }
+        hmac.active_key = hmac.keys.front().id;
+        instance.authentication = hmac;
+        return;
+    }
+    auto* hmac = instance.authentication ? std::get_if<model::HmacAuthentication>(&*instance.authentication) : nullptr;
+    if (!hmac) fail("unknown option: " + key);
+    if (key == "active")
+        hmac->active_key = static_cast<std::uint8_t>(std::stoi(value));
+    else if (key == "mode")
+        hmac->mode = value == "permissive"     ? model::HmacMode::permissive
+                     : value == "receive-only" ? model::HmacMode::receive_only
+                                               : model::HmacMode::enforce;
+    else if (key == "replay")
+        hmac->anti_replay = value == "monotonic" ? model::AntiReplay::monotonic : model::AntiReplay::time;
+    else
+        fail("unknown option: " + key);
+}
+
 void set_option(HostOptions& host, const std::string& key, const std::string& value) {
     auto& instance = host.instance;
     if (key == "vrid")
@@ -79,18 +111,27 @@ void set_option(HostOptions& host, const std::string& key, const std::string& va
         if (parts.size() > 1) use.weight = std::stoi(parts[1]);
         instance.track.push_back(use);
         host.trackers.push_back({.name = parts[0], .kind = model::UnitTracker{parts[0] + ".service"}});
-    } else if (key == "rise")
+    } else if (key == "unicast") {
+        instance.unicast.emplace();
+        for (const auto& part : split(value, ','))
+            instance.unicast->peers.push_back({.address = *parse_ip(part), .min_ttl = 255});
+    } else if (key == "down_adverts")
+        instance.down_adverts = static_cast<unsigned>(std::stoi(value));
+    else if (key == "source")
+        instance.source = *parse_ip(value);
+    else if (key == "rise")
         host.trackers.back().rise = static_cast<unsigned>(std::stoi(value));
     else if (key == "fall")
         host.trackers.back().fall = static_cast<unsigned>(std::stoi(value));
     else
-        fail("unknown option: " + key);
+        set_authentication(instance, key, value);
 }
 
 /// One file in play.
 class Stage {
   public:
     Stage() {
+        world_.records = true;
         world_.on_turn = [this](const Turn& turn) { record(turn); };
     }
 
@@ -140,6 +181,11 @@ class Stage {
                            words.at(3) == "up"     ? engine::Observation::up
                            : words.at(3) == "down" ? engine::Observation::down
                                                    : engine::Observation::unknown);
+        else if (verb == "replay") // everything that was ever sent, once more
+            world_.replay(host);
+        else if (verb == "wall") // by how much its wall clock is wrong from now on
+            world_.step_wall_clock(host,
+                                   words.at(2).starts_with('-') ? -duration(words[2].substr(1)) : duration(words[2]));
         else if (verb == "reload")
             reload(host, words);
         else if (verb == "hears")

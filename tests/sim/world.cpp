@@ -68,10 +68,14 @@ void World::start(std::size_t index) {
     for (auto& router : record.routers)
         if (const auto at = host.last_advert.find(router.name); at != host.last_advert.end())
             router.last_advert = BootTime{at->second.time_since_epoch()};
+    for (auto& router : record.routers)
+        if (const auto at = host.last_sequence.find(router.name); at != host.last_sequence.end())
+            router.sequence = at->second;
     host.in_flight.clear();
     host.recovered_interval = record.routers.empty() ? Duration{} : record.routers.front().interval;
     if (!record.routers.empty()) turn(index, engine::Recovered{record, BootTime{now_.time_since_epoch()}});
     const auto life = host.life;
+    turn(index, wall_clock(host));
     turn(index, engine::ConfigLoaded{host.config});
     if (host.life != life) return;
     if (host.options.list_delay == Duration::zero())
@@ -105,6 +109,7 @@ void World::reboot(std::size_t index) {
     std::erase_if(host.kernel.addresses, [](const auto& entry) { return entry.second.ours; });
     host.record = {};
     host.last_advert.clear();
+    host.last_sequence.clear();
 }
 
 void World::stop(std::size_t index) {
@@ -206,8 +211,10 @@ void World::perform(std::size_t index, const engine::Action& any) {
     };
     std::visit(Overloaded{
                    [&](const engine::SendAdvert& advert) {
-                       if (advert.priority != leaving_priority)
-                           host.last_advert[host.engine->routers()[advert.router]->name()] = now_;
+                       const auto& name = host.engine->routers()[advert.router]->name();
+                       if (advert.sequence != 0) host.last_sequence[name] = advert.sequence;
+                       if (records) recorded.push_back(advert);
+                       if (advert.priority != leaving_priority) host.last_advert[name] = now_;
                        for (int copy = 0; copy < advert.copies; ++copy)
                            broadcast(index, advert);
                    },
@@ -231,30 +238,68 @@ void World::perform(std::size_t index, const engine::Action& any) {
 
 // ---- the wire -----------------------------------------------------------------------------------------------------------
 
-void World::inject(std::size_t index, const IpAddress& source, const Bytes& message, std::uint8_t hop_limit) {
-    const wire::Packet packet{source, vrrp_group(source.family), hop_limit, message};
-    auto advert = wire::decode(packet);
+void World::inject(std::size_t index, const IpAddress& source, const Bytes& message, std::uint8_t hop_limit,
+                   const std::optional<IpAddress>& destination) {
+    const wire::Packet packet{source, destination.value_or(vrrp_group(source.family)), hop_limit, message};
+    auto advert = wire::decode_signed(packet);
     if (advert)
-        deliver(index, engine::AdvertReceived{eth0, source, std::move(*advert)}, true);
+        deliver(index,
+                engine::AdvertReceived{eth0, source, std::move(advert->advert),
+                                       destination ? std::optional{hop_limit} : std::nullopt, std::move(advert->proof)},
+                true);
     else
         deliver(index, engine::AdvertRejected{eth0, source, wire::peek_vrid(message), advert.error()}, true);
 }
 
+void World::inject_ah(std::size_t index, const IpAddress& source, const Bytes& packet) {
+    auto parsed = wire::parse_ah(packet);
+    HF_ASSERT(parsed);
+    auto advert = wire::decode(parsed->packet);
+    HF_ASSERT(advert);
+    deliver(index, engine::AdvertReceived{eth0, source, std::move(*advert), {}, std::move(parsed->proof)}, true);
+}
+
+void World::arrive(std::size_t to, const engine::SendAdvert& advert) {
+    if (advert.has_ip_header)
+        inject_ah(to, advert.source, *advert.message);
+    else
+        inject(to, advert.source, *advert.message, advert.hop_limit,
+               advert.destination.is_multicast() ? std::nullopt : std::optional{advert.destination});
+}
+
+void World::replay(std::size_t index) {
+    for (const auto& advert : recorded)
+        arrive(index, advert);
+}
+
+/// Wall clocks agree, but for the steps that a test makes.
+engine::WallClockSet World::wall_clock(const Host& host) const {
+    constexpr Duration epoch = 1'700'000'000s;
+    return {epoch + now_.time_since_epoch() + host.wall_step - local_now(host).time_since_epoch()};
+}
+
+void World::step_wall_clock(std::size_t index, Duration off) {
+    hosts[index]->wall_step = off;
+    deliver(index, wall_clock(*hosts[index]));
+}
+
 void World::broadcast(std::size_t from, const engine::SendAdvert& advert) {
     if (!hosts[from]->kernel.link_up || !hosts[from]->kernel.link_exists) return;
-    const Vrid vrid{(*advert.message)[1]};
+    constexpr std::size_t headers = 20 + 24; // IPv4 and authentication header
+    const Vrid vrid{(*advert.message)[advert.has_ip_header ? headers + 1 : 1]};
     for (std::size_t to = 0; to < hosts.size(); ++to) {
         if (to == from || cuts.contains({from, to}) || vrid_cuts.contains({from, to, vrid}) || rng.chance(wire.loss))
             continue;
+        if (!advert.destination.is_multicast() && advert.destination != hosts[to]->source) continue;
         const int copies = rng.chance(wire.duplicate) ? 2 : 1;
         for (int copy = 0; copy < copies; ++copy) {
             const auto& receiver = *hosts[to];
             schedule(now_ + rng.between(wire.delay_min, wire.delay_max),
-                     [this, from, to, life = receiver.life, source = advert.source, message = advert.message] {
+                     [this, from, to, life = receiver.life, advert] {
                          auto& host = *hosts[to];
                          if (host.life != life || !host.listening || !host.kernel.link_up || cuts.contains({from, to}))
                              return;
-                         inject(to, source, *message, 255);
+                         arrive(to, advert);
                      });
         }
     }

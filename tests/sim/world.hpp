@@ -77,7 +77,9 @@ struct Host {
     bool overflowed{false}, stopped{false};
     bool listening{false};
     engine::Record record;
-    std::map<std::string, Time> last_advert; ///< true time
+    std::map<std::string, Time> last_advert;            ///< true time
+    std::map<std::string, std::uint64_t> last_sequence; ///< as the record's file keeps it
+    Duration wall_step{0};                              ///< how wrong its wall clock is
     std::shared_ptr<const model::Config> config;
     std::deque<engine::Event> held_news; ///< kernel news that came while a listing is under way
     bool is_listing{false};
@@ -126,7 +128,13 @@ class World {
     void observe(std::size_t host, const std::string& tracker, engine::Observation observation);
     void failover(std::size_t host, std::optional<Duration> hold = {});
     void reload(std::size_t host, const model::Instance& instance);
-    void inject(std::size_t host, const IpAddress& source, const Bytes& message, std::uint8_t hop_limit);
+    void inject(std::size_t host, const IpAddress& source, const Bytes& message, std::uint8_t hop_limit,
+                const std::optional<IpAddress>& destination = {});
+    /// A whole IPv4 packet with an authentication header.
+    void inject_ah(std::size_t host, const IpAddress& source, const Bytes& packet);
+    void step_wall_clock(std::size_t host, Duration off);
+    /// Everything that was ever on the wire comes to this host once more.
+    void replay(std::size_t host);
     void cut(std::size_t a, std::size_t b, bool both_ways = true) {
         cuts.insert({a, b});
         if (both_ways) cuts.insert({b, a});
@@ -155,6 +163,8 @@ class World {
     std::map<IpAddress, MacAddress> client_cache; ///< where the client sends
     std::set<std::size_t> client_cuts;            ///< hosts that the client does not hear
     std::uint64_t events{0}, trace_hash{0};
+    bool records{false}; ///< keep what is on the wire, for replay()
+    std::vector<engine::SendAdvert> recorded;
 
   private:
     struct Entry {
@@ -174,6 +184,8 @@ class World {
     void perform(std::size_t host, const engine::Action& action);
     void rearm(std::size_t host);
     void broadcast(std::size_t from, const engine::SendAdvert& advert);
+    void arrive(std::size_t to, const engine::SendAdvert& advert);
+    engine::WallClockSet wall_clock(const Host& host) const;
     void announce(std::size_t from, const wire::Announcement& announcement);
     void operate(std::size_t host, const engine::Operation& operation);
     static std::optional<Prefix> prefix_of(const engine::Operation& operation);
