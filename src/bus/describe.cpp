@@ -78,6 +78,13 @@ Json instance_json(const engine::InstanceView& view) {
     json["LeaseNote"] = view.lease_note;
     json["Trackers"] = list(model.track, [](const model::TrackUse& use) -> Json { return use.tracker; });
     json["SyncGroup"] = view.group;
+    json["LastScript"] = nullptr;
+    if (view.script)
+        json["LastScript"] = {{"What", view.script->what},
+                              {"Ok", view.script->ok},
+                              {"Detail", view.script->detail},
+                              {"TookUSec", usec(view.script->took)},
+                              {"EndedUSec", realtime_usec(view.script->at)}};
     json["Counters"] = counters_json(view.counters);
     return json;
 }

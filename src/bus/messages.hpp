@@ -53,10 +53,15 @@ struct UnwatchUnit {
 struct RestartUnit {
     std::string tracker, unit;
 };
+/// Start and stop systemd units with an instance's state; what is refused is said in the journal.
+struct MoveUnits {
+    std::string object; ///< the instance
+    std::vector<std::string> start, stop;
+};
 struct Quit {}; ///< say STOPPING=1 if not said, flush, end the thread
 
 using ToBus = std::variant<Published, engine::Note, engine::Reply, ReloadBegan, ReloadEnded, Ready, Heartbeat,
-                           WatchUnit, UnwatchUnit, RestartUnit, Quit>;
+                           WatchUnit, UnwatchUnit, RestartUnit, MoveUnits, Quit>;
 
 // ---- bus thread to loop
 // -------------------------------------------------------------------------------------------------

@@ -399,6 +399,7 @@ void Objects::signal_transitions() {
     for (; next != list.end(); ++next) {
         const auto& edge = **next;
         last_transition_ = edge.number;
+        if (edge.kind != engine::TransitionKind::state) continue;
         const auto emit = [&](auto& objects) {
             if (const auto at = objects.find(edge.instance); at != objects.end())
                 at->second->emitStateChanged(edge.from, edge.to, edge.reason_code, realtime_usec(edge.at));

@@ -71,7 +71,8 @@ class Teller {
     Connection connection_{event_,
                            {tell_loop_, [this](std::string text) { missing("bus", std::move(text)); },
                             [this](std::string text) { warn(std::move(text)); }}};
-    Units units_{event_, [this](engine::TrackerObserved observed) { tell_loop_(UnitObserved{std::move(observed)}); }};
+    Units units_{event_, [this](engine::TrackerObserved observed) { tell_loop_(UnitObserved{std::move(observed)}); },
+                 [this](std::string text) { warn(std::move(text)); }};
 };
 
 Teller::Teller(Mailbox<ToBus>& mail, std::function<void(ToLoop)> tell_loop)
@@ -148,6 +149,7 @@ void Teller::handle(ToBus& any) {
                    [&](WatchUnit& watch) { units_.watch(std::move(watch.tracker), std::move(watch.unit)); },
                    [&](UnwatchUnit& watch) { units_.unwatch(watch.tracker); },
                    [&](RestartUnit& restart) { units_.restart(restart.tracker); },
+                   [&](MoveUnits& move) { units_.move(move); },
                    [&](Quit&) { quit_ = true; },
                },
                any);

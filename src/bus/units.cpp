@@ -4,6 +4,7 @@
 #include <cstring>
 #include <fmt/format.h>
 #include <string_view>
+#include <utility>
 
 namespace holdfast::bus {
 namespace {
@@ -62,9 +63,10 @@ struct Units::Unit {
     engine::Repair repair{engine::Repair::none};
 };
 
-Units::Units(sd_event* event, std::function<void(engine::TrackerObserved)> report)
-    : event_{event}, report_{std::move(report)}, retry_{first_retry}, retry_timer_{event, [this] { connect(); }},
-      lost_timer_{event, [this] { lost(); }},
+Units::Units(sd_event* event, std::function<void(engine::TrackerObserved)> report,
+             std::function<void(std::string)> warn)
+    : event_{event}, report_{std::move(report)}, warn_{std::move(warn)}, retry_{first_retry},
+      retry_timer_{event, [this] { connect(); }}, lost_timer_{event, [this] { lost(); }},
       unknown_timer_{event, [this] {
                          for (auto& [tracker, unit] : units_)
                              this->report(*unit, engine::Observation::unknown, nobody);
@@ -98,7 +100,7 @@ void Units::watch(std::string tracker, std::string name) {
 
 /// Opening is asynchronous: calls made before the bus has answered wait in its queue.
 void Units::connect() {
-    if (bus_ || units_.empty()) return;
+    if (bus_ || (units_.empty() && !ordered_)) return;
     sd_bus* bus = nullptr;
     if (sd_bus_open_system(&bus) < 0) return lost();
     bus_.reset(bus);
@@ -143,6 +145,8 @@ void Units::lost() {
     if (bus_) sd_bus_detach_event(bus_.get());
     bus_.reset();
     systemd_vanished();
+    for (const auto& order : std::exchange(orders_, {}))
+        warn_(fmt::format("systemd was not reached to {}", order.text));
     if (units_.empty()) return;
     retry_timer_.after(retry_);
     retry_ = std::min(retry_ * 2, longest_retry);
@@ -248,6 +252,42 @@ void Units::restart(const std::string& tracker) {
     if (sd_bus_call_method_async(bus_.get(), &slot, systemd, manager_path, manager, "RestartUnit", on_restarted, &unit,
                                  "ss", unit.name.c_str(), "replace") >= 0)
         unit.restarting.reset(slot);
+}
+
+void Units::move(const MoveUnits& move) {
+    ordered_ = true;
+    connect();
+    for (const auto& unit : move.stop)
+        order("StopUnit", unit, move.object);
+    for (const auto& unit : move.start)
+        order("StartUnit", unit, move.object);
+}
+
+void Units::order(const char* method, const std::string& unit, const std::string& object) {
+    const auto text =
+        fmt::format("{} {} for {}", std::string_view{method} == "StopUnit" ? "stop" : "start", unit, object);
+    if (!bus_) return warn_(fmt::format("there is no system bus to {}", text));
+    auto& order = orders_.emplace_back(Order{this, text, {}});
+    const auto on_answer = [](sd_bus_message* reply, void* data, sd_bus_error*) {
+        auto& self = *static_cast<Order*>(data);
+        auto& owner = *self.owner;
+        if (const auto* error = sd_bus_message_get_error(reply);
+            error && std::strcmp(error->name, "org.freedesktop.systemd1.NoSuchUnit") != 0)
+            owner.warn_(fmt::format("systemd does not {}: {}; allow it by polkit, see holdfast.rules", self.text,
+                                    error->message));
+        else if (error)
+            owner.warn_(fmt::format("systemd does not {}: {}", self.text, error->message));
+        std::erase_if(owner.orders_, [&self](const Order& each) { return &each == &self; });
+        return 0;
+    };
+    sd_bus_slot* slot = nullptr;
+    if (sd_bus_call_method_async(bus_.get(), &slot, systemd, manager_path, manager, method, on_answer, &order, "ss",
+                                 unit.c_str(), "replace") >= 0) {
+        order.slot.reset(slot);
+        return;
+    }
+    orders_.pop_back();
+    warn_(fmt::format("systemd can't be asked to {}", text));
 }
 
 void Units::report(Unit& unit, engine::Observation observation, std::string detail, engine::Repair repair) {

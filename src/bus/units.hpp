@@ -5,9 +5,11 @@
 #pragma once
 
 #include "bus/event.hpp"
+#include "bus/messages.hpp"
 #include "engine/event.hpp"
 
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <string>
@@ -17,7 +19,7 @@ namespace holdfast::bus {
 
 class Units {
   public:
-    Units(sd_event* event, std::function<void(engine::TrackerObserved)> report);
+    Units(sd_event* event, std::function<void(engine::TrackerObserved)> report, std::function<void(std::string)> warn);
     ~Units();
     Units(const Units&) = delete;
     Units& operator=(const Units&) = delete;
@@ -26,6 +28,8 @@ class Units {
     void unwatch(const std::string& tracker);
     /// Asks systemd for one restart of the tracker's unit.
     void restart(const std::string& tracker);
+    /// Asks systemd to stop and to start units; a refusal is warned of.
+    void move(const MoveUnits& move);
 
   private:
     struct Free {
@@ -34,11 +38,17 @@ class Units {
     };
     using Slot = std::unique_ptr<sd_bus_slot, Free>;
     struct Unit;
+    struct Order {
+        Units* owner;
+        std::string text; ///< "start a.service (web)"
+        Slot slot;
+    };
 
     void connect();
     void lost();
     void systemd_appeared();
     void systemd_vanished();
+    void order(const char* method, const std::string& unit, const std::string& object);
     void start(Unit& unit);
     void read(Unit& unit);
     void report(Unit& unit, engine::Observation observation, std::string detail,
@@ -46,6 +56,9 @@ class Units {
 
     sd_event* event_;
     std::function<void(engine::TrackerObserved)> report_;
+    std::function<void(std::string)> warn_;
+    bool ordered_{false};                                ///< a connection is wanted for orders too
+    std::list<Order> orders_;                            ///< that systemd has not answered
     std::map<std::string, std::unique_ptr<Unit>> units_; ///< by tracker
     std::unique_ptr<sd_bus, Free> bus_;
     Slot disconnected_, owner_changed_, subscribed_;

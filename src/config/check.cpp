@@ -2,7 +2,6 @@
 
 #include "config/list.hpp"
 
-#include <array>
 #include <fmt/format.h>
 #include <tuple>
 

@@ -46,11 +46,11 @@ constexpr std::array instance_words{
     ForeignWord{"virtual_rules", later},
     ForeignWord{"routes", later},
     ForeignWord{"rules", later},
-    ForeignWord{"notify", later},
-    ForeignWord{"notify_master", later},
-    ForeignWord{"notify_backup", later},
-    ForeignWord{"notify_fault", later},
-    ForeignWord{"notify_stop", later},
+    ForeignWord{"notify_master", "write notify: {master: [/path/to/program]}"},
+    ForeignWord{"notify_backup", "write notify: {backup: [/path/to/program]}"},
+    ForeignWord{"notify_fault", "write notify: {fault: [/path/to/program]}"},
+    ForeignWord{"notify_stop", "write notify: {stop: [/path/to/program]}"},
+    ForeignWord{"notify_fifo", "write notify: {fifo: /path/to/fifo}"},
     ForeignWord{"smtp_alert", later},
 };
 

@@ -120,6 +120,30 @@ Directive<Instance> authentication_row() {
         .says_default("none");
 }
 
+Directive<Instance> notify_row() {
+    return list_row(
+               "notify", Shape::map,
+               "{master, backup, fault, stop, deleted, priority, lower_advert, all: [PROGRAM, ...], fifo: PATH, user: "
+               "NAME, "
+               "timeout: 30s, units: {master, backup: [UNIT, ...]}, before_removal, after_adding: [PROGRAM, ...], "
+               "hook_timeout: 500ms}",
+               "Scripts, a FIFO and units that follow the state; before_removal holds a leaving node's addresses back "
+               "for "
+               "hook_timeout at most.",
+               [](Context& context, const Node& node, Instance& instance) -> std::optional<Mark> {
+                   auto notify = read_notify(context, node);
+                   if (!notify) return std::nullopt;
+                   instance.notify = std::move(*notify);
+                   return node.mark;
+               },
+               [](const Instance& instance, Secrets) -> std::optional<std::string> {
+                   if (instance.notify == model::Notify{}) return std::nullopt;
+                   return write_notify(instance.notify);
+               })
+        .also_in_defaults()
+        .says_default("none");
+}
+
 std::vector<Directive<Instance>> rows() {
     return {
         row<&Instance::interface>("interface", Text{check_vrrp_link, "the name of a network interface"},
@@ -181,6 +205,7 @@ std::vector<Directive<Instance>> rows() {
         source_row(),
         addresses_row(),
         track_row(),
+        notify_row(),
         authentication_row(),
     };
 }

@@ -15,6 +15,9 @@ std::string write_addresses(const std::vector<Prefix>&);
 std::optional<std::vector<model::TrackUse>> read_track(Context&, const Node&);
 std::string write_track(const std::vector<model::TrackUse>&);
 
+std::optional<model::Notify> read_notify(Context&, const Node&);
+std::string write_notify(const model::Notify&);
+
 std::optional<model::Authentication> read_authentication(Context&, const Node&);
 std::string write_authentication(const model::Authentication&, Secrets);
 /// "pass", "ah" or "hmac".

@@ -30,6 +30,10 @@ constexpr Duration crowd_window = 10ms;
 constexpr std::size_t crowd = 20;
 constexpr Duration rest = 300us;
 
+// What a stop still waits for when everything has left, well within TimeoutStopSec.
+constexpr Duration last_lines = 300ms;
+constexpr Duration last_scripts = 10s;
+
 std::uint64_t to_usec(Time time) {
     if (time == never) return UINT64_MAX;
     // Rounded up: a timer that fires a fraction early would find nothing to do and fire again.
@@ -78,6 +82,17 @@ Loop::Loop(Parts parts) : parts_{std::move(parts)}, facts_{std::make_shared<bus:
                 },
             .now = [this] { return now_; }});
 
+    notifier_ = std::make_unique<Notifier>(Notifier::Door{
+        .once = [this](const auto& make, auto done) { return trackers_->once(make, std::move(done)); },
+        .forget = [this](ipc::WatchId id) { trackers_->forget(id); },
+        .deliver = [this](engine::Event event) { deliver(event); },
+        .tell_bus = parts_.tell_bus,
+        .warn =
+            [this](std::string text) {
+                parts_.tell_bus(engine::Note{
+                    engine::Severity::warning, engine::NoteKind::script_ended, "", std::move(text), {}, {}, {}});
+            }});
+
     watch(observer_->fd(), priority_kernel, [this] { on_kernel_news(); });
     watch(from_executor_.fd(), priority_kernel, [this] { on_outcomes(); });
     watch(parts_.from_bus->fd(), priority_doors, [this] { on_bus(); });
@@ -108,6 +123,7 @@ Loop::Loop(Parts parts) : parts_{std::move(parts)}, facts_{std::make_shared<bus:
 }
 
 Loop::~Loop() {
+    notifier_.reset();
     trackers_.reset();
     sources_.clear();
     for (auto* source : other_sources_)
@@ -133,7 +149,7 @@ int Loop::run() {
     list_kernel();
     if (parts_.heartbeat > Duration::zero()) next_heartbeat_ = now_;
     end_turn();
-    while (!finished_)
+    while (!finished_ || !notified())
         if (sd_event_run(event_, UINT64_MAX) < 0) return 1;
     return 0;
 }
@@ -188,7 +204,12 @@ void Loop::perform(engine::Action& any) {
                    },
                    [&](engine::Reply& action) { parts_.tell_bus(std::move(action)); },
                    [&](engine::Tell& action) { parts_.tell_bus(std::move(action.note)); },
-                   [&](engine::Finished&) { finished_ = true; },
+                   [&](engine::RunHook& action) { notifier_->run(action); },
+                   [&](engine::Finished&) {
+                       finished_ = true;
+                       lines_until_ = now_ + last_lines;
+                       scripts_until_ = now_ + last_scripts;
+                   },
                },
                any);
 }
@@ -202,8 +223,8 @@ void Loop::end_turn() {
 }
 
 void Loop::arm_timer() {
-    const auto deadline =
-        std::min({engine_.next_deadline(), trackers_->next_deadline(), next_counters_, next_heartbeat_, next_look_});
+    const auto deadline = std::min({finished_ ? last_deadline() : engine_.next_deadline(), trackers_->next_deadline(),
+                                    next_counters_, next_heartbeat_, next_look_});
     sd_event_source_set_time(timer_, to_usec(deadline));
     sd_event_source_set_enabled(timer_, SD_EVENT_ONESHOT);
 }
@@ -227,7 +248,9 @@ void Loop::on_timer() {
 void Loop::publish() {
     if (facts_changed_) facts_ = std::make_shared<bus::NodeFacts>(*facts_);
     facts_changed_ = false;
-    parts_.tell_bus(bus::Published{engine_.snapshot(), facts_});
+    const auto snapshot = engine_.snapshot();
+    parts_.tell_bus(bus::Published{snapshot, facts_});
+    notifier_->take(*snapshot);
     if (!ready_told_ && engine_.kernel().listed()) {
         ready_told_ = true;
         parts_.tell_bus(bus::Ready{});
@@ -237,6 +260,16 @@ void Loop::publish() {
 void Loop::write_record() {
     auto record = engine_.record();
     if (parts_.record) parts_.record->write(std::move(record));
+}
+
+Time Loop::last_deadline() const {
+    return notifier_->lines_wait() && now_ < lines_until_ ? lines_until_ : scripts_until_;
+}
+
+/// What the end was told to has heard it, or had its time.
+bool Loop::notified() const {
+    const auto now = monotonic_now();
+    return (notifier_->idle() || now >= scripts_until_) && (!notifier_->lines_wait() || now >= lines_until_);
 }
 
 // ---- the doors ----------------------------------------------------------------------------------------------------------

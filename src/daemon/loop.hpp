@@ -7,6 +7,7 @@
 #include "base/mailbox.hpp"
 #include "bus/messages.hpp"
 #include "daemon/loader.hpp"
+#include "daemon/notifier.hpp"
 #include "daemon/options.hpp"
 #include "daemon/record_file.hpp"
 #include "daemon/trackers.hpp"
@@ -99,6 +100,7 @@ class Loop {
     std::vector<engine::Event> held_news_; ///< kernel news that came while a listing is under way
     bool listing_{false};
     std::unique_ptr<Trackers> trackers_;
+    std::unique_ptr<Notifier> notifier_;
 
     Mailbox<kernel::Outcome> from_executor_;
     Mailbox<LoadedConfig> from_loader_;
@@ -110,6 +112,9 @@ class Loop {
     std::vector<std::uint64_t> reload_commands_, reload_commands_next_;
     Time next_counters_{}, next_heartbeat_{never};
     bool finished_{false};
+    Time lines_until_{never}, scripts_until_{never}; ///< how long a finished loop waits for notifications
+    bool notified() const;
+    Time last_deadline() const;
 };
 
 } // namespace holdfast::daemon

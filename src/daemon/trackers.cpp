@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <utility>
 
 namespace holdfast::daemon {
 
@@ -143,7 +144,28 @@ void Trackers::on_report(const ipc::FileFound& found) {
                                 .value = found.legible ? value : 0});
 }
 
+ipc::WatchId Trackers::once(const std::function<ipc::Request(ipc::WatchId)>& make,
+                            std::function<void(const ipc::Ended&)> done) {
+    const ipc::WatchId id{next_id_++};
+    once_.emplace(id, std::move(done));
+    const auto asked = runner().subscribe(make(id), door_.now());
+    if (asked) return id;
+    // Not from inside the call: whoever asks does not expect its answer yet.
+    refused_.push_back({id, false, ipc::printable(asked.error()), {}});
+    return id;
+}
+
+void Trackers::forget(ipc::WatchId id) {
+    once_.erase(id);
+    if (runner_) runner_->unsubscribe(id, door_.now());
+}
+
 void Trackers::on_report(ipc::Ended& ended) {
+    if (const auto at = once_.find(ended.id); at != once_.end()) {
+        const auto done = std::move(at->second);
+        forget(ended.id);
+        return done(ended);
+    }
     if (const auto at = watches_.find(ended.id); at != watches_.end()) // there are too many scripts
         door_.deliver(
             engine::TrackerObserved{at->second.tracker, engine::Observation::unknown, std::move(ended.detail)});
@@ -164,12 +186,15 @@ void Trackers::report(const Watch& watch) {
 }
 
 Time Trackers::next_deadline() const {
+    if (!refused_.empty()) return Time{};
     return std::min(
         {bfd_.next_deadline(), prober_ ? prober_->next_deadline() : never, runner_ ? runner_->next_deadline() : never});
 }
 
 void Trackers::on_deadline() {
     if (bfd_.next_deadline() <= door_.now()) bfd_.on_deadline();
+    for (auto& refused : std::exchange(refused_, {}))
+        on_report(refused);
     for (auto* helper : {prober_.get(), runner_.get()})
         if (helper && helper->next_deadline() <= door_.now()) handle(helper->on_deadline(door_.now()));
 }

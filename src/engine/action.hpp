@@ -83,6 +83,15 @@ struct RestartUnit {
     std::string tracker, unit;
 };
 
+/// Run a hook of an instance, at once; answered by ScriptEnded with its number.
+struct RunHook {
+    std::uint64_t hook{};
+    std::string what; ///< "before_removal" or "after_adding"
+    std::shared_ptr<const model::Instance> model;
+    std::string state;
+    Priority priority{};
+};
+
 enum class CommandError : std::uint8_t { no_such_instance, not_master, no_successor, busy, stopping };
 struct Reply {
     std::uint64_t command{};
@@ -96,7 +105,7 @@ struct Tell {
 struct Finished {};
 
 using Action = std::variant<SendAdvert, Announce, Listen, Unlisten, Operation, ListKernel, StartTracker, StopTracker,
-                            RestartUnit, Reply, Tell, Finished>;
+                            RestartUnit, RunHook, Reply, Tell, Finished>;
 using Actions = std::vector<Action>;
 
 } // namespace holdfast::engine

@@ -90,11 +90,13 @@ std::optional<Duration> Engine::lease_of(const Router& router) const {
 
 std::optional<DesiredAddress> Engine::desired(const AddressKey& key, const AddressSlot& slot) const {
     const auto* router = router_of(slot);
-    if (!router || now_ >= slot.release_at) return std::nullopt;
+    if (!router) return std::nullopt;
+    const bool waits = waits_for_hook(*router, key);
+    if (now_ >= slot.release_at && !waits) return std::nullopt;
     // A leaving router keeps what it has; it does not add what it is about to give away.
     if (std::holds_alternative<vrrp::Leaving>(router->state) && !kernel_.address(key)) return std::nullopt;
     const bool kept_for_adoption = router->candidate && now_ < router->candidate->until && kernel_.address(key);
-    if (!vrrp::holds_addresses(router->state) && !kept_for_adoption) return std::nullopt;
+    if (!vrrp::holds_addresses(router->state) && !kept_for_adoption && !waits) return std::nullopt;
     DesiredAddress result;
     if (const auto lease = lease_of(*router)) result.lease = std::chrono::ceil<std::chrono::seconds>(*lease);
     result.prefix_route = key.prefix.length < full_prefix(key.prefix.address.family) && !kernel_.covered_by_others(key);
@@ -203,6 +205,7 @@ void Engine::confirmed(const AddressKey& key, AddressSlot& slot) {
         if (!slot.adding) ++router->counters.lease_renewals;
     }
     announce_confirmed(*router, key, slot);
+    run_adding_hook(*router);
 }
 
 /// The kernel has the address that a new master owes the link an announcement of.

@@ -218,6 +218,7 @@ void Engine::update_priority(Router& router) {
     if (router.self.priority == before) return;
     router.view_changed = view_changed_ = true;
     apply(router, vrrp::PriorityChanged{before});
+    if (router.model->notify.wants_priority()) notice(router, TransitionKind::priority);
     // Master-down is longer now, and so must be what is left of the lease.
     if (router.self.priority < before) renew_early(router);
 }

@@ -77,6 +77,9 @@ void Engine::apply(Router& router, const vrrp::Event& event) {
     const bool claims_changed = vrrp::holds_addresses(step.next) != vrrp::holds_addresses(router.state);
     std::swap(router.state, step.next);
     if (moved) entered(router, step.next, step.reason);
+    if (const auto* heard = std::get_if<vrrp::AdvertReceived>(&event);
+        heard && !moved && std::holds_alternative<vrrp::Master>(router.state))
+        notice_lower_advert(router, heard->heard);
     if (claims_changed) mark_addresses(router);
     if (step.announce) announce(router);
     deadlines_[router.slot] = router_deadline(router);
@@ -99,6 +102,12 @@ void Engine::entered(Router& router, const vrrp::State& before, vrrp::Reason rea
         expect_confirmations(router);
         mark_addresses(router);
     }
+    if (std::holds_alternative<vrrp::Leaving>(router.state)) begin_removal_hook(router);
+    if (std::holds_alternative<vrrp::Master>(router.state)) {
+        end_removal_hook(router);
+        if (!vrrp::serves(before))
+            router.adding_told = router.model->notify.after_adding.empty() || reason == vrrp::Reason::adopted;
+    }
     if (!router.serves()) {
         router.rounds = {};
         router.lease_deadline = never;
@@ -117,7 +126,9 @@ void Engine::entered(Router& router, const vrrp::State& before, vrrp::Reason rea
                  .to = std::string{to},
                  .reason_code = std::string{vrrp::name(reason)},
                  .reason = std::string{vrrp::explain(reason)},
-                 .priority = router.self.priority});
+                 .priority = router.self.priority,
+                 .deleted = to == "init" && !stopping_ && (router.retiring || router.replacement),
+                 .model = router.model});
     std::string why{vrrp::explain(reason)};
     if (reason == vrrp::Reason::fault && !router.faults.empty()) why = router.faults.front().text;
     const auto severity = to == "fault" ? Severity::warning : Severity::notice;
@@ -227,6 +238,7 @@ Time Engine::router_deadline(const Router& router) const {
     if (!router.refused.empty()) deadline = std::min(deadline, router.refused_until);
     for (const auto& finding : router.findings)
         deadline = std::min(deadline, finding.until);
+    if (router.hook_until) deadline = std::min(deadline, *router.hook_until);
     return std::min(deadline, router.wait_until);
 }
 
@@ -322,6 +334,7 @@ void Engine::elapsed(Router& router) {
         apply(router, vrrp::AdoptionExpired{});
         mark_addresses(router);
     }
+    if (router.hook_until && now_ >= *router.hook_until) end_removal_hook(router);
     if (now_ >= router.wait_until) {
         router.wait_until = never;
         router.needs_assessment = true;

@@ -82,6 +82,7 @@ class Engine {
     void handle(const OperationDone&);
     void handle(const ListenDone&);
     void handle(const TrackerObserved&);
+    void handle(const ScriptEnded&);
     void handle(const Recovered&);
     void handle(const WallClockSet&);
     void handle(const ConfigLoaded&);
@@ -171,6 +172,14 @@ class Engine {
     std::string_view address_state(const AddressKey&) const;
     Router* router_of(const AddressSlot&) const;
 
+    // hooks.cpp
+    void notice(Router&, TransitionKind);
+    void notice_lower_advert(Router&, const vrrp::Heard&);
+    void begin_removal_hook(Router&);
+    void end_removal_hook(Router&);
+    void run_adding_hook(Router&);
+    bool waits_for_hook(const Router&, const AddressKey&) const;
+
     // reload.cpp
     void add_router(std::shared_ptr<const model::Instance>);
     void change_router(Router&, std::shared_ptr<const model::Instance>);
@@ -223,6 +232,7 @@ class Engine {
     BootTime first_adoption_{};
     std::deque<Commanded> commands_;
     std::uint64_t next_operation_{1};
+    std::uint64_t next_hook_{1};
     Time next_renewal_{never};
     Time retry_at_{never};    ///< of addresses that back off or are about to be released
     Time lease_watch_{never}; ///< the earliest lease deadline of a serving router

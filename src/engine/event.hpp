@@ -128,6 +128,16 @@ struct ConfigLoaded {
     std::shared_ptr<const model::Config> config;
 };
 
+/// A script of an instance's `notify` ended, or could not be run.
+struct ScriptEnded {
+    std::string object; ///< the instance, or the group
+    std::string what;   ///< "master", "all", "before_removal", ...
+    bool ok{false};
+    std::string detail;
+    Duration took{0};
+    std::uint64_t hook{0}; ///< of RunHook; 0: a notification
+};
+
 struct FailoverCommand {
     std::string name;             ///< of an instance, or of a pair
     std::optional<Duration> hold; ///< how long not to preempt the successor; nothing: until it leaves
@@ -142,6 +152,6 @@ struct Elapsed {};
 
 using Event = std::variant<AdvertReceived, AdvertRejected, QueueOverflowed, AnnouncementSeen, LinkChanged, LinkRemoved,
                            AddressChanged, AddressRemoved, KernelListed, OperationDone, ListenDone, TrackerObserved,
-                           Recovered, WallClockSet, ConfigLoaded, Commanded, StopRequested, Elapsed>;
+                           ScriptEnded, Recovered, WallClockSet, ConfigLoaded, Commanded, StopRequested, Elapsed>;
 
 } // namespace holdfast::engine

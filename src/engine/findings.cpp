@@ -31,6 +31,7 @@ void Engine::forget_findings(Router& router) {
 /// Well-formed adverts that the settings refuse come from a peer that is set up otherwise: it may be a second master.
 void Engine::note_reject(Router& router, wire::Reject reason, const IpAddress& source) {
     using wire::Reject;
+    router.rejected_at = now_;
     switch (reason) {
     case Reject::own_source: return find(router, {"reflected", fmt::format("{}", wire::explain(reason))});
     case Reject::version:
@@ -53,7 +54,8 @@ void Engine::note_reject(Router& router, wire::Reject reason, const IpAddress& s
 void Engine::note_rival(Router& router, const wire::Announcement& announcement) {
     if (!std::holds_alternative<vrrp::Master>(router.state)) return router.rival_since.reset();
     const auto contends = [&](const auto& entry) { return now_ - entry.second.last_seen < 4 * router.self.interval; };
-    if (std::ranges::any_of(router.peers, contends) || now_ - router.since < 4 * router.self.interval)
+    const bool differs = router.rejected_at && now_ - *router.rejected_at < 4 * router.self.interval;
+    if (differs || std::ranges::any_of(router.peers, contends) || now_ - router.since < 4 * router.self.interval)
         return router.rival_since.reset();
     auto text =
         fmt::format("{} announces {} too, without any advert: it holds the address outside VRRP; remove it there",

@@ -34,6 +34,7 @@ enum class NoteKind : std::uint8_t {
     config_rejected,
     stopping,
     duplicate_address,
+    script_ended,
     clocks_differ,   ///< the clock of a sender of signed adverts is near the edge of the window, or beyond it
     missing_service, ///< no D-Bus, no systemd, no real time, ...
 };

@@ -59,6 +59,7 @@ std::string to_string(const Event& event) {
             [](const TrackerObserved& e) {
                 return fmt::format("tracker {} {}: {}", e.tracker, word(e.observation), e.detail);
             },
+            [](const ScriptEnded& e) { return fmt::format("script {} of {} ended: {}", e.what, e.object, e.detail); },
             [](const Recovered& e) { return fmt::format("recovered {} routers", e.record.routers.size()); },
             [](const WallClockSet& e) { return fmt::format("wall clock is {} ahead", holdfast::to_string(e.ahead)); },
             [](const ConfigLoaded& e) { return fmt::format("config with {} instances", e.config->instances.size()); },
@@ -86,6 +87,7 @@ std::string to_string(const Action& action) {
             [](const StartTracker& a) { return fmt::format("start({})", a.tracker.name); },
             [](const StopTracker& a) { return fmt::format("stop({})", a.name); },
             [](const RestartUnit& a) { return fmt::format("restart({})", a.unit); },
+            [](const RunHook& a) { return fmt::format("hook({})", a.what); },
             [](const Reply& a) { return fmt::format("reply({}): {}", a.error ? "error" : "ok", a.text); },
             [](const Tell& a) { return fmt::format("note: {}", a.note.text); },
             [](const Finished&) { return std::string{"finished"}; },

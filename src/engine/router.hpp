@@ -84,9 +84,16 @@ struct Router {
 
     std::map<IpAddress, PeerView> peers; ///< bounded: peers_kept
     std::vector<Finding> findings;       ///< one of each code
+    std::optional<Time> rejected_at;     ///< the last advert of this router that was not accepted
     std::optional<Time> rival_since;     ///< another MAC announces an address that we serve
     Counters counters;
     Replay replay; ///< sequence numbers, where `authentication:` has them
+
+    std::uint64_t hook{0};          ///< before_removal, while it runs
+    std::optional<Time> hook_until; ///< the addresses wait for it no longer than this
+    bool adding_told{true};         ///< after_adding was run in this mastership, or there is nothing to run
+    std::optional<ScriptView> script;
+    Time lower_told{-1s}; ///< lower_advert, once a second
 
     bool needs_assessment{true};
     bool view_changed{true};

@@ -57,6 +57,16 @@ struct Contribution {
     bool operator==(const Contribution&) const = default;
 };
 
+/// What the last script of an instance came to.
+struct ScriptView {
+    std::string what; ///< "master", "all", "before_removal", ...
+    bool ok{false};
+    std::string detail;
+    Duration took{0};
+    Time at{};
+    bool operator==(const ScriptView&) const = default;
+};
+
 struct InstanceView {
     std::shared_ptr<const model::Instance> model;
     std::string state; ///< "init" "backup" "master" "fault"
@@ -74,7 +84,8 @@ struct InstanceView {
     std::string lease_note;          ///< why there is none
     bool held_back{false};
     std::vector<FaultCause> warnings; ///< what is wrong out there: a second holder, a peer that is set up otherwise, ...
-    std::string group; ///< the sync group that it moves with; empty: none
+    std::string group;                ///< the sync group that it moves with; empty: none
+    std::optional<ScriptView> script; ///< that ended last
     Counters counters;
 };
 
@@ -97,7 +108,13 @@ struct GroupView {
     bool operator==(const GroupView&) const = default;
 };
 
-/// One state edge. Numbered without gaps, so a reader that missed some knows how many.
+enum class TransitionKind : std::uint8_t {
+    state,
+    priority,     ///< the effective priority changed; only for who asked to be notified of it
+    lower_advert, ///< a master heard a lower one; the same, once a second at most
+};
+
+/// One state edge, or another thing that somebody is notified of. Numbered without gaps, so a reader that missed some knows how many.
 struct Transition {
     std::uint64_t number{};
     std::string instance; ///< or the sync group
@@ -106,6 +123,9 @@ struct Transition {
     Priority priority{};
     Time at{};
     bool is_group{false};
+    TransitionKind kind{TransitionKind::state};
+    bool deleted{false};                          ///< to init because a reload took it away
+    std::shared_ptr<const model::Instance> model; ///< as it was then; nothing for a group
 };
 
 struct Snapshot {

@@ -65,6 +65,7 @@ std::shared_ptr<const InstanceView> Engine::view(const Router& router) const {
     v.group = router.group;
     for (const auto& finding : router.findings)
         v.warnings.push_back(finding.what);
+    v.script = router.script;
     v.counters = router.counters;
     return result;
 }

@@ -6,6 +6,7 @@
 #include "base/ip.hpp"
 #include "base/time.hpp"
 #include "model/authentication.hpp"
+#include "model/notify.hpp"
 
 #include <optional>
 #include <string>
@@ -72,6 +73,7 @@ struct Instance {
     std::optional<Authentication> authentication; ///< pass: version 2 only; ah: version 2 over IPv4 only
     std::vector<Prefix> addresses;                ///< in the file's order, all of `family`, at most 255
     std::vector<TrackUse> track;
+    Notify notify;
 
     bool is_owner() const { return priority == owner_priority; }
     bool operator==(const Instance&) const = default;

@@ -19,6 +19,7 @@ instances:
     vrid: 51
     advert_interval: 100ms
     addresses: [192.0.2.10/24]
+    notify: {units: {master: [onmaster.service], backup: [onbackup.service]}}
     track: [nginx, mended, {tracker: page, weight: 10}, {tracker: workers, weight: 5}]
 trackers:
   mended: {unit: mended.service, restart: 3s}
@@ -71,10 +72,12 @@ def setup():
     pathlib.Path("/etc/holdfast").mkdir(exist_ok=True)
     write(CONFIG)
     pathlib.Path("/etc/systemd/system/mended.service").write_text("[Service]\nExecStart=/bin/sleep infinity\n")
+    for name in ("onmaster", "onbackup"):
+        pathlib.Path(f"/etc/systemd/system/{name}.service").write_text("[Service]\nExecStart=/bin/sleep infinity\n")
     rules = pathlib.Path("/etc/polkit-1/rules.d/49-test.rules")
     rules.parent.mkdir(exist_ok=True, parents=True)
     example = pathlib.Path("/usr/share/doc/holdfast/holdfast.rules").read_text()
-    rules.write_text(example.replace("\n// ", "\n").replace("nginx.service", "mended.service"))
+    rules.write_text(example.replace("\n// ", "\n").replace('"nginx.service"', '"mended.service", "onmaster.service", "onbackup.service"'))
     rules.chmod(0o644)
     pathlib.Path("/etc/nginx/sites-enabled").mkdir(exist_ok=True, parents=True)
     for command in (("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth1"), ("ip", "link", "set", "eth1", "up"),
@@ -90,6 +93,7 @@ def start():
     run("systemctl", "start", "holdfast")
     results["start_seconds"] = time.monotonic() - began
     wait_for(lambda: state() == "master", 5, "mastership")
+    wait_for(lambda: show("ActiveState", "onmaster") == "active", 5, "the master's unit")
     wait_for(lambda: "web" in show("StatusText") and "master" in show("StatusText"), 2, "the status line")
     results["status_text"] = show("StatusText")
     results["user"] = run("ps", "-o", "user=", "-p", show("MainPID"))
@@ -114,9 +118,13 @@ def unit_tracker():
     wait_for(lambda: state() == "fault", 5, "the fault")
     results["unit_to_fault_ms"] = (time.monotonic() - moment) * 1000
     results["fault_reason"] = property_of("StateReason")
+    wait_for(lambda: show("ActiveState", "onmaster") == "inactive", 3, "the master's unit to stop")
     wait_for(lambda: not has_address(), 2, "the address to go")
     run("systemctl", "start", "nginx")
     wait_for(lambda: state() == "master", 5, "mastership after nginx came back")
+    wait_for(lambda: show("ActiveState", "onmaster") == "active", 3, "the master's unit")
+    wait_for(lambda: show("ActiveState", "onbackup") == "inactive", 3, "the backup's unit to stop")
+    results["units_journal"] = run("journalctl", "-u", "onbackup", "--no-pager", "-o", "cat", "--grep", "Started")
 
 
 def tracker(name: str) -> dict:

@@ -45,6 +45,11 @@ def test_the_unit_tracker_reacts_at_once(booted):
     assert "nginx" in booted["fault_reason"]
 
 
+def test_units_follow_the_state(booted):
+    assert "broken:start" not in booted and "broken:unit_tracker" not in booted
+    assert "onbackup" in booted["units_journal"]
+
+
 def test_a_failed_unit_is_restarted_once_and_then_given_up(booted):
     assert booted["restart_state"] == ["master", "up"]
     active, detail = booted["restart_again"]

@@ -29,6 +29,10 @@ class FakeSystemd {
         state_ = state;
         changed_ = true;
     }
+    std::string orders() {
+        const std::lock_guard lock{mutex_};
+        return orders_;
+    }
     std::atomic<int> asked{0}, restarts{0};
     std::atomic<bool> refuses{false};
 
@@ -47,6 +51,18 @@ class FakeSystemd {
             EXPECT_STREQ(unit, "nginx.service");
             EXPECT_STREQ(mode, "replace");
             ++self.restarts;
+            if (self.refuses)
+                return sd_bus_reply_method_errorf(call, SD_BUS_ERROR_ACCESS_DENIED, "not allowed") < 0 ? -1 : 1;
+            return sd_bus_reply_method_return(call, "o", "/org/freedesktop/systemd1/job/1") < 0 ? -1 : 1;
+        }
+        for (const char* method : {"StartUnit", "StopUnit"}) {
+            if (sd_bus_message_is_method_call(call, "org.freedesktop.systemd1.Manager", method) <= 0) continue;
+            const char *unit = nullptr, *mode = nullptr;
+            EXPECT_GE(sd_bus_message_read(call, "ss", &unit, &mode), 0);
+            {
+                const std::lock_guard lock{self.mutex_};
+                self.orders_ += std::string{method} + " " + unit + " " + mode + "\n";
+            }
             if (self.refuses)
                 return sd_bus_reply_method_errorf(call, SD_BUS_ERROR_ACCESS_DENIED, "not allowed") < 0 ? -1 : 1;
             return sd_bus_reply_method_return(call, "o", "/org/freedesktop/systemd1/job/1") < 0 ? -1 : 1;
@@ -79,7 +95,7 @@ class FakeSystemd {
     }
 
     std::mutex mutex_;
-    std::string state_;
+    std::string state_, orders_;
     bool changed_{false}, subscribed_{false};
     std::atomic<bool> ready_{false}, stop_{false};
     std::thread thread_;
@@ -145,6 +161,17 @@ TEST_F(UnitsOfAFakeSystemd, AreRestartedOnRequestAndARefusalIsTold) {
     EXPECT_EQ(told->observed.detail,
               "systemd does not restart nginx.service: not allowed; allow it by polkit, see holdfast.rules");
     EXPECT_EQ(static_cast<int>(told->observed.repair), static_cast<int>(engine::Repair::failed));
+}
+
+TEST_F(UnitsOfAFakeSystemd, AreStoppedAndStartedWithAState) {
+    FakeSystemd systemd{"active"};
+    daemon.post(MoveUnits{"web", {"a.service", "b.target"}, {"c.service"}});
+    const std::string expected =
+        "StopUnit c.service replace\nStartUnit a.service replace\nStartUnit b.target replace\n";
+    const auto end = std::chrono::steady_clock::now() + 5s;
+    while (systemd.orders() != expected && std::chrono::steady_clock::now() < end)
+        std::this_thread::sleep_for(1ms);
+    EXPECT_EQ(systemd.orders(), expected);
 }
 
 TEST_F(UnitsOfAFakeSystemd, AreUnknownUntilThereIsASystemd) {

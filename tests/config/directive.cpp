@@ -53,7 +53,8 @@ TEST(Directives, SayAboutAReloadWhatTheModelDoes) {
                                                         {"unicast", "{peers: [10.0.0.1]}"},
                                                         {"source", "10.0.0.1"},
                                                         {"addresses", "[192.0.2.11/24]"},
-                                                        {"track", "[t]"}};
+                                                        {"track", "[t]"},
+                                                        {"notify", "{all: [/bin/true]}"}};
     const std::string trackers = "trackers: {t: {process: t}}\n";
     const auto file = [&](std::map<std::string_view, std::string> values) {
         std::string text = "instances:\n  web:\n";

@@ -45,8 +45,10 @@ TEST(Instance, AnswersKeepalivedsWords) {
         {"virtual_ipaddress: [10.0.0.1]", unknown("virtual_ipaddress"), "write addresses: [192.0.2.10/24]"},
         {"nopreempt:", unknown("nopreempt"), "write preempt: false"},
     });
-    for (const std::string word :
-         {"notify", "notify_master", "notify_fault", "use_vmac"})
+    for (const std::string word : {"master", "backup", "fault", "stop"})
+        expect({{"notify_" + word + ": x", "'notify_" + word + "' is not a directive of an instance",
+                 "write notify: {" + word + ": [/path/to/program]}"}});
+    for (const std::string word : {"use_vmac"})
         expect({{word + ": x", "'" + word + "' is not supported yet by this version",
                  "it comes with a later version: remove it until then"}});
 }

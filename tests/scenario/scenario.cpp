@@ -98,6 +98,11 @@ void set_option(HostOptions& host, const std::string& key, const std::string& va
         instance.announce_refresh = duration(value);
     else if (key == "lease")
         instance.lease.on = value != "off";
+    else if (key == "before_removal") {
+        instance.notify.before_removal = {"/bin/hook"};
+        instance.notify.hook_timeout = duration(value);
+    } else if (key == "after_adding")
+        instance.notify.after_adding = {"/bin/hook"};
     else if (key == "vip") {
         instance.addresses.clear();
         for (const auto& part : split(value, ','))
@@ -325,6 +330,7 @@ class Stage {
                               std::get<engine::Tell>(action).note.kind != engine::NoteKind::tracker_changed;
             const bool shown = (operation && !setting && !(renewal && clock && edge.empty())) ||
                                (advert && (!clock || !edge.empty())) || (announcement && !clock) || told ||
+                               std::holds_alternative<engine::RunHook>(action) ||
                                std::holds_alternative<engine::Reply>(action);
             if (shown) rest += "  " + engine::to_string(action);
         }
