@@ -208,6 +208,11 @@ class Objects::Instance final : public sdbus::AdaptorInterfaces<org::holdfast1::
     bool HeldBack() override { return view->held_back; }
     std::uint64_t LeaseUSec() override { return usec(view->lease); }
     std::string LeaseNote() override { return utf8(view->lease_note); }
+    Struct<std::string, bool, std::string, std::uint64_t, std::uint64_t> LastScript() override {
+        const auto script = view->script.value_or(engine::ScriptView{});
+        return {script.what, script.ok, utf8(script.detail), usec(script.took),
+                script.what.empty() ? 0 : realtime_usec(script.at)};
+    }
     std::vector<ObjectPath> Trackers() override {
         std::vector<ObjectPath> result;
         for (const auto& use : model().track)
@@ -294,6 +299,7 @@ class Objects::Tracker final : public sdbus::AdaptorInterfaces<org::holdfast1::T
     std::string Status() override { return std::string{engine::name(view->verdict)}; }
     bool Degraded() override { return view->degraded; }
     std::string Detail() override { return utf8(view->detail); }
+    std::uint64_t SkippedRuns() override { return view->skipped; }
     std::uint64_t SinceUSec() override { return realtime_usec(view->since); }
     std::vector<ObjectPath> Users() override {
         std::vector<ObjectPath> result;

@@ -67,6 +67,7 @@ constexpr Row<InstanceView> instance_rows[] = {
     {"HeldBack", differ<&InstanceView::held_back>},
     {"LeaseUSec", differ<&InstanceView::lease>},
     {"LeaseNote", differ<&InstanceView::lease_note>},
+    {"LastScript", differ<&InstanceView::script>},
     {"Trackers", model_differs<&model::Instance::track>},
     {"SyncGroup", differ<&InstanceView::group>},
 };
@@ -74,7 +75,7 @@ constexpr Row<InstanceView> instance_rows[] = {
 constexpr Row<TrackerView> tracker_rows[] = {
     {"Status", differ<&TrackerView::verdict>}, {"Degraded", differ<&TrackerView::degraded>},
     {"Detail", differ<&TrackerView::detail>},  {"SinceUSec", differ<&TrackerView::since>},
-    {"Users", differ<&TrackerView::users>},
+    {"Users", differ<&TrackerView::users>},    {"SkippedRuns", differ<&TrackerView::skipped>},
 };
 
 template <auto member>

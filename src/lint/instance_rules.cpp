@@ -35,6 +35,12 @@ bool has_weight(const Instance& instance) {
     return std::ranges::any_of(instance.track, [](const model::TrackUse& use) { return use.weight.has_value(); });
 }
 
+/// Its weight is multiplied by what stands in the file.
+bool is_file(const config::Loaded& loaded, const model::TrackUse& use) {
+    const auto* tracker = model::find_tracker(loaded.config, use.tracker);
+    return tracker && std::holds_alternative<model::FileTracker>(tracker->kind);
+}
+
 /// How far a failure of this tracker lowers the node below where it would be.
 int effect(const model::TrackUse& use) {
     return use.weight ? std::abs(*use.weight) : 0;
@@ -74,7 +80,7 @@ void weight_rules(const config::Loaded& loaded, Findings& findings) {
         if (instance.is_owner()) return;
         int lost = 0;
         for (const auto& use : instance.track)
-            if (use.weight && *use.weight < 0) lost -= *use.weight;
+            if (use.weight && (*use.weight < 0) != use.reverse && !is_file(loaded, use)) lost += std::abs(*use.weight);
         if (lost >= instance.priority.value)
             findings.warn(
                 path + "/track",
@@ -87,7 +93,8 @@ void weight_rules(const config::Loaded& loaded, Findings& findings) {
             std::ranges::find_if(hosts, [&](const HostPriority& h) { return h.priority < instance.priority.value; });
         if (below == hosts.end() || !instance.preempt) return;
         for (const auto& use : instance.track)
-            if (use.weight && effect(use) <= instance.priority.value - below->priority)
+            if (use.weight && !use.reverse && !is_file(loaded, use) &&
+                effect(use) <= instance.priority.value - below->priority)
                 findings.warn(path + "/track",
                               fmt::format("a failure of '{}' cannot move '{}': its weight {} does not exceed what "
                                           "lies between {} and the {} of {}",

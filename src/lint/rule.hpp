@@ -29,6 +29,8 @@ void weight_rules(const config::Loaded&, Findings&);
 void priority_rules(const config::Loaded&, Findings&);
 void group_rules(const config::Loaded&, Findings&);
 void tracker_rules(const config::Loaded&, Findings&);
+void notify_rules(const config::Loaded&, Findings&);
+void watch_rules(const config::Loaded&, Findings&);
 void authentication_rules(const config::Loaded&, Findings&);
 void size_rules(const config::Loaded&, Findings&);
 

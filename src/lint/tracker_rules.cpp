@@ -20,6 +20,12 @@ Duration silence(const model::Instance& instance) {
     return 3 * instance.advert_interval;
 }
 
+/// What is asked every interval; of the others the changes are heard.
+bool asks(const model::TrackerKind& kind) {
+    return std::holds_alternative<model::HttpTracker>(kind) || std::holds_alternative<model::TcpTracker>(kind) ||
+           std::holds_alternative<model::ScriptTracker>(kind);
+}
+
 /// The longest time from a failure to the verdict, for a tracker that has to ask.
 Duration time_to_notice(const model::Tracker& tracker) {
     return tracker.fall * tracker.interval + tracker.timeout;
@@ -37,8 +43,7 @@ void tracker_rules(const config::Loaded& loaded, Findings& findings) {
         if (!fastest)
             findings.warn(path, fmt::format("no instance tracks '{}'", tracker.name),
                           fmt::format("add it: track: [{}]", tracker.name));
-        else if (std::holds_alternative<model::HttpTracker>(tracker.kind) &&
-                 time_to_notice(tracker) > silence(*fastest))
+        else if (asks(tracker.kind) && time_to_notice(tracker) > silence(*fastest))
             findings.warn(
                 path + "/interval",
                 fmt::format(

@@ -116,6 +116,61 @@ holdfast.yaml:10:3: warning: no instance tracks 'q'
 )");
 }
 
+TEST(Lint, AScriptAndAPortAreAskedToo) {
+    const auto text =
+        warnings(instance_with("    advert_interval: 100ms\n    track: [s, p, f]\n"
+                               "trackers:\n  s: {script: [/bin/s]}\n  p: {tcp: '127.0.0.1:1'}\n  f: {file: /f}\n"));
+    EXPECT_NE(text.find("'s' may need 2s to notice a failure"), std::string::npos) << text;
+    EXPECT_NE(text.find("'p' may need 2s to notice a failure"), std::string::npos) << text;
+    EXPECT_EQ(text.find("'f'"), std::string::npos) << text;
+}
+
+TEST(Lint, AFilesWeightIsNoWeightOfAFailure) {
+    EXPECT_EQ(warnings(instance_with("    priority: {lb1: 100, lb2: 50}\n    track: [{tracker: f, weight: -1}]\n"
+                                     "trackers: {f: {file: /f}}\n")),
+              "");
+}
+
+TEST(Lint, AReversedWeightThatReachesTheFloor) {
+    EXPECT_EQ(warnings(instance_with(
+                  "    track: [{tracker: t, weight: -120, reverse: true}]\ntrackers: {t: {process: t}}\n")),
+              "");
+    EXPECT_NE(
+        warnings(instance_with("    track: [{tracker: t, weight: 120, reverse: true}]\ntrackers: {t: {process: t}}\n"))
+            .find("all weights of 'web' together take 120 from its priority 100"),
+        std::string::npos);
+}
+
+TEST(Lint, AHookThatOutlastsTheAnnouncements) {
+    EXPECT_EQ(
+        warnings(instance_with("    notify: {before_removal: [/bin/r], hook_timeout: 2s}\n")),
+        R"(holdfast.yaml:6:13: warning: before_removal of 'web' may keep its addresses for 2s beside the successor's, which announces them for 1s only
+    notify: {before_removal: [/bin/r], hook_timeout: 2s}
+            ^
+  hint: give hook_timeout: 1s at most, and leave to `backup` what takes longer
+)");
+    EXPECT_EQ(warnings(instance_with("    notify: {before_removal: [/bin/r], hook_timeout: 1s}\n")), "");
+    EXPECT_NE(warnings(instance_with("    handover_timeout: 0s\n    notify: {before_removal: [/bin/r]}\n"))
+                  .find("'web' hands over at once (handover_timeout: 0s), yet its addresses wait for before_removal"),
+              std::string::npos);
+}
+
+TEST(Lint, ATrackerThatWatchesSomethingElse) {
+    EXPECT_EQ(warnings(instance_with("    track: [app, link]\n"
+                                     "trackers:\n  app: {process: python3}\n  link: {interface: eth0}\n")),
+              R"(holdfast.yaml:6:12: warning: 'web' tracks eth0, its own interface, which is watched anyway
+    track: [app, link]
+           ^
+  hint: remove it from track: without its link an instance is in fault
+holdfast.yaml:8:18: warning: 'app' counts every python3 of this host, whatever it runs
+  app: {process: python3}
+                 ^
+  hint: say which: arguments: [/path/of/the/script], match: initial
+)");
+    EXPECT_EQ(warnings(instance_with("    track: [app]\ntrackers: {app: {process: python3, arguments: [a.py]}}\n")),
+              "");
+}
+
 TEST(Lint, AnAdvertThatDoesNotFitIntoAPacket) {
     std::string list;
     for (int i = 1; i <= 91; ++i)
