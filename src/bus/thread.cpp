@@ -11,6 +11,7 @@
 #include "bus/units.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <deque>
 #include <sched.h>
@@ -26,6 +27,7 @@ constexpr Duration patience = 2s;  ///< what READY=1 waits for a slow bus
 /// A success is answered when the snapshot of its turn is shown, which the loop sends right behind it; this is the most
 /// that it waits. So whoever asks after the answer sees the result.
 constexpr Duration snapshot_limit = 20ms;
+constexpr Duration order_limit = 2s; ///< what an end waits for systemd's answers
 
 void become_ordinary() {
     const sched_param parameters{0};
@@ -88,6 +90,9 @@ Teller::~Teller() {
 void Teller::run() {
     while (!quit_)
         HF_ASSERT(sd_event_run(event_, UINT64_MAX) >= 0);
+    const auto last_orders = std::chrono::steady_clock::now() + order_limit;
+    while (units_.busy() && std::chrono::steady_clock::now() < last_orders)
+        HF_ASSERT(sd_event_run(event_, 10'000) >= 0);
     release_held();
     notify_.stopping();
     connection_.calls().stopping();

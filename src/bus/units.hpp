@@ -30,6 +30,8 @@ class Units {
     void restart(const std::string& tracker);
     /// Asks systemd to stop and to start units; a refusal is warned of.
     void move(const MoveUnits& move);
+    /// systemd has not answered an order yet; whoever leaves the bus before is not allowed by polkit any more.
+    bool busy() const { return !orders_.empty(); }
 
   private:
     struct Free {

@@ -70,6 +70,7 @@ void Notifier::take(const engine::Snapshot& snapshot) {
 void Notifier::notify(const Edge& edge) {
     const auto& wanted = edge->model->notify;
     if (wanted == model::Notify{}) return;
+    if (edge->to == "init" && !edge->ended) return; // on its way from a fault to backup
     if (edge->kind == TransitionKind::state) move_units(*edge);
     if (!wanted.fifo.empty()) write_line(edge);
     if (!wanted.all.empty() || !script_of(*edge, wanted).second->empty()) queue(edge);

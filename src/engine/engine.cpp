@@ -127,6 +127,7 @@ void Engine::entered(Router& router, const vrrp::State& before, vrrp::Reason rea
                  .reason_code = std::string{vrrp::name(reason)},
                  .reason = std::string{vrrp::explain(reason)},
                  .priority = router.self.priority,
+                 .ended = to == "init" && (stopping_ || router.retiring || router.replacement),
                  .deleted = to == "init" && !stopping_ && (router.retiring || router.replacement),
                  .model = router.model});
     std::string why{vrrp::explain(reason)};

@@ -124,6 +124,7 @@ struct Transition {
     Time at{};
     bool is_group{false};
     TransitionKind kind{TransitionKind::state};
+    bool ended{false};                            ///< to init for good: the daemon stops, or it was deleted
     bool deleted{false};                          ///< to init because a reload took it away
     std::shared_ptr<const model::Instance> model; ///< as it was then; nothing for a group
 };

@@ -19,13 +19,16 @@ instances:
     vrid: 51
     advert_interval: 100ms
     addresses: [192.0.2.10/24]
-    notify: {units: {master: [onmaster.service], backup: [onbackup.service]}}
-    track: [nginx, mended, {tracker: page, weight: 10}, {tracker: workers, weight: 5}]
+    notify: {all: [/bin/sh, -c, 'echo "$HOLDFAST_STATE" >> /run/holdfast/told'], units: {master: [onmaster.service], backup: [onbackup.service]}}
+    track: [nginx, mended, {tracker: page, weight: 10}, {tracker: workers, weight: 5}, {tracker: scripted, weight: 3},
+            {tracker: other, weight: 1}]
 trackers:
   mended: {unit: mended.service, restart: 3s}
   nginx: {unit: nginx.service}
   page: {http: "http://127.0.0.1/", interval: 200ms}
   workers: {process: nginx}
+  scripted: {script: [/usr/bin/test, -d, /run/holdfast], interval: 200ms}
+  other: {script: [/bin/true], user: nobody, interval: 200ms}
 """
 OBJECT = "/org/holdfast1/instance/web"
 results: dict[str, object] = {}
@@ -153,7 +156,9 @@ def restart():
 
 def helpers():
     """The prober and the runner, inside the unit's sandbox."""
-    wait_for(lambda: property_of("EffectivePriority") == "y 115", 5, "both weights")
+    wait_for(lambda: property_of("EffectivePriority") == "y 118", 5, "the weights")
+    results["other"] = tracker("other")["Detail"]
+    results["told"] = pathlib.Path("/run/holdfast/told").read_text().split()
     results["effective_priority"] = property_of("EffectivePriority")
 
 
@@ -209,6 +214,7 @@ def watchdog():
 def stop():
     run("systemctl", "stop", "holdfast")
     results["stopped"] = [show("Result"), has_address()]
+    wait_for(lambda: show("ActiveState", "onmaster") == "inactive", 3, "the master's unit to stop with its holdfast")
     write("instances: [")
     done = subprocess.run(["systemctl", "start", "holdfast"], capture_output=True, text=True)
     results["bad_start"] = [done.returncode, show("ExecMainStatus"), show("NRestarts"), show("ActiveState")]

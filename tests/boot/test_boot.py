@@ -45,6 +45,11 @@ def test_the_unit_tracker_reacts_at_once(booted):
     assert "nginx" in booted["fault_reason"]
 
 
+def test_scripts_run_in_the_units_sandbox_and_a_user_it_cannot_become_is_named(booted):
+    assert booted["other"].startswith("cannot become user 'nobody': Operation not permitted"), booted["other"]
+    assert booted["told"][:4] == ["BACKUP", "MASTER", "FAULT", "BACKUP"], booted["told"]
+
+
 def test_units_follow_the_state(booted):
     assert "broken:start" not in booted and "broken:unit_tracker" not in booted
     assert "onbackup" in booted["units_journal"]

@@ -47,7 +47,7 @@ def test_scripts_are_told_of_each_state_in_order_with_what_keepalived_adds(world
 
 
 def test_a_fault_a_priority_and_a_deleted_instance_are_told(world):
-    pair = Notified(world, "{fault: [SCRIPT, f], deleted: [SCRIPT, d], priority: [SCRIPT, p], lower_advert: [SCRIPT, low]}")
+    pair = Notified(world, "{fault: [SCRIPT, f], stop: [SCRIPT, s], deleted: [SCRIPT, d], priority: [SCRIPT, p], lower_advert: [SCRIPT, low]}")
     world.configure(pair.text.replace("lb1: 250", "lb1: 240"))
     pair.lb1.holdfastd.kill(signal.SIGHUP)
     pair.wait_told(["web MASTER_PRIORITY 240 p"])
