@@ -57,9 +57,10 @@ void Engine::note_rival(Router& router, const wire::Announcement& announcement) 
     const bool differs = router.rejected_at && now_ - *router.rejected_at < 4 * router.self.interval;
     if (differs || std::ranges::any_of(router.peers, contends) || now_ - router.since < 4 * router.self.interval)
         return router.rival_since.reset();
-    auto text =
-        fmt::format("{} announces {} too, without any advert: it holds the address outside VRRP; remove it there",
-                    to_string(announcement.mac), to_string(announcement.address));
+    auto text = fmt::format(
+        "{} announces {} too, and no advert of it is heard: it holds the address outside VRRP (remove it there), "
+        "or its adverts are lost (compare `unicast:`, look for a firewall)",
+        to_string(announcement.mac), to_string(announcement.address));
     complain(Severity::error, NoteKind::duplicate_address, router, 0, fmt::format("{}: {}", router.name(), text));
     find(router, {"duplicate_address", std::move(text)});
     if (router.rival_since && now_ - *router.rival_since < 1s) return;

@@ -370,7 +370,7 @@ def test_a_second_holder_outside_vrrp_is_named(world):
     stranger.ip("link", "set", "eth0", "up")
     warning = lambda: [w["Code"] for w in pair.instance(pair.lb1)["Warnings"]]
     wait_for(lambda: warning() == ["duplicate_address"], 3, "the warning")
-    assert "outside VRRP" in pair.lb1.log("holdfastd")
+    assert "holds the address outside VRRP" in pair.lb1.log("holdfastd")
     assert pair.holders() == ["lb1"]
 
 
