@@ -52,7 +52,8 @@ void Engine::note_reject(Router& router, wire::Reject reason, const IpAddress& s
 /// Another host announces an address that we serve. While masters contend that is their way; one that goes on without any
 /// advert has the address without VRRP.
 void Engine::note_rival(Router& router, const wire::Announcement& announcement) {
-    if (!std::holds_alternative<vrrp::Master>(router.state)) return router.rival_since.reset();
+    // Woken past its lease it may not be master any more: nothing is said before the queues are drained.
+    if (!std::holds_alternative<vrrp::Master>(router.state) || router.lapsed(now_)) return router.rival_since.reset();
     const auto contends = [&](const auto& entry) { return now_ - entry.second.last_seen < 4 * router.self.interval; };
     const bool differs = router.rejected_at && now_ - *router.rejected_at < 4 * router.self.interval;
     if (differs || std::ranges::any_of(router.peers, contends) || now_ - router.since < 4 * router.self.interval)
