@@ -364,10 +364,13 @@ def test_a_second_holder_outside_vrrp_is_named(world):
     pair = Pair(world)
     stranger = world.add("stranger")
     time.sleep(1)  # longer than a contest of masters takes
-    stranger.run("sysctl", "-qw", "net.ipv4.conf.eth0.arp_notify=1")
-    stranger.ip("link", "set", "eth0", "down")
-    stranger.ip("address", "add", f"{pair.vip}/24", "dev", "eth0")
-    stranger.ip("link", "set", "eth0", "up")
+    stranger.run("/usr/bin/python3", "-c", f"""
+import socket
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind(("eth0", 0))
+mac, ip = s.getsockname()[4], socket.inet_aton("{pair.vip}")
+s.send(b"\\xff" * 6 + mac + bytes([8, 6, 0, 1, 8, 0, 6, 4, 0, 1]) + mac + ip + bytes(6) + ip)
+""")
     warning = lambda: [w["Code"] for w in pair.instance(pair.lb1)["Warnings"]]
     wait_for(lambda: warning() == ["duplicate_address"], 3, "the warning")
     assert "holds the address outside VRRP" in pair.lb1.log("holdfastd")
