@@ -1,6 +1,7 @@
 // Strong names for small numbers, so that a VRID is never passed where a priority is meant.
 #pragma once
 
+#include <bitset>
 #include <compare>
 #include <cstdint>
 #include <functional>
@@ -16,6 +17,8 @@ struct Id {
 
 /// Virtual router identifier, 1 to 255 (RFC 9568 5.2.3).
 using Vrid = Id<struct VridTag, std::uint8_t>;
+/// By number; 0 is never in it.
+using VridSet = std::bitset<256>;
 /// VRRP priority (RFC 9568 5.2.4): 1 to 254; 255 for the address owner; 0 only on the wire, "I am leaving".
 using Priority = Id<struct PriorityTag, std::uint8_t>;
 /// Interface index of this network namespace, above 0 (netdevice(7)).

@@ -261,7 +261,7 @@ class Objects::SyncGroup final : public sdbus::AdaptorInterfaces<org::holdfast1:
             result.push_back(object(instance_path(name)));
         return result;
     }
-    std::string State() override { return view->state; }
+    std::string State() override { return std::string{view->state}; }
     Struct<std::string, std::string> StateReason() override { return {view->reason_code, utf8(view->reason)}; }
     std::uint64_t StateTimestamp() override { return realtime_usec(view->since); }
     std::uint8_t EffectivePriority() override { return view->priority.value; }

@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <deque>
 #include <sched.h>
 #include <sys/epoll.h>
 #include <thread>
@@ -22,11 +21,8 @@
 namespace holdfast::bus {
 namespace {
 
-constexpr int priority_mail = -10; ///< before the bus: a flood of calls must not hold up a sign of life
-constexpr Duration patience = 2s;  ///< what READY=1 waits for a slow bus
-/// A success is answered when the snapshot of its turn is shown, which the loop sends right behind it; this is the most
-/// that it waits. So whoever asks after the answer sees the result.
-constexpr Duration snapshot_limit = 20ms;
+constexpr int priority_mail = -10;   ///< before the bus: a flood of calls must not hold up a sign of life
+constexpr Duration patience = 2s;    ///< what READY=1 waits for a slow bus
 constexpr Duration order_limit = 2s; ///< what an end waits for systemd's answers
 
 void become_ordinary() {
@@ -52,7 +48,6 @@ class Teller {
     void warn(std::string text);
     void ready_if_possible();
     void ready();
-    void release_held();
 
     Mailbox<ToBus>& mail_;
     std::function<void(ToLoop)> tell_loop_;
@@ -65,10 +60,8 @@ class Teller {
     Notify notify_;
     Shown shown_{std::make_shared<engine::Snapshot>(), std::make_shared<NodeFacts>(), false, false};
     bool has_snapshot_{false}, ready_wanted_{false}, quit_{false}, bus_missing_{false};
-    std::deque<ToBus> held_; ///< successes that wait for their snapshot
 
     Timer ready_timer_{event_, [this] { ready(); }};
-    Timer held_timer_{event_, [this] { release_held(); }};
     Watch mail_watch_{event_, mail_.fd(), EPOLLIN, [this] { on_mail(); }};
     Connection connection_{event_,
                            {tell_loop_, [this](std::string text) { missing("bus", std::move(text)); },
@@ -93,7 +86,6 @@ void Teller::run() {
     const auto last_orders = std::chrono::steady_clock::now() + order_limit;
     while (units_.busy() && std::chrono::steady_clock::now() < last_orders)
         HF_ASSERT(sd_event_run(event_, 10'000) >= 0);
-    release_held();
     notify_.stopping();
     connection_.calls().stopping();
 }
@@ -101,21 +93,17 @@ void Teller::run() {
 // ---- what the loop says
 // -------------------------------------------------------------------------------------------------
 
-/// Of several snapshots that wait only the last one counts: state edges in it are numbered, so none is lost.
+/// Of several snapshots that wait only the last one counts: state edges in it are numbered, so none is lost. It is shown in
+/// place of the first, so that an answer, which the loop sends behind its snapshot, is never older than what is shown.
 void Teller::on_mail() {
     auto batch = mail_.take();
-    const auto last = std::find_if(batch.rbegin(), batch.rend(),
-                                   [](const ToBus& any) { return std::holds_alternative<Published>(any); });
-    for (auto& message : batch) {
-        const auto* reply = std::get_if<engine::Reply>(&message);
-        if (const auto* published = std::get_if<Published>(&message)) {
-            if (&message == &*last) show(*published);
-        } else if ((reply && !reply->error) || std::holds_alternative<ReloadEnded>(message)) {
-            held_.push_back(std::move(message));
-            held_timer_.after(snapshot_limit);
-        } else {
+    const auto is_published = [](const ToBus& any) { return std::holds_alternative<Published>(any); };
+    const auto last = std::find_if(batch.rbegin(), batch.rend(), is_published);
+    for (bool shown = false; auto& message : batch) {
+        if (!is_published(message))
             handle(message);
-        }
+        else if (!std::exchange(shown, true))
+            show(std::get<Published>(*last));
     }
 }
 
@@ -165,7 +153,6 @@ void Teller::show(const Published& published) {
     shown_.facts = published.facts;
     has_snapshot_ = true;
     show_again();
-    release_held();
 }
 
 void Teller::show_again() {
@@ -173,12 +160,6 @@ void Teller::show_again() {
     if (shown_.snapshot->stopping) notify_.stopping();
     notify_.status(status_line(shown_));
     connection_.show(shown_);
-}
-
-void Teller::release_held() {
-    held_timer_.stop();
-    for (auto& message : std::exchange(held_, {}))
-        handle(message);
 }
 
 // ---- what the loop is told

@@ -68,8 +68,9 @@ std::string directives_markdown() {
     out += table(instance_directives(), true);
     out += "\n## A sync group\n\n";
     out += table(group_directives(), false);
-    out += "\n## A tracker\n\nExactly one of `interface`, `process`, `command`, `unit`, `http`, `tcp`, `script`, `file` "
-           "and `bfd`.\n\n";
+    out +=
+        "\n## A tracker\n\nExactly one of `interface`, `process`, `command`, `unit`, `http`, `tcp`, `script`, `file` "
+        "and `bfd`.\n\n";
     out += table(tracker_directives(), false);
     out += "\n### Inside `bfd`\n\nAny change is a new session.\n\n";
     out += table(bfd_directives(), false);

@@ -82,6 +82,21 @@ std::vector<Directive<Group>> rows() {
                              return node.mark;
                          },
                          .write = [](const Group& group, Secrets) { return std::optional{write_track(group.track)}; }},
+        Directive<Group>{.word = "notify",
+                         .shape = Shape::map,
+                         .reload = model::Reload::live,
+                         .values = "as in an instance, without lower_advert and the hooks",
+                         .help = "Scripts, a FIFO and units that follow the state of the group.",
+                         .read = [](Context& context, const Node& node, Group& group) -> std::optional<Mark> {
+                             auto notify = read_notify(context, node, NotifyOf::group);
+                             if (!notify) return std::nullopt;
+                             group.notify = std::move(*notify);
+                             return node.mark;
+                         },
+                         .write = [](const Group& group, Secrets) -> std::optional<std::string> {
+                             if (group.notify == model::Notify{}) return std::nullopt;
+                             return write_notify(group.notify);
+                         }},
     };
 }
 

@@ -131,7 +131,7 @@ Directive<Instance> notify_row() {
                "for "
                "hook_timeout at most.",
                [](Context& context, const Node& node, Instance& instance) -> std::optional<Mark> {
-                   auto notify = read_notify(context, node);
+                   auto notify = read_notify(context, node, NotifyOf::instance);
                    if (!notify) return std::nullopt;
                    instance.notify = std::move(*notify);
                    return node.mark;

@@ -15,7 +15,8 @@ std::string write_addresses(const std::vector<Prefix>&);
 std::optional<std::vector<model::TrackUse>> read_track(Context&, const Node&);
 std::string write_track(const std::vector<model::TrackUse>&);
 
-std::optional<model::Notify> read_notify(Context&, const Node&);
+enum class NotifyOf : std::uint8_t { instance, group };
+std::optional<model::Notify> read_notify(Context&, const Node&, NotifyOf);
 std::string write_notify(const model::Notify&);
 
 std::optional<model::Authentication> read_authentication(Context&, const Node&);

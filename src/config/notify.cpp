@@ -1,7 +1,8 @@
-// The map `notify:` of an instance: scripts, a FIFO, units, hooks. One table of its words serves reading and writing.
+// The map `notify:` of an instance or a sync group: scripts, a FIFO, units, hooks. One table of its words serves reading and writing.
 #include "base/text.hpp"
 #include "config/foreign.hpp"
 #include "config/list.hpp"
+#include "config/utf8.hpp"
 
 #include <algorithm>
 #include <array>
@@ -16,6 +17,7 @@ using model::Words;
 struct ScriptWord {
     std::string_view word;
     Words Notify::* field;
+    bool of_groups{true}; ///< what concerns a router and its addresses is said of an instance alone
 };
 constexpr std::array scripts{
     ScriptWord{"master", &Notify::master},
@@ -24,10 +26,10 @@ constexpr std::array scripts{
     ScriptWord{"stop", &Notify::stop},
     ScriptWord{"deleted", &Notify::deleted},
     ScriptWord{"priority", &Notify::priority},
-    ScriptWord{"lower_advert", &Notify::lower_advert},
+    ScriptWord{"lower_advert", &Notify::lower_advert, false},
     ScriptWord{"all", &Notify::all},
-    ScriptWord{"before_removal", &Notify::before_removal},
-    ScriptWord{"after_adding", &Notify::after_adding},
+    ScriptWord{"before_removal", &Notify::before_removal, false},
+    ScriptWord{"after_adding", &Notify::after_adding, false},
 };
 struct UnitsWord {
     std::string_view word;
@@ -37,11 +39,11 @@ constexpr std::array units{UnitsWord{"master", &Notify::master_units}, UnitsWord
 constexpr Span script_time{100ms, std::chrono::hours{1}};
 constexpr Span hook_time{10ms, 10s};
 
-std::vector<std::string_view> all_words() {
-    std::vector<std::string_view> result;
+std::vector<std::string_view> all_words(NotifyOf whom) {
+    std::vector<std::string_view> result{"fifo", "user", "timeout", "units"};
     for (const auto& each : scripts)
-        result.push_back(each.word);
-    result.insert(result.end(), {"fifo", "user", "timeout", "hook_timeout", "units"});
+        if (each.of_groups || whom == NotifyOf::instance) result.push_back(each.word);
+    if (whom == NotifyOf::instance) result.push_back("hook_timeout");
     return result;
 }
 
@@ -86,7 +88,18 @@ bool read_all_units(Context& context, const Node& node, Notify& notify) {
     return fine;
 }
 
-bool read_entry(Context& context, const Entry& entry, Notify& notify) {
+/// Words that only an instance may have.
+bool refuse_for_groups(Context& context, const Entry& entry) {
+    const auto* const script = std::ranges::find(scripts, std::string_view{entry.key}, &ScriptWord::word);
+    const bool refused = script != scripts.end() ? !script->of_groups : entry.key == "hook_timeout";
+    if (refused)
+        context.problems.error(entry.mark, fmt::format("a sync group has no {}", quoted(entry.key)),
+                               "give it to the instances: they have the addresses");
+    return refused;
+}
+
+bool read_entry(Context& context, const Entry& entry, NotifyOf whom, Notify& notify) {
+    if (whom == NotifyOf::group && refuse_for_groups(context, entry)) return false;
     if (const auto* const script = std::ranges::find(scripts, std::string_view{entry.key}, &ScriptWord::word);
         script != scripts.end()) {
         auto words = read_words(context, fmt::format("{} of notify", script->word), entry.value, WordsAre::program);
@@ -102,13 +115,13 @@ bool read_entry(Context& context, const Entry& entry, Notify& notify) {
     if (entry.key == "hook_timeout")
         return read_into(context, "hook_timeout of notify", entry.value, hook_time, notify.hook_timeout);
     if (entry.key == "units") return read_all_units(context, entry.value, notify);
-    unknown_key(context, entry, all_words(), {}, "notify");
+    unknown_key(context, entry, all_words(whom), {}, "notify");
     return false;
 }
 
 } // namespace
 
-std::optional<Notify> read_notify(Context& context, const Node& node) {
+std::optional<Notify> read_notify(Context& context, const Node& node, NotifyOf whom) {
     if (!node.is_map()) {
         complain(context, "notify", node, must_be("a map {master: [PROGRAM, ...], ...}", node));
         return std::nullopt;
@@ -116,7 +129,7 @@ std::optional<Notify> read_notify(Context& context, const Node& node) {
     Notify notify;
     bool fine = true;
     for (const auto& entry : node.entries)
-        fine = read_entry(context, entry, notify) && fine;
+        fine = read_entry(context, entry, whom, notify) && fine;
     if (!fine) return std::nullopt;
     return notify;
 }
@@ -124,7 +137,7 @@ std::optional<Notify> read_notify(Context& context, const Node& node) {
 std::string write_notify(const Notify& notify) {
     const Notify defaults;
     std::vector<std::string> out;
-    for (const auto& [word, field] : scripts)
+    for (const auto& [word, field, of_groups] : scripts)
         if (!(notify.*field).empty()) out.push_back(fmt::format("{}: {}", word, write_words(notify.*field)));
     if (!notify.fifo.empty()) out.push_back("fifo: " + yaml_text(notify.fifo));
     if (!notify.user.empty()) out.push_back("user: " + yaml_text(notify.user));

@@ -23,13 +23,6 @@ constexpr std::uint64_t timer_accuracy_usec = 1; // 0 would mean 250 ms (sd_even
 
 constexpr Duration counters_every = 1s; ///< views of counters are this fresh
 
-// From this many adverts in one or two windows on, the next ones are taken together, a little later. No deadline waits for
-// that: the clock is looked at as ever, resting sockets before it, and what a router counts from is the kernel's time of
-// arrival.
-constexpr Duration crowd_window = 10ms;
-constexpr std::size_t crowd = 20;
-constexpr Duration rest = 300us;
-
 // What a stop still waits for when everything has left, well within TimeoutStopSec.
 constexpr Duration last_lines = 300ms;
 constexpr Duration last_scripts = 10s;
@@ -66,8 +59,18 @@ Loop::Loop(Parts parts) : parts_{std::move(parts)}, facts_{std::make_shared<bus:
     auto observer = kernel::Observer::open();
     HF_ASSERT(observer);
     observer_ = std::make_unique<kernel::Observer>(std::move(*observer));
-    loader_ =
-        std::make_unique<Loader>(parts_.options, [this](LoadedConfig loaded) { from_loader_.push(std::move(loaded)); });
+    reloads_ = std::make_unique<Reloads>(parts_.options,
+                                         [this](LoadedConfig loaded) { from_loader_.push(std::move(loaded)); });
+    wires_ = std::make_unique<Wires>(Wires::Door{
+        .deliver = [this](const engine::Event& event, Time arrived) { deliver(event, arrived); },
+        .before_adverts = [this] { tell_wall_clock(); },
+        .watch = [this](int fd, std::function<void()> callback) { watch(fd, priority_wire, std::move(callback)); },
+        .unwatch = [this](int fd) { unwatch(fd); },
+        .enable =
+            [this](int fd, bool on) {
+                sd_event_source_set_enabled(sources_.at(fd)->source, on ? SD_EVENT_ON : SD_EVENT_OFF);
+            },
+        .now = [this] { return now_; }});
     trackers_ = std::make_unique<Trackers>(
         parts_.options.helper_directory,
         Trackers::Door{
@@ -125,11 +128,12 @@ Loop::Loop(Parts parts) : parts_{std::move(parts)}, facts_{std::make_shared<bus:
 Loop::~Loop() {
     notifier_.reset();
     trackers_.reset();
+    wires_.reset();
     sources_.clear();
     for (auto* source : other_sources_)
         sd_event_source_disable_unref(source);
     sd_event_source_disable_unref(timer_);
-    loader_.reset();
+    reloads_.reset();
     executor_.reset();
     sd_event_unref(event_);
 }
@@ -157,7 +161,11 @@ int Loop::run() {
 // ---- the turn -----------------------------------------------------------------------------------------------------------
 
 void Loop::deliver(const engine::Event& event) {
-    engine_.on(event, now_, actions_);
+    deliver(event, now_);
+}
+
+void Loop::deliver(const engine::Event& event, Time when) {
+    engine_.on(event, when, actions_);
     perform();
 }
 
@@ -175,25 +183,20 @@ void Loop::perform() {
 
 void Loop::perform(engine::Action& any) {
     // An advert waits for nothing that comes behind it: its address's removal, an announcement, the bus thread's waking up.
-    if (!std::holds_alternative<engine::SendAdvert>(any)) packets_.flush();
+    if (!std::holds_alternative<engine::SendAdvert>(any)) wires_->flush();
     std::visit(Overloaded{
                    [&](engine::SendAdvert& action) {
                        if (parts_.record && action.sequence != 0)
                            parts_.record->number_used(action.router, action.sequence);
-                       packets_.queue(action);
+                       wires_->queue(action);
                        if (parts_.record && action.priority != leaving_priority)
                            parts_.record->advert_sent(action.router, boot_now());
                    },
-                   [&](engine::Announce& action) { packets_.announce(action); },
+                   [&](engine::Announce& action) { wires_->announce(action); },
                    [&](engine::Listen& action) { executor_->open(action.link, action.family); },
+                   [&](engine::ListenFor& action) { wires_->listen_for(action); },
                    [&](engine::Unlisten& action) {
-                       auto sockets = packets_.remove(action.link, action.family);
-                       if (!sockets) return;
-                       wires_.erase(sockets->advert_fd());
-                       unwatch(sockets->advert_fd());
-                       if (sockets->ah_fd() >= 0) unwatch(sockets->ah_fd());
-                       unwatch(sockets->announcement_fd());
-                       executor_->close(std::move(sockets));
+                       if (auto sockets = wires_->closed(action)) executor_->close(std::move(sockets));
                    },
                    [&](engine::Operation& action) { executor_->run(std::move(action)); },
                    [&](engine::ListKernel&) { list_kernel(); },
@@ -202,7 +205,7 @@ void Loop::perform(engine::Action& any) {
                    [&](engine::RestartUnit& action) {
                        parts_.tell_bus(bus::RestartUnit{std::move(action.tracker), std::move(action.unit)});
                    },
-                   [&](engine::Reply& action) { parts_.tell_bus(std::move(action)); },
+                   [&](engine::Reply& action) { answers_.emplace_back(std::move(action)); },
                    [&](engine::Tell& action) { parts_.tell_bus(std::move(action.note)); },
                    [&](engine::RunHook& action) { notifier_->run(action); },
                    [&](engine::Finished&) {
@@ -216,15 +219,17 @@ void Loop::perform(engine::Action& any) {
 
 void Loop::end_turn() {
     perform();
-    packets_.flush();
+    wires_->flush();
     if (engine_.record_changed()) write_record();
     if (engine_.view_changed() || facts_changed_) publish();
+    for (auto& answer : std::exchange(answers_, {}))
+        parts_.tell_bus(std::move(answer)); // whoever asked finds what came of it
     arm_timer();
 }
 
 void Loop::arm_timer() {
     const auto deadline = std::min({finished_ ? last_deadline() : engine_.next_deadline(), trackers_->next_deadline(),
-                                    next_counters_, next_heartbeat_, next_look_});
+                                    next_counters_, next_heartbeat_, wires_->next_look()});
     sd_event_source_set_time(timer_, to_usec(deadline));
     sd_event_source_set_enabled(timer_, SD_EVENT_ONESHOT);
 }
@@ -232,7 +237,7 @@ void Loop::arm_timer() {
 void Loop::on_timer() {
     const auto now = now_ = monotonic_now();
     tell_wall_clock();
-    look_at_resting(); // the receive queues before the deadlines
+    wires_->look_at_resting(); // the receive queues before the deadlines
     if (engine_.next_deadline() <= now) deliver(engine::Elapsed{});
     if (trackers_->next_deadline() <= now) trackers_->on_deadline();
     if (now >= next_counters_) {
@@ -317,7 +322,7 @@ void Loop::on_kernel_news() {
 void Loop::on_outcomes() {
     for (auto& outcome : from_executor_.take()) {
         if (auto* sockets = std::get_if<kernel::SocketsOpened>(&outcome)) {
-            opened(std::move(*sockets));
+            wires_->opened(std::move(*sockets));
             continue;
         }
         const auto& event = std::get<engine::Event>(outcome);
@@ -329,31 +334,6 @@ void Loop::on_outcomes() {
     }
 }
 
-void Loop::opened(kernel::SocketsOpened opened) {
-    if (!opened.sockets) return deliver(engine::ListenDone{opened.link, opened.family, opened.sockets.error()});
-    auto& sockets = packets_.add(opened.link, opened.family, std::move(*opened.sockets));
-    const int fd = sockets.advert_fd();
-    wires_[fd] = {.sockets = &sockets};
-    watch(fd, priority_wire, [this, fd] { on_adverts(fd); });
-    if (sockets.ah_fd() >= 0) watch(sockets.ah_fd(), priority_wire, [this, fd] { on_adverts(fd); });
-    watch(sockets.announcement_fd(), priority_wire,
-          [this, &sockets] { sockets.read_announcements([this](engine::Event event) { deliver(event); }); });
-    deliver(engine::ListenDone{opened.link, opened.family, 0});
-}
-
-/// Takes everything that waits, for deliver_heard(). False: there was nothing.
-bool Loop::read(Wire& wire) {
-    const auto count = wire.sockets->read_adverts(
-        [this](engine::Event event, Time arrived) { heard_.emplace_back(std::move(event), arrived); });
-    if (const auto age = now_ - wire.window; age >= crowd_window) {
-        wire.before = age < 2 * crowd_window ? wire.heard : 0;
-        wire.heard = 0;
-        wire.window = now_;
-    }
-    wire.heard += count;
-    return count > 0;
-}
-
 /// Signatures are judged by the wall clock: the engine is told how far it is from ours, whenever that changes.
 void Loop::tell_wall_clock() {
     constexpr Duration worth_telling = 1ms;
@@ -361,42 +341,6 @@ void Loop::tell_wall_clock() {
     if (wall_ahead_ && std::chrono::abs(ahead - *wall_ahead_) < worth_telling) return;
     wall_ahead_ = ahead;
     deliver(engine::WallClockSet{ahead});
-}
-
-/// Apart from reading, because what is delivered may close a socket.
-void Loop::deliver_heard() {
-    if (!heard_.empty()) tell_wall_clock();
-    for (const auto& [event, arrived] : heard_) {
-        engine_.on(event, arrived, actions_);
-        perform();
-    }
-    heard_.clear();
-}
-
-void Loop::on_adverts(int fd) {
-    auto& wire = wires_.at(fd);
-    read(wire);
-    if (wire.before + wire.heard >= crowd) {
-        wire.resting = true;
-        sd_event_source_set_enabled(sources_.at(fd)->source, SD_EVENT_OFF);
-        next_look_ = std::min(next_look_, now_ + rest);
-    }
-    deliver_heard();
-}
-
-/// A socket rests as long as each look finds something.
-void Loop::look_at_resting() {
-    if (next_look_ == never) return;
-    next_look_ = never;
-    for (auto& [fd, wire] : wires_) {
-        if (!wire.resting) continue;
-        wire.resting = read(wire);
-        if (wire.resting)
-            next_look_ = now_ + rest;
-        else
-            sd_event_source_set_enabled(sources_.at(fd)->source, SD_EVENT_ON);
-    }
-    deliver_heard();
 }
 
 void Loop::on_bus() {
@@ -419,17 +363,8 @@ void Loop::on_signal(int number) {
     deliver(engine::StopRequested{});
 }
 
-/// A request that comes during a reload may name a newer file: it is answered by a second reading.
 void Loop::begin_reload(std::optional<std::uint64_t> command) {
-    auto& waiting = reloading_ ? reload_commands_next_ : reload_commands_;
-    if (command) waiting.push_back(*command);
-    if (reloading_) {
-        reload_again_ = true;
-        return;
-    }
-    reloading_ = true;
-    parts_.tell_bus(bus::ReloadBegan{});
-    loader_->load();
+    if (reloads_->ask(command)) parts_.tell_bus(bus::ReloadBegan{});
 }
 
 void Loop::on_loaded() {
@@ -440,7 +375,7 @@ void Loop::on_loaded() {
         if (loaded.config) {
             facts_->config_hash = loaded.hash;
             facts_->config_loaded_usec = read_clock(CLOCK_REALTIME) / 1us;
-            loader_->dispose(std::exchange(parts_.config.config, loaded.config));
+            reloads_->dispose(std::exchange(parts_.config.config, loaded.config));
             deliver(engine::ConfigLoaded{loaded.config});
         }
         const auto kind = loaded.config ? engine::NoteKind::config_loaded : engine::NoteKind::config_rejected;
@@ -454,13 +389,9 @@ void Loop::on_loaded() {
             {},
             {},
             {}});
-        parts_.tell_bus(
-            bus::ReloadEnded{std::exchange(reload_commands_, {}), loaded.config != nullptr, loaded.problems});
+        answers_.emplace_back(bus::ReloadEnded{reloads_->answered(), loaded.config != nullptr, loaded.problems});
+        if (reloads_->ended()) answers_.emplace_back(bus::ReloadBegan{});
     }
-    reloading_ = false;
-    if (!std::exchange(reload_again_, false)) return;
-    reload_commands_ = std::exchange(reload_commands_next_, {});
-    begin_reload(std::nullopt);
 }
 
 } // namespace holdfast::daemon

@@ -6,15 +6,15 @@
 
 #include "base/mailbox.hpp"
 #include "bus/messages.hpp"
-#include "daemon/loader.hpp"
 #include "daemon/notifier.hpp"
 #include "daemon/options.hpp"
 #include "daemon/record_file.hpp"
+#include "daemon/reloads.hpp"
 #include "daemon/trackers.hpp"
+#include "daemon/wires.hpp"
 #include "engine/engine.hpp"
 #include "kernel/executor.hpp"
 #include "kernel/observer.hpp"
-#include "kernel/packet.hpp"
 
 #include <functional>
 #include <map>
@@ -46,16 +46,9 @@ class Loop {
 
   private:
     struct Source; ///< one descriptor in sd-event
-    /// An advert socket. While adverts come in crowds it is looked at by the clock: waking up for each costs more than the advert.
-    struct Wire {
-        kernel::LinkSockets* sockets{nullptr};
-        Time window{};                   ///< start of the current counting window
-        std::size_t heard{0}, before{0}; ///< adverts in this window and in the one before
-        bool resting{false};             ///< not watched, but looked at every `rest` and before every deadline
-    };
-
     // the turn
     void deliver(const engine::Event& event);
+    void deliver(const engine::Event& event, Time when);
     void perform();
     void perform(engine::Action& action);
     void end_turn();
@@ -74,12 +67,7 @@ class Loop {
     void on_signal(int number);
     void begin_reload(std::optional<std::uint64_t> command);
     void list_kernel();
-    bool read(Wire& wire);
     void tell_wall_clock();
-    void deliver_heard();
-    void on_adverts(int fd);
-    void look_at_resting();
-    void opened(kernel::SocketsOpened opened);
 
     Parts parts_;
     sd_event* event_{nullptr};
@@ -91,11 +79,8 @@ class Loop {
     engine::Actions actions_;
     Time now_{}; ///< of this turn: read once, when something woke the loop
     bool performing_{false};
-    kernel::PacketIo packets_;
-    std::map<int, Wire> wires_;
-    Time next_look_{never};                             ///< at the resting ones
-    std::optional<Duration> wall_ahead_;                ///< as the engine was told
-    std::vector<std::pair<engine::Event, Time>> heard_; ///< read and not delivered yet, with the time of arrival
+    std::unique_ptr<Wires> wires_;
+    std::optional<Duration> wall_ahead_; ///< as the engine was told
     std::unique_ptr<kernel::Observer> observer_;
     std::vector<engine::Event> held_news_; ///< kernel news that came while a listing is under way
     bool listing_{false};
@@ -105,11 +90,11 @@ class Loop {
     Mailbox<kernel::Outcome> from_executor_;
     Mailbox<LoadedConfig> from_loader_;
     std::unique_ptr<kernel::Executor> executor_; // behind the mailboxes: their threads end before these do
-    std::unique_ptr<Loader> loader_;
+    std::unique_ptr<Reloads> reloads_;
 
     std::shared_ptr<bus::NodeFacts> facts_;
-    bool facts_changed_{true}, ready_told_{false}, reloading_{false}, reload_again_{false};
-    std::vector<std::uint64_t> reload_commands_, reload_commands_next_;
+    bool facts_changed_{true}, ready_told_{false};
+    std::vector<bus::ToBus> answers_; ///< they leave behind the snapshot that shows their effect
     Time next_counters_{}, next_heartbeat_{never};
     bool finished_{false};
     Time lines_until_{never}, scripts_until_{never}; ///< how long a finished loop waits for notifications

@@ -34,21 +34,42 @@ std::string_view type_word(const Transition& edge) {
     return edge.is_group ? "GROUP" : "INSTANCE";
 }
 
+/// As many as fit into one word.
+template <typename Items>
+std::string in_one_word(const Items& items, auto text_of) {
+    std::string result;
+    for (const auto& item : items)
+        if (const auto text = text_of(item); result.size() + text.size() < ipc::max_word - 64)
+            result += (result.empty() ? "" : " ") + text;
+    return result;
+}
+
+model::Words environment(std::string_view type, const std::string& name, const std::string& node,
+                         const std::string& state, Priority priority) {
+    return {fmt::format("HOLDFAST_TYPE={}", type), "HOLDFAST_NAME=" + name, "HOLDFAST_NODE=" + node,
+            "HOLDFAST_STATE=" + state, fmt::format("HOLDFAST_PRIORITY={}", priority.value)};
+}
+
 model::Words environment(const model::Instance& model, const std::string& node, const std::string& state,
                          Priority priority) {
-    std::string addresses; // as many as fit into one word
-    for (const auto& prefix : model.addresses)
-        if (const auto text = to_string(prefix); addresses.size() + text.size() < ipc::max_word - 64)
-            addresses += (addresses.empty() ? "" : " ") + text;
-    return {"HOLDFAST_TYPE=INSTANCE",
-            "HOLDFAST_NAME=" + model.name,
-            "HOLDFAST_NODE=" + node,
-            "HOLDFAST_STATE=" + state,
-            fmt::format("HOLDFAST_PRIORITY={}", priority.value),
-            "HOLDFAST_INTERFACE=" + model.interface,
-            fmt::format("HOLDFAST_VRID={}", model.vrid.value),
-            fmt::format("HOLDFAST_FAMILY={}", to_string(model.family)),
-            "HOLDFAST_ADDRESSES=" + addresses};
+    auto result = environment("INSTANCE", model.name, node, state, priority);
+    result.insert(
+        result.end(),
+        {"HOLDFAST_INTERFACE=" + model.interface, fmt::format("HOLDFAST_VRID={}", model.vrid.value),
+         fmt::format("HOLDFAST_FAMILY={}", to_string(model.family)),
+         "HOLDFAST_ADDRESSES=" + in_one_word(model.addresses, [](const Prefix& prefix) { return to_string(prefix); })});
+    return result;
+}
+
+model::Words environment(const Transition& edge, const std::string& node) {
+    auto result = edge.group ? environment("GROUP", edge.instance, node, state_word(edge), edge.priority)
+                             : environment(*edge.model, node, state_word(edge), edge.priority);
+    if (edge.group)
+        result.push_back("HOLDFAST_INSTANCES=" +
+                         in_one_word(edge.group->instances, [](const std::string& name) { return name; }));
+    result.push_back("HOLDFAST_PREVIOUS=" + edge.from);
+    result.push_back("HOLDFAST_REASON=" + edge.reason_code);
+    return result;
 }
 
 } // namespace
@@ -63,12 +84,12 @@ void Notifier::take(const engine::Snapshot& snapshot) {
         door_.warn(fmt::format("{} transitions came faster than they could be told to scripts", lost));
     for (; next != list.end(); ++next) {
         last_ = (*next)->number;
-        if ((*next)->model) notify(*next);
+        notify(*next);
     }
 }
 
 void Notifier::notify(const Edge& edge) {
-    const auto& wanted = edge->model->notify;
+    const auto& wanted = edge->notify();
     if (wanted == model::Notify{}) return;
     if (edge->to == "init" && !edge->ended) return; // on its way from a fault to backup
     if (edge->kind == TransitionKind::state) move_units(*edge);
@@ -89,7 +110,7 @@ void Notifier::queue(const Edge& edge) {
 }
 
 void Notifier::begin(const std::string& name, Edge edge) {
-    const auto& wanted = edge->model->notify;
+    const auto& wanted = edge->notify();
     auto& object = objects_[name];
     const auto [what, argv] = script_of(*edge, wanted);
     if (!argv->empty()) object.steps.push_back({what, *argv});
@@ -118,10 +139,8 @@ void Notifier::next_step(const std::string& name) {
     const auto step = std::move(object.steps.front());
     object.steps.pop_front();
     const auto& edge = *object.edge;
-    const auto& wanted = edge.model->notify;
-    auto variables = environment(*edge.model, node_, state_word(edge), edge.priority);
-    variables.push_back("HOLDFAST_PREVIOUS=" + edge.from);
-    variables.push_back("HOLDFAST_REASON=" + edge.reason_code);
+    const auto& wanted = edge.notify();
+    auto variables = environment(edge, node_);
     door_.once(
         [&](ipc::WatchId id) {
             return ipc::RunScript{id, step.argv, wanted.user, wanted.timeout, std::move(variables)};
@@ -151,7 +170,7 @@ void Notifier::run(const engine::RunHook& hook) {
 // ---- the FIFO, and units --------------------------------------------------------------------------------------------------
 
 void Notifier::write_line(const Edge& edge) {
-    const auto& path = edge->model->notify.fifo;
+    const auto& path = edge->notify().fifo;
     auto& waiting = lines_[path];
     if (waiting.size() >= lines_kept) {
         door_.forget(waiting.front());
@@ -175,7 +194,7 @@ void Notifier::write_line(const Edge& edge) {
 
 /// The units of the state that was entered run, those of the others do not.
 void Notifier::move_units(const Transition& edge) {
-    const auto& wanted = edge.model->notify;
+    const auto& wanted = edge.notify();
     bus::MoveUnits move{.object = edge.instance, .start = {}, .stop = {}};
     for (const auto& [state, units] :
          {std::pair{"master", &wanted.master_units}, std::pair{"backup", &wanted.backup_units}})

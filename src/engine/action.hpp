@@ -34,6 +34,12 @@ struct Listen {
     LinkIndex link{};
     Family family{};
 };
+/// Adverts of other virtual routers need not come up from the kernel. Said whenever it changes, also before ListenDone.
+struct ListenFor {
+    LinkIndex link{};
+    Family family{};
+    VridSet vrids;
+};
 struct Unlisten {
     LinkIndex link{};
     Family family{};
@@ -104,8 +110,8 @@ struct Tell {
 /// Everything has left: the process may end.
 struct Finished {};
 
-using Action = std::variant<SendAdvert, Announce, Listen, Unlisten, Operation, ListKernel, StartTracker, StopTracker,
-                            RestartUnit, RunHook, Reply, Tell, Finished>;
+using Action = std::variant<SendAdvert, Announce, Listen, ListenFor, Unlisten, Operation, ListKernel, StartTracker,
+                            StopTracker, RestartUnit, RunHook, Reply, Tell, Finished>;
 using Actions = std::vector<Action>;
 
 } // namespace holdfast::engine

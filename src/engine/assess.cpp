@@ -100,7 +100,7 @@ void Engine::attach(Router& router, const Link* link) {
         out_->push_back(Operation{OperationId{next_operation_++}, never, PromoteSecondaries{link->index}});
     }
     claim_addresses(router);
-    index_routes();
+    routes_stale_ = true;
 }
 
 void Engine::detach(Router& router) {
@@ -115,7 +115,7 @@ void Engine::detach(Router& router) {
     router.link_up_at.reset();
     router.has_source = false;
     router.messages.clear();
-    index_routes();
+    routes_stale_ = true;
 }
 
 bool Engine::is_virtual(const IpAddress& ip) const {

@@ -15,6 +15,7 @@ void Engine::on(const Event& event, Time now, Actions& out) {
     // Woken late, nothing is written before the receive queues are drained; Elapsed says that they are.
     const bool asleep = now >= lease_watch_ && !std::holds_alternative<Elapsed>(event);
     if (settle_needed_ && !asleep) settle();
+    if (routes_stale_) index_routes();
     out_ = nullptr;
 }
 

@@ -65,6 +65,7 @@ class Engine {
         int error{0};
         Time retry_at{never};
         unsigned users{0};
+        VridSet vrids; ///< as the sockets were told
     };
     enum class Promote : std::uint8_t { asked, granted, refused };
     using ListenerKey = std::pair<LinkIndex, Family>;
@@ -120,6 +121,7 @@ class Engine {
     void start_rounds(Router&, unsigned first_round);
     void next_round(Router&);
     void index_routes();
+    void narrow_listeners();
 
     // group.cpp
     void index_groups();
@@ -133,6 +135,7 @@ class Engine {
     Priority joint_priority(const Router&) const;
     void join_partners(Router&);
     void note_group_states();
+    void note_group_state(const GroupView&);
     std::shared_ptr<GroupView> view(const model::Group&) const;
     std::shared_ptr<const GroupView> shared_view(const model::Group&);
 
@@ -212,7 +215,8 @@ class Engine {
     std::vector<std::unique_ptr<Router>> routers_; ///< by slot; empty slots are null
     std::vector<Time> deadlines_;                  ///< by slot
     /// (link, family, vrid) to slots: more than one where several have disjoint unicast peers.
-    std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> routes_;
+    std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> routes_; ///< slots by (link, family, vrid)
+    bool routes_stale_{false};                                             ///< indexed anew at the end of the turn
     std::map<std::string, TrackerState> trackers_;
     std::map<AddressKey, AddressSlot> addresses_;
     std::vector<AddressKey> dirty_addresses_;
@@ -246,7 +250,12 @@ class Engine {
     std::shared_ptr<const Snapshot> snapshot_;
     std::vector<std::shared_ptr<const InstanceView>> instance_views_; ///< by slot
     std::map<std::string, std::shared_ptr<const TrackerView>> tracker_views_;
-    std::map<std::string, std::string_view> group_states_; ///< as last told
+    struct GroupTold {
+        std::string_view state;
+        Priority priority{};
+    };
+    std::map<std::string, GroupTold> group_told_;
+    std::map<std::string, std::vector<Router*>> group_members_;
     std::map<std::string, std::shared_ptr<const GroupView>> group_views_;
 
     // Of the turn in progress.

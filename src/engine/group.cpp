@@ -43,6 +43,7 @@ void Engine::index_groups() {
         router->needs_assessment = true;
     }
     tracker_views_.clear(); // they name their users
+    group_members_.clear();
     for (const auto& group : config_->groups) {
         std::vector<Router*> members;
         for (const auto& name : group.instances)
@@ -54,6 +55,7 @@ void Engine::index_groups() {
             member->decides_ties = member == members.front();
             std::ranges::copy_if(members, std::back_inserter(member->partners), [&](auto* r) { return r != member; });
         }
+        group_members_[group.name] = std::move(members);
     }
 }
 
@@ -178,12 +180,13 @@ std::shared_ptr<GroupView> Engine::view(const model::Group& group) const {
     auto result = std::make_shared<GroupView>();
     result->state = "master";
     const Router* least = nullptr;
-    for (const auto& router : routers_) {
-        if (!router || router->group != group.name || router->retiring) continue;
+    const auto members = group_members_.find(group.name);
+    for (const auto* router : members == group_members_.end() ? std::vector<Router*>{} : members->second) {
+        if (router->retiring) continue;
         const auto lower = [](const Router& a, const Router& b) {
             return rank(vrrp::name(a.state)) < rank(vrrp::name(b.state));
         };
-        if (!least || lower(*router, *least)) least = router.get();
+        if (!least || lower(*router, *least)) least = router;
         result->since = std::max(result->since, router->since);
     }
     if (!least) {
@@ -207,33 +210,40 @@ void Engine::note_group_states() {
     const auto gone = [this](const auto& entry) {
         return std::ranges::find(config_->groups, entry.first, &model::Group::name) == config_->groups.end();
     };
-    std::erase_if(group_states_, gone);
+    std::erase_if(group_told_, gone);
     std::erase_if(group_views_, gone);
-    for (const auto& group : config_->groups) {
-        if (group.is_pair) continue;
-        const auto now = view(group);
-        auto& told = group_states_.try_emplace(group.name, "init").first->second;
-        if (told == now->state) continue;
-        record_edge({.instance = group.name,
-                     .from = std::string{told},
-                     .to = now->state,
-                     .reason_code = now->reason_code,
-                     .reason = now->reason,
-                     .priority = now->priority,
-                     .is_group = true});
-        const auto from = std::exchange(told, now->state == "master"   ? "master"
-                                              : now->state == "backup" ? "backup"
-                                              : now->state == "fault"  ? "fault"
-                                                                       : "init");
-        view_changed_ = true;
-        out_->push_back(Tell{{told == "fault" ? Severity::warning : Severity::notice,
-                              NoteKind::group_state_change,
-                              group.name,
-                              fmt::format("sync group {}: {} -> {}: {}", group.name, from, told, now->reason),
-                              from,
-                              told,
-                              {}}});
+    for (const auto& group : config_->groups)
+        if (!group.is_pair) note_group_state(*shared_view(group));
+}
+
+void Engine::note_group_state(const GroupView& view) {
+    const auto& name = view.model->name;
+    auto& told = group_told_.try_emplace(name, GroupTold{"init", view.priority}).first->second;
+    const auto before = std::exchange(told, {view.state, view.priority});
+    Transition edge{.instance = name,
+                    .from = std::string{before.state},
+                    .to = std::string{view.state},
+                    .reason_code = view.reason_code,
+                    .reason = view.reason,
+                    .priority = view.priority,
+                    .is_group = true,
+                    .ended = stopping_ && view.state == "init",
+                    .group = view.model};
+    if (before.state == view.state) {
+        const bool serves_or_waits = view.state == "master" || view.state == "backup";
+        if (before.priority == view.priority || !serves_or_waits || !view.model->notify.wants_priority()) return;
+        edge.kind = TransitionKind::priority;
+        return record_edge(std::move(edge));
     }
+    record_edge(std::move(edge));
+    view_changed_ = true;
+    out_->push_back(Tell{{view.state == "fault" ? Severity::warning : Severity::notice,
+                          NoteKind::group_state_change,
+                          name,
+                          fmt::format("sync group {}: {} -> {}: {}", name, before.state, view.state, view.reason),
+                          before.state,
+                          view.state,
+                          {}}});
 }
 
 } // namespace holdfast::engine

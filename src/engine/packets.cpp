@@ -36,10 +36,23 @@ wire::Advert advert_of(const Router& router, Priority priority) {
 // ---- in ---------------------------------------------------------------------------------------------------------------
 
 void Engine::index_routes() {
+    routes_stale_ = false;
     routes_.clear();
     for (const auto& router : routers_)
         if (router && router->link)
             routes_[route_key(*router->link, router->model->family, router->model->vrid)].push_back(router->slot);
+    narrow_listeners();
+}
+
+void Engine::narrow_listeners() {
+    std::map<ListenerKey, VridSet> wanted;
+    for (const auto& router : routers_)
+        if (router && router->link) wanted[{*router->link, router->model->family}].set(router->model->vrid.value);
+    for (auto& [key, listener] : listeners_) {
+        if (listener.vrids == wanted[key]) continue;
+        listener.vrids = wanted[key];
+        out_->push_back(ListenFor{key.first, key.second, listener.vrids});
+    }
 }
 
 Router* Engine::route(LinkIndex link, const IpAddress& source, Vrid vrid) {

@@ -78,6 +78,10 @@ std::string to_string(const Action& action) {
                                     : fmt::format("advert({})", a.priority.value);
             },
             [](const Announce& a) { return fmt::format("announce({})", to_string(a.announcement.address)); },
+            [](const ListenFor& a) {
+                return fmt::format("listen_for({} {} {} routers)", a.link.value, holdfast::to_string(a.family),
+                                   a.vrids.count());
+            },
             [](const Listen& a) { return fmt::format("listen({} {})", a.link.value, holdfast::to_string(a.family)); },
             [](const Unlisten& a) {
                 return fmt::format("unlisten({} {})", a.link.value, holdfast::to_string(a.family));

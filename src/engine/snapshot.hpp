@@ -83,8 +83,9 @@ struct InstanceView {
     Duration lease{};                ///< in force; 0: none
     std::string lease_note;          ///< why there is none
     bool held_back{false};
-    std::vector<FaultCause> warnings; ///< what is wrong out there: a second holder, a peer that is set up otherwise, ...
-    std::string group;                ///< the sync group that it moves with; empty: none
+    std::vector<FaultCause>
+        warnings;      ///< what is wrong out there: a second holder, a peer that is set up otherwise, ...
+    std::string group; ///< the sync group that it moves with; empty: none
     std::optional<ScriptView> script; ///< that ended last
     Counters counters;
 };
@@ -101,7 +102,7 @@ struct TrackerView {
 
 struct GroupView {
     std::shared_ptr<const model::Group> model;
-    std::string state; ///< "init" "backup" "master" "fault": the least of its members
+    std::string_view state; ///< "init" "backup" "master" "fault", of vrrp::name(): the least of its members
     std::string reason_code, reason;
     Priority priority{}; ///< that all members advertise
     Time since{};
@@ -124,9 +125,13 @@ struct Transition {
     Time at{};
     bool is_group{false};
     TransitionKind kind{TransitionKind::state};
-    bool ended{false};                            ///< to init for good: the daemon stops, or it was deleted
-    bool deleted{false};                          ///< to init because a reload took it away
-    std::shared_ptr<const model::Instance> model; ///< as it was then; nothing for a group
+    bool ended{false};   ///< to init for good: the daemon stops, or it was deleted
+    bool deleted{false}; ///< to init because a reload took it away
+    // As it was then: one of these.
+    std::shared_ptr<const model::Instance> model;
+    std::shared_ptr<const model::Group> group;
+
+    const model::Notify& notify() const { return group ? group->notify : model->notify; }
 };
 
 struct Snapshot {

@@ -1,50 +1,20 @@
 #include "kernel/bfd_socket.hpp"
 
+#include "kernel/control.hpp"
+#include "kernel/option.hpp"
 #include "wire/bfd.hpp"
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 namespace holdfast::kernel {
 namespace {
 
-constexpr int traffic_class = 0xc0; ///< DSCP CS6, what routers give to their own protocols
-constexpr int queue_priority = 6;   ///< the best band of pfifo_fast (tc-prio(8))
 constexpr unsigned lowest_port = 49152, ports = 65536 - lowest_port;
 constexpr unsigned port_tries = 64;
 constexpr std::size_t datagram_size = 128; ///< a control packet has 24 bytes; what is longer is cut and refused
-
-template <typename T>
-bool set(const Fd& fd, int level, int option, const T& value) {
-    return ::setsockopt(fd.get(), level, option, &value, sizeof value) == 0;
-}
-
-struct SocketAddress {
-    sockaddr_storage storage{};
-    socklen_t size{};
-    const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-};
-
-SocketAddress socket_address(const IpAddress& address, std::uint16_t port) {
-    SocketAddress result;
-    if (address.family == Family::ipv4) {
-        auto* v4 = reinterpret_cast<sockaddr_in*>(&result.storage);
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(port);
-        std::memcpy(&v4->sin_addr, address.bytes.data(), 4);
-        result.size = sizeof *v4;
-    } else {
-        auto* v6 = reinterpret_cast<sockaddr_in6*>(&result.storage);
-        v6->sin6_family = AF_INET6;
-        v6->sin6_port = htons(port);
-        std::memcpy(&v6->sin6_addr, address.bytes.data(), 16);
-        result.size = sizeof *v6;
-    }
-    return result;
-}
 
 std::uint16_t well_known(bool multihop) {
     return multihop ? wire::bfd_multihop_port : wire::bfd_port;
@@ -52,31 +22,6 @@ std::uint16_t well_known(bool multihop) {
 
 Fd udp_socket(Family family) {
     return Fd{::socket(family == Family::ipv4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
-}
-
-IpAddress address_of(Family family, const void* bytes) {
-    return IpAddress::from(family, {static_cast<const std::uint8_t*>(bytes), address_size(family)});
-}
-
-/// Hop limit and destination come beside the datagram.
-void read_control(msghdr& message, BfdDatagram& datagram) {
-    for (auto* c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
-        const bool hops = (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TTL) ||
-                          (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_HOPLIMIT);
-        if (hops) {
-            int value = 0;
-            std::memcpy(&value, CMSG_DATA(c), sizeof value);
-            datagram.hop_limit = static_cast<unsigned>(value);
-        } else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
-            in_pktinfo info{};
-            std::memcpy(&info, CMSG_DATA(c), sizeof info);
-            datagram.destination = address_of(Family::ipv4, &info.ipi_addr);
-        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
-            in6_pktinfo info{};
-            std::memcpy(&info, CMSG_DATA(c), sizeof info);
-            datagram.destination = address_of(Family::ipv6, &info.ipi6_addr);
-        }
-    }
 }
 
 } // namespace
@@ -112,12 +57,9 @@ void BfdReceiver::read(const std::function<void(const BfdDatagram&)>& deliver) c
         const auto size = ::recvmsg(fd_.get(), &message, MSG_DONTWAIT);
         if (size < 0 && errno == EINTR) continue;
         if (size < 0) return;
-        BfdDatagram datagram{.bytes = ByteView{bytes}.first(static_cast<std::size_t>(size))};
-        datagram.source = family_ == Family::ipv4
-                              ? address_of(family_, &reinterpret_cast<const sockaddr_in*>(&from)->sin_addr)
-                              : address_of(family_, &reinterpret_cast<const sockaddr_in6*>(&from)->sin6_addr);
-        read_control(message, datagram);
-        deliver(datagram);
+        const auto told = read_control(message);
+        deliver({address_of(from), told.destination.value_or(IpAddress{family_, {}}), told.hop_limit.value_or(0),
+                 ByteView{bytes}.first(static_cast<std::size_t>(size))});
     }
 }
 

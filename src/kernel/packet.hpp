@@ -6,6 +6,7 @@
 #include "base/result.hpp"
 #include "engine/action.hpp"
 #include "engine/event.hpp"
+#include "kernel/receive.hpp"
 
 #include <array>
 #include <functional>
@@ -17,8 +18,6 @@
 namespace holdfast::kernel {
 
 using Deliver = std::function<void(engine::Event)>;
-/// With the moment when the kernel received the packet, so that a late reader moves no deadline.
-using DeliverArrived = std::function<void(engine::Event, Time arrived)>;
 
 /// The sockets of one link and family.
 class LinkSockets {
@@ -31,6 +30,8 @@ class LinkSockets {
     int ah_fd() const { return ah_ ? ah_.get() : -1; }
     int announcement_fd() const { return announcements_.get(); }
 
+    /// Adverts of other virtual routers end in the kernel from now on.
+    void listen_for(const VridSet&) const;
     /// Everything that waits; how many packets that was.
     std::size_t read_adverts(const DeliverArrived&);
     void read_announcements(const Deliver&);
@@ -44,7 +45,6 @@ class LinkSockets {
     LinkSockets(LinkIndex link, Family family) : link_{link}, family_{family} {}
     int open_adverts();
     int open_ah();
-    std::size_t read_from(const Fd& socket, const DeliverArrived&);
     int open_announcements();
     std::size_t same_source(std::size_t from) const;
     void choose_source(const IpAddress& source);
@@ -67,13 +67,15 @@ class PacketIo {
     std::unique_ptr<LinkSockets> remove(LinkIndex link, Family family);
     LinkSockets* find(LinkIndex link, Family family);
 
+    void listen_for(const engine::ListenFor&);
     void queue(const engine::SendAdvert& advert);
     void announce(const engine::Announce& announce);
     void flush();
 
   private:
     std::map<std::pair<LinkIndex, Family>, std::unique_ptr<LinkSockets>> sockets_;
-    std::vector<LinkSockets*> waiting_; ///< with something queued
+    std::map<std::pair<LinkIndex, Family>, VridSet> wanted_; ///< told before the sockets were open, or since
+    std::vector<LinkSockets*> waiting_;                      ///< with something queued
 };
 
 } // namespace holdfast::kernel

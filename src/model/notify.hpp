@@ -1,4 +1,4 @@
-// Whom an instance tells what becomes of it: scripts, a FIFO, units of systemd, and two hooks in the order of its addresses.
+// Whom an instance or a sync group tells what becomes of it: scripts, a FIFO, units of systemd, and two hooks in the order of its addresses.
 #pragma once
 
 #include "base/time.hpp"

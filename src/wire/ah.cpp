@@ -10,7 +10,6 @@ namespace holdfast::wire {
 namespace {
 
 constexpr std::size_t ip_header_size = 20;
-constexpr std::size_t ah_size = 24;
 constexpr std::size_t digest_offset = 12;           // in the authentication header
 constexpr std::uint8_t ah_length = ah_size / 4 - 2; // RFC 2402 2.2
 constexpr std::uint8_t class_selector_6 = 0xc0;     // what routers give to their own protocols

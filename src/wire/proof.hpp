@@ -12,6 +12,7 @@
 namespace holdfast::wire {
 
 inline constexpr std::uint8_t protocol_ah = 51;
+inline constexpr std::size_t ah_size = 24; ///< of the header, with its 96 bits of digest
 
 /// RFC 2402 with 96 bits of HMAC-MD5 (RFC 2403).
 struct AhProof {

@@ -31,6 +31,16 @@ TEST(Group, IsMadeOfThePairThatNoGroupNames) {
     EXPECT_TRUE(config.groups[0].is_pair);
 }
 
+TEST(Group, HasScriptsOfItsOwn) {
+    const auto text = three + "sync_groups: {edge: {instances: [web], notify: {master: [/bin/m], all: [/bin/all], "
+                              "fifo: /run/edge, units: {master: [a.service]}}}}\n";
+    const auto config = good(text);
+    EXPECT_EQ(
+        config.groups.at(0).notify,
+        (model::Notify{.master = {"/bin/m"}, .all = {"/bin/all"}, .fifo = "/run/edge", .master_units = {"a.service"}}));
+    EXPECT_EQ(good(dump(config)), config);
+}
+
 TEST(Group, SaysWhatIsWrongWithItsMembers) {
     EXPECT_EQ(errors(three + R"(sync_groups:
   one: {instances: [web, shpo, web]}
@@ -38,7 +48,8 @@ TEST(Group, SaysWhatIsWrongWithItsMembers) {
   three: {instances: [shop]}
   four: {instances: []}
   five: {track: [nginx]}
-  six: {instances: inside, notify: x}
+  six: {instances: inside, notify: x, colour: x}
+  seven: {instances: [inside], notify: {master: [/bin/m], after_adding: [/bin/a], mastr: [/bin/m]}}
 )"),
               R"(holdfast.yaml:7:26: error: there is no instance 'shpo'
   one: {instances: [web, shpo, web]}
@@ -61,12 +72,27 @@ holdfast.yaml:11:3: error: sync group 'five' has no instances
   ^
   hint: add instances: a list of instance names
 holdfast.yaml:12:20: error: instances must be a list of instance names, not 'inside'
-  six: {instances: inside, notify: x}
+  six: {instances: inside, notify: x, colour: x}
                    ^
-holdfast.yaml:12:28: error: 'notify' is not a directive of a sync group
-  six: {instances: inside, notify: x}
-                           ^
-  hint: there is instances and track
+holdfast.yaml:12:36: error: notify must be a map {master: [PROGRAM, ...], ...}, not 'x'
+  six: {instances: inside, notify: x, colour: x}
+                                   ^
+holdfast.yaml:12:39: error: 'colour' is not a directive of a sync group
+  six: {instances: inside, notify: x, colour: x}
+                                      ^
+  hint: there is instances, track and notify
+holdfast.yaml:13:22: error: instance 'inside' is in sync group 'two' already
+  seven: {instances: [inside], notify: {master: [/bin/m], after_adding: [/bin/a], mastr: [/bin/m]}}
+                     ^
+  hint: an instance moves with one group: join the two, or remove it from one
+holdfast.yaml:13:59: error: a sync group has no 'after_adding'
+  seven: {instances: [inside], notify: {master: [/bin/m], after_adding: [/bin/a], mastr: [/bin/m]}}
+                                                          ^
+  hint: give it to the instances: they have the addresses
+holdfast.yaml:13:83: error: 'mastr' is not a directive of notify
+  seven: {instances: [inside], notify: {master: [/bin/m], after_adding: [/bin/a], mastr: [/bin/m]}}
+                                                                                  ^
+  hint: did you mean 'master'?
 )");
 }
 

@@ -5,6 +5,7 @@
 #include "daemon/clock.hpp"
 #include "daemon/loader.hpp"
 #include "daemon/record_file.hpp"
+#include "kernel/control.hpp"
 #include "kernel/executor.hpp"
 #include "kernel/observer.hpp"
 
@@ -13,8 +14,10 @@
 #include <cstdlib>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <thread>
 
 namespace holdfast {
@@ -200,6 +203,53 @@ TEST_F(Kernel, OpensSocketsThatJoinTheGroupAndClosesThem) {
     ASSERT_EQ(answers.size(), 1U);
     EXPECT_FALSE(std::get<kernel::SocketsOpened>(answers[0]).sockets);
 }
+
+/// An advert of `vrid` as bytes of protocol 112, to this host's loopback address.
+void send_advert(const IpAddress& to, std::uint8_t vrid) {
+    const std::array<std::uint8_t, 12> bytes{0x31, vrid, 100, 1, 0, 100, 0, 0, 192, 0, 2, 10};
+    const Fd socket{::socket(to.family == Family::ipv4 ? AF_INET : AF_INET6, SOCK_RAW | SOCK_CLOEXEC, 112)};
+    const auto address = kernel::socket_address(to, 0);
+    ASSERT_EQ(::sendto(socket.get(), bytes.data(), bytes.size(), 0, address.get(), address.size), 12);
+}
+
+std::optional<Vrid> vrid_of(const engine::Event& event) {
+    if (const auto* received = std::get_if<engine::AdvertReceived>(&event)) return received->advert.vrid;
+    const auto* rejected = std::get_if<engine::AdvertRejected>(&event);
+    return rejected ? rejected->vrid : std::nullopt;
+}
+
+class Filtered : public Kernel, public testing::WithParamInterface<const char*> {};
+
+TEST_P(Filtered, AdvertsOfOthersEndInTheKernel) {
+    if (IsSkipped()) return;
+    const auto here = *parse_ip(GetParam());
+    const Fd control{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+    ifreq up{};
+    up.ifr_name[0] = 'l', up.ifr_name[1] = 'o';
+    up.ifr_flags = IFF_UP;
+    ASSERT_EQ(::ioctl(control.get(), SIOCSIFFLAGS, &up), 0);
+    executor_->open(lo_, here.family);
+    auto answers = take(outcomes_, 1);
+    ASSERT_EQ(answers.size(), 1U);
+    auto& opened = std::get<kernel::SocketsOpened>(answers[0]);
+    ASSERT_TRUE(opened.sockets) << opened.sockets.error();
+    auto& sockets = **opened.sockets;
+
+    for (const VridSet wanted :
+         {VridSet{}.set(51), VridSet{}.set(1).set(255), VridSet{}.set(32).set(33).set(63).set(64)}) {
+        sockets.listen_for(wanted);
+        VridSet heard;
+        for (unsigned vrid = 1; vrid <= 255; ++vrid)
+            send_advert(here, static_cast<std::uint8_t>(vrid));
+        ASSERT_TRUE(wait_readable(sockets.advert_fd()));
+        sockets.read_adverts([&](const engine::Event& event, Time) {
+            if (const auto vrid = vrid_of(event)) heard.set(vrid->value);
+        });
+        EXPECT_EQ(heard, wanted);
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(BothFamilies, Filtered, testing::Values("127.0.0.1", "::1"));
 
 // ---- the loader -------------------------------------------------------------------------------------------------------------
 

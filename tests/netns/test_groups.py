@@ -118,3 +118,21 @@ def test_a_keepalived_group_as_peer(world, better):
     group.wait_on(first, 8)
     assert [line for line in group.lb2.log("keepalived").splitlines() if COMPLAINTS.search(line)
             and "SECURITY VIOLATION" not in line and "script" not in line.lower()] == []
+
+
+def test_a_group_has_scripts_and_a_fifo_of_its_own(world):
+    log = world.directory / "told"
+    script = world.directory / "notify.sh"
+    script.write_text(f"#!/bin/sh\necho $HOLDFAST_NODE $HOLDFAST_TYPE $HOLDFAST_NAME $HOLDFAST_STATE $HOLDFAST_INSTANCES : $* >> {log}\n")
+    script.chmod(0o755)
+    text = two("100ms", (250, 200)).replace("[web, inside]}", f"[web, inside], notify: {{master: [{script}, m], "
+                                            f"stop: [{script}], all: [{script}]}}}}")
+    group = Group(world, text, start=("lb1",))
+    group.wait_on("lb1")
+    told = lambda: log.read_text().splitlines() if log.exists() else []
+    expected = ["lb1 GROUP edge BACKUP web inside : GROUP edge BACKUP 250", "lb1 GROUP edge MASTER web inside : m",
+                "lb1 GROUP edge MASTER web inside : GROUP edge MASTER 250"]
+    wait_for(lambda: told() == expected, 5, f"what the group's scripts are told, not {told()}")
+    group.lb1.holdfastd.kill(signal.SIGTERM)
+    assert group.lb1.holdfastd.wait() == 0
+    assert told()[3:] == ["lb1 GROUP edge STOP web inside :", "lb1 GROUP edge STOP web inside : GROUP edge STOP 250"]

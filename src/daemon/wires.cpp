@@ -1,0 +1,88 @@
+#include "daemon/wires.hpp"
+
+#include <algorithm>
+
+namespace holdfast::daemon {
+namespace {
+
+// From this many adverts in one or two windows on, the next ones are taken together, a little later.
+constexpr Duration crowd_window = 10ms;
+constexpr std::size_t crowd = 20;
+constexpr Duration rest = 300us;
+
+} // namespace
+
+void Wires::opened(kernel::SocketsOpened opened) {
+    if (!opened.sockets)
+        return door_.deliver(engine::ListenDone{opened.link, opened.family, opened.sockets.error()}, door_.now());
+    auto& sockets = packets_.add(opened.link, opened.family, std::move(*opened.sockets));
+    const int fd = sockets.advert_fd();
+    wires_[fd] = {.sockets = &sockets};
+    door_.watch(fd, [this, fd] { on_adverts(fd); });
+    if (sockets.ah_fd() >= 0) door_.watch(sockets.ah_fd(), [this, fd] { on_adverts(fd); });
+    door_.watch(sockets.announcement_fd(), [this, &sockets] {
+        sockets.read_announcements([this](const engine::Event& event) { door_.deliver(event, door_.now()); });
+    });
+    door_.deliver(engine::ListenDone{opened.link, opened.family, 0}, door_.now());
+}
+
+std::unique_ptr<kernel::LinkSockets> Wires::closed(const engine::Unlisten& action) {
+    auto sockets = packets_.remove(action.link, action.family);
+    if (!sockets) return nullptr;
+    wires_.erase(sockets->advert_fd());
+    door_.unwatch(sockets->advert_fd());
+    if (sockets->ah_fd() >= 0) door_.unwatch(sockets->ah_fd());
+    door_.unwatch(sockets->announcement_fd());
+    return sockets;
+}
+
+/// Takes everything that waits, for deliver_heard(). False: there was nothing.
+bool Wires::read(Wire& wire) {
+    const auto count = wire.sockets->read_adverts(
+        [this](engine::Event event, Time arrived) { heard_.emplace_back(std::move(event), arrived); });
+    const auto now = door_.now();
+    if (const auto age = now - wire.window; age >= crowd_window) {
+        wire.before = age < 2 * crowd_window ? wire.heard : 0;
+        wire.heard = 0;
+        wire.window = now;
+    }
+    wire.heard += count;
+    return count > 0;
+}
+
+/// Apart from reading, because what is delivered may close a socket.
+void Wires::deliver_heard() {
+    if (heard_.empty()) return;
+    door_.before_adverts();
+    for (const auto& [event, arrived] : heard_)
+        door_.deliver(event, arrived);
+    heard_.clear();
+}
+
+void Wires::on_adverts(int fd) {
+    auto& wire = wires_.at(fd);
+    read(wire);
+    if (wire.before + wire.heard >= crowd) {
+        wire.resting = true;
+        door_.enable(fd, false);
+        next_look_ = std::min(next_look_, door_.now() + rest);
+    }
+    deliver_heard();
+}
+
+/// A socket rests as long as each look finds something.
+void Wires::look_at_resting() {
+    if (next_look_ == never) return;
+    next_look_ = never;
+    for (auto& [fd, wire] : wires_) {
+        if (!wire.resting) continue;
+        wire.resting = read(wire);
+        if (wire.resting)
+            next_look_ = door_.now() + rest;
+        else
+            door_.enable(fd, true);
+    }
+    deliver_heard();
+}
+
+} // namespace holdfast::daemon
