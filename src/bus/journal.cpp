@@ -110,6 +110,9 @@ std::string_view message_id(engine::NoteKind kind) {
     case Kind::config_rejected: return "779226afca89463fab205a78c590d169";
     case Kind::stopping: return "9ceac99dd3e348c786b2d0582f93b2c9";
     case Kind::duplicate_address: return "ac352711a6f743f18594b9d193c62e50";
+    case Kind::unheard: return "d942f35687b6459aa9d80325a34f42d6";
+    case Kind::stood_still: return "49bc41cdb1d649e9986a8fa13b5b4fa3";
+    case Kind::vrid_stranger: return "880306c6ecde47c1a45ecfa4a59d15f5";
     case Kind::script_ended: return "5d0c1c6fd7f84be3a5f0cf2f6b9a6d31";
     case Kind::clocks_differ: return "bf56f50ef0064ff39ee52948c3f6e74d";
     case Kind::missing_service: return "a0e91dbc2d6b4db58f8fe72980850123";

@@ -326,6 +326,7 @@ void Engine::elapsed(Router& router) {
         router.held_until.reset();
         router.needs_assessment = router.view_changed = view_changed_ = true;
     }
+    note_pause(router, now_ - deadlines_[router.slot]);
     forget_findings(router);
     if (!router.refused.empty() && now_ >= router.refused_until) {
         router.refused.clear();

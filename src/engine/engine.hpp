@@ -113,7 +113,6 @@ class Engine {
     Clocks clocks() const { return {now_, WallTime{now_.time_since_epoch() + wall_ahead_}}; }
     void reject(Router&, wire::Reject, const IpAddress& source);
     void remember_peer(Router&, const AdvertReceived&);
-    void note_oddities(Router&, const AdvertReceived&, vrrp::Oddity);
     void send(Router&, Priority, std::uint8_t copies);
     void emit(Router&, SendAdvert&&);
     void announce(Router&);
@@ -202,6 +201,10 @@ class Engine {
     void find(Router&, FaultCause);
     void forget_findings(Router&);
     void note_reject(Router&, wire::Reject, const IpAddress& source);
+    bool note_oddities(Router&, const AdvertReceived&);
+    void note_stranger(Router&, const AdvertReceived&);
+    void note_contest(Router&, const AdvertReceived&);
+    void note_pause(Router&, Duration late);
     void note_rival(Router&, const wire::Announcement&);
 
     // views.cpp
@@ -250,6 +253,7 @@ class Engine {
     std::shared_ptr<const Snapshot> snapshot_;
     std::vector<std::shared_ptr<const InstanceView>> instance_views_; ///< by slot
     std::map<std::string, std::shared_ptr<const TrackerView>> tracker_views_;
+    Time pause_told_{}; ///< not again before
     struct GroupTold {
         std::string_view state;
         Priority priority{};

@@ -10,6 +10,14 @@ namespace holdfast::engine {
 namespace {
 
 constexpr Duration remembered = 10s; ///< after it was seen last
+constexpr Duration told_every = 1min;
+constexpr Duration shortest_pause = 50ms; ///< less is a busy host, whatever the interval
+
+/// 00-00-5E-00-01-{VRID} or 00-00-5E-00-02-{VRID} (RFC 9568 7.3).
+bool is_virtual_mac(const MacAddress& mac, Family family, Vrid vrid) {
+    const auto kind = static_cast<std::uint8_t>(family == Family::ipv4 ? 1 : 2);
+    return mac.bytes == std::array<std::uint8_t, 6>{0x00, 0x00, 0x5e, 0x00, kind, vrid.value};
+}
 
 } // namespace
 
@@ -49,6 +57,72 @@ void Engine::note_reject(Router& router, wire::Reject reason, const IpAddress& s
     }
 }
 
+/// Things worth a line when a peer first says them: that it owns the addresses, or that it serves other addresses than we.
+/// True: it has none of ours.
+bool Engine::note_oddities(Router& router, const AdvertReceived& event) {
+    const auto& advert = event.advert;
+    if (advert.priority == owner_priority)
+        complain(Severity::warning, NoteKind::stranger_priority, router, 255,
+                 fmt::format(
+                     "{}: {} claims priority 255, to own the addresses; if it does not, somebody is taking them over",
+                     router.name(), to_string(event.source)));
+    const auto& ours = router.model->addresses;
+    const auto common = std::ranges::count_if(ours, [&](const Prefix& prefix) {
+        return std::ranges::find(advert.addresses, prefix.address) != advert.addresses.end();
+    });
+    const bool same = advert.addresses.size() == ours.size() && common == std::ssize(ours);
+    if (!same && common > 0)
+        complain(
+            Severity::warning, NoteKind::address_lists_differ, router, 0,
+            fmt::format("{}: {} advertises {} address(es), this host has {}: give both hosts the same `addresses:`",
+                        router.name(), to_string(event.source), advert.addresses.size(), ours.size()));
+    return common == 0 && !ours.empty();
+}
+
+/// Two virtual routers of one VRID silence each other.
+void Engine::note_stranger(Router& router, const AdvertReceived& event) {
+    const auto& theirs = event.advert.addresses;
+    auto text = fmt::format("{} uses vrid {} for another virtual router ({}): give one of the two a vrid of its own",
+                            to_string(event.source), router.model->vrid.value,
+                            theirs.empty() ? "without addresses" : to_string(theirs.front()));
+    complain(Severity::error, NoteKind::vrid_stranger, router, 0, fmt::format("{}: {}", router.name(), text));
+    find(router, {"stranger", std::move(text)});
+}
+
+/// A lower master that hears us yields. One that goes on for as long as it takes to believe a master dead does not.
+void Engine::note_contest(Router& router, const AdvertReceived& event) {
+    if (!std::holds_alternative<vrrp::Master>(router.state) || event.advert.priority == leaving_priority ||
+        router.self.tie_is_elsewhere)
+        return;
+    const auto patience = vrrp::master_down(router.self, router.self.interval);
+    auto& contest = router.contest;
+    if (!contest || contest->by != event.source || now_ - contest->last > patience || contest->since < router.since)
+        contest = Contest{event.source, now_, now_};
+    contest->last = now_;
+    if (now_ - contest->since < patience) return;
+    auto text =
+        fmt::format("{} goes on as master with priority {} beside this host with {}: it does not hear our adverts, "
+                    "so both serve; look for a firewall there (IP protocol 112) and for filtered multicast",
+                    to_string(event.source), event.advert.priority.value, router.self.priority.value);
+    complain(Severity::error, NoteKind::unheard, router, 0, fmt::format("{}: {}", router.name(), text));
+    find(router, {"unheard", std::move(text)});
+}
+
+/// A deadline was served `late`: whoever waited for our adverts may have stopped waiting. Told once for the whole node.
+void Engine::note_pause(Router& router, Duration late) {
+    const bool in_service = router.serves() || std::holds_alternative<vrrp::Backup>(router.state);
+    if (!in_service || late < std::max(router.self.interval, shortest_pause)) return;
+    auto text =
+        fmt::format("this host stood still for {}: no advert left and none was heard; look for snapshots of the "
+                    "virtual machine, for swapping, and whether the daemon has real time",
+                    to_string(std::chrono::floor<std::chrono::milliseconds>(late)));
+    if (now_ >= pause_told_) {
+        pause_told_ = now_ + told_every;
+        tell(Severity::warning, NoteKind::stood_still, router.name(), text);
+    }
+    find(router, {"stood_still", std::move(text)});
+}
+
 /// Another host announces an address that we serve. While masters contend that is their way; one that goes on without any
 /// advert has the address without VRRP.
 void Engine::note_rival(Router& router, const wire::Announcement& announcement) {
@@ -58,12 +132,19 @@ void Engine::note_rival(Router& router, const wire::Announcement& announcement) 
     const bool differs = router.rejected_at && now_ - *router.rejected_at < 4 * router.self.interval;
     if (differs || std::ranges::any_of(router.peers, contends) || now_ - router.since < 4 * router.self.interval)
         return router.rival_since.reset();
-    auto text = fmt::format(
-        "{} announces {} too, and no advert of it is heard: it holds the address outside VRRP (remove it there), "
-        "or its adverts are lost (compare `unicast:`, look for a firewall)",
-        to_string(announcement.mac), to_string(announcement.address));
-    complain(Severity::error, NoteKind::duplicate_address, router, 0, fmt::format("{}: {}", router.name(), text));
-    find(router, {"duplicate_address", std::move(text)});
+    const bool speaks_vrrp = is_virtual_mac(announcement.mac, router.model->family, router.model->vrid);
+    auto text =
+        speaks_vrrp
+            ? fmt::format("another master of this virtual router announces {}, and neither hears the other: "
+                          "VRRP is blocked between the hosts (IP protocol 112); look for a firewall and for "
+                          "filtered multicast",
+                          to_string(announcement.address))
+            : fmt::format("{} announces {} too, and no advert of it is heard: it holds the address outside VRRP "
+                          "(remove it there), or its adverts are lost (compare `unicast:`, look for a firewall)",
+                          to_string(announcement.mac), to_string(announcement.address));
+    complain(Severity::error, speaks_vrrp ? NoteKind::unheard : NoteKind::duplicate_address, router, 1,
+             fmt::format("{}: {}", router.name(), text));
+    find(router, {speaks_vrrp ? "unheard" : "duplicate_address", std::move(text)});
     if (router.rival_since && now_ - *router.rival_since < 1s) return;
     router.rival_since = now_;
     announce(router); // clients hear us again, at most once a second

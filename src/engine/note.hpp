@@ -34,6 +34,9 @@ enum class NoteKind : std::uint8_t {
     config_rejected,
     stopping,
     duplicate_address,
+    unheard,       ///< a lower master goes on beside us, or another one of this router announces: adverts are lost
+    stood_still,   ///< a deadline was served an interval late or more
+    vrid_stranger, ///< the same VRID with other addresses
     script_ended,
     clocks_differ,   ///< the clock of a sender of signed adverts is near the edge of the window, or beyond it
     missing_service, ///< no D-Bus, no systemd, no real time, ...

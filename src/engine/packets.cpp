@@ -125,6 +125,7 @@ void Engine::handle(const AdvertReceived& event) {
     }
     router->self.tie_is_elsewhere = event.advert.priority == router->self.priority && tie_is_elsewhere(*router);
     apply(*router, vrrp::AdvertReceived{{event.source, event.advert.priority, event.advert.interval}});
+    note_contest(*router, event);
     if (!router->partners.empty()) share_what_was_heard(*router, event);
 }
 
@@ -155,34 +156,14 @@ void Engine::remember_peer(Router& router, const AdvertReceived& event) {
                 std::ranges::min_element(router.peers, {}, [](const auto& entry) { return entry.second.last_seen; }));
         at = router.peers.try_emplace(event.source).first;
         router.view_changed = view_changed_ = true;
-        note_oddities(router, event, vrrp::Oddity::none);
     }
     auto& peer = at->second;
-    if (peer.priority != advert.priority) {
+    if (peer.priority != advert.priority) { // a new one has none yet
         router.view_changed = view_changed_ = true;
-        note_oddities(router, event, vrrp::Oddity::none);
+        peer.stranger = note_oddities(router, event);
     }
-    peer = {event.source, advert.priority, advert.version, advert.interval, now_};
-}
-
-/// Things worth a line when a peer first says them: that it owns the addresses, or that it serves other addresses than we.
-void Engine::note_oddities(Router& router, const AdvertReceived& event, vrrp::Oddity) {
-    const auto& advert = event.advert;
-    if (advert.priority == owner_priority)
-        complain(Severity::warning, NoteKind::stranger_priority, router, 255,
-                 fmt::format(
-                     "{}: {} claims priority 255, to own the addresses; if it does not, somebody is taking them over",
-                     router.name(), to_string(event.source)));
-    const auto& ours = router.model->addresses;
-    const auto same = std::ranges::equal(advert.addresses, ours, {}, {}, &Prefix::address) ||
-                      (advert.addresses.size() == ours.size() && std::ranges::all_of(ours, [&](const Prefix& prefix) {
-                           return std::ranges::find(advert.addresses, prefix.address) != advert.addresses.end();
-                       }));
-    if (!same)
-        complain(
-            Severity::warning, NoteKind::address_lists_differ, router, 0,
-            fmt::format("{}: {} advertises {} address(es), this host has {}: give both hosts the same `addresses:`",
-                        router.name(), to_string(event.source), advert.addresses.size(), ours.size()));
+    peer = {event.source, advert.priority, advert.version, advert.interval, now_, peer.stranger};
+    if (peer.stranger) note_stranger(router, event);
 }
 
 /// Only a leaving router cares: its successor has the address.

@@ -34,6 +34,12 @@ struct Finding {
     Time until{};
 };
 
+/// A host of lower priority that goes on as master beside this one.
+struct Contest {
+    IpAddress by;
+    Time since{}, last{};
+};
+
 struct Router {
     std::uint32_t slot{};
     std::shared_ptr<const model::Instance> model;
@@ -85,7 +91,8 @@ struct Router {
     std::map<IpAddress, PeerView> peers; ///< bounded: peers_kept
     std::vector<Finding> findings;       ///< one of each code
     std::optional<Time> rejected_at;     ///< the last advert of this router that was not accepted
-    std::optional<Time> rival_since;     ///< another MAC announces an address that we serve
+    std::optional<Contest> contest;
+    std::optional<Time> rival_since; ///< another MAC announces an address that we serve
     Counters counters;
     Replay replay; ///< sequence numbers, where `authentication:` has them
 

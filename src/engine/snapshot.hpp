@@ -42,6 +42,7 @@ struct PeerView {
     std::uint8_t version{};
     Duration interval{};
     Time last_seen{};
+    bool stranger{false}; ///< its adverts have none of our addresses
     bool operator==(const PeerView&) const = default;
 };
 
