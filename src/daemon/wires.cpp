@@ -8,7 +8,7 @@ namespace {
 // From this many adverts in one or two windows on, the next ones are taken together, a little later.
 constexpr Duration crowd_window = 10ms;
 constexpr std::size_t crowd = 20;
-constexpr Duration rest = 300us;
+constexpr Duration rest = 500us; // what PROTOCOL.md lets deadlines share a wake-up within
 
 } // namespace
 
