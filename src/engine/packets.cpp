@@ -176,6 +176,7 @@ void Engine::handle(const AnnouncementSeen& event) {
          ++at) {
         auto* router = router_of(at->second);
         if (router) note_rival(*router, event.announcement);
+        if (at->second.excluded) continue; // they go with the state
         const auto* leaving = router ? std::get_if<vrrp::Leaving>(&router->state) : nullptr;
         if (!leaving || !leaving->successor || leaving->waits_for_partners || at->second.release_at != never) continue;
         at->second.release_at = now_ + in_flight;
@@ -229,7 +230,7 @@ void Engine::emit(Router& router, SendAdvert&& plain) {
 
 void Engine::announce(Router& router, const AddressKey& key) {
     const auto* link = kernel_.link(key.link);
-    if (!link || !link->has_arp || !link->up) return;
+    if (!link || !link->has_arp || !link->up || key.prefix.address.is_multicast()) return;
     ++router.counters.announcements_sent;
     out_->push_back(Announce{key.link, {key.prefix.address, link->mac}});
 }
@@ -238,10 +239,11 @@ void Engine::announce(Router& router, const AddressKey& key) {
 void Engine::announce(Router& router) {
     if (!std::holds_alternative<vrrp::Master>(router.state)) return; // a leaving router is silent
     if (router.model->is_owner() && router.link) // its addresses are the interface's own, so no slot speaks for them
-        for (const auto& prefix : router.model->addresses)
+        for (const Prefix& prefix : router.model->addresses)
             announce(router, {*router.link, prefix});
-    for (const auto& [key, slot] : addresses_)
-        if (router_of(slot) == &router && kernel_.address(key)) announce(router, key);
+    for (const auto& key : router.keys)
+        if (const auto* known = kernel_.address(key); known && !known->tentative) announce(router, key);
+    announce_excluded(router);
 }
 
 void Engine::start_rounds(Router& router, unsigned first_round) {

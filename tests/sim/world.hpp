@@ -45,6 +45,7 @@ struct FakeKernel {
     struct Address {
         Time expires{never};
         bool ours{false};
+        engine::AddressTraits traits{};
     };
     std::map<Prefix, Address> addresses;
     bool link_up{true}, link_exists{true};
