@@ -36,6 +36,10 @@ Json counters_json(const engine::Counters& values) {
     return result;
 }
 
+Json extra_json(const engine::ExtraView& view) {
+    return {{"Text", view.text}, {"Installed", view.installed}, {"Refused", view.refused}};
+}
+
 Json instance_json(const engine::InstanceView& view) {
     const auto& model = *view.model;
     Json json{{"Name", model.name},
@@ -61,6 +65,8 @@ Json instance_json(const engine::InstanceView& view) {
         return {{"Address", to_string(each.prefix)}, {"Link", each.link}, {"State", each.state}};
     });
     json["ExcludedAddresses"] = {{"Wanted", view.excluded.wanted}, {"Assigned", view.excluded.assigned}};
+    json["Routes"] = list(view.routes, extra_json);
+    json["Rules"] = list(view.rules, extra_json);
     json["ActiveRouter"] = active_router_json(view);
     json["ObservedPeers"] = list(view.peers, [](const engine::PeerView& peer) -> Json {
         return {{"Address", to_string(peer.address)},
@@ -136,6 +142,7 @@ std::vector<std::pair<std::string, std::uint64_t>> counters(const engine::Counte
         {"became_master", values.became_master},
         {"left_master", values.left_master},
         {"addresses_restored", values.addresses_restored},
+        {"routes_restored", values.routes_restored},
         {"lease_renewals", values.lease_renewals},
         {"intervals_capped", values.intervals_capped},
     };

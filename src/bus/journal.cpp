@@ -109,6 +109,8 @@ std::string_view message_id(engine::NoteKind kind) {
     case Kind::config_loaded: return "1bdddfd48d3148c58719fe8d7115bba9";
     case Kind::config_rejected: return "779226afca89463fab205a78c590d169";
     case Kind::stopping: return "9ceac99dd3e348c786b2d0582f93b2c9";
+    case Kind::route_deleted: return "e0bac842c3a64aa09ac49e86c2e6caca";
+    case Kind::route_refused: return "259c8c0dc1d141be9a2c8453be46c36a";
     case Kind::duplicate_address: return "ac352711a6f743f18594b9d193c62e50";
     case Kind::unheard: return "d942f35687b6459aa9d80325a34f42d6";
     case Kind::stood_still: return "49bc41cdb1d649e9986a8fa13b5b4fa3";

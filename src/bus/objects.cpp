@@ -125,6 +125,17 @@ class Objects::Manager final
 // ---- org.holdfast1.Instance
 // ---------------------------------------------------------------------------------------------
 
+namespace {
+
+std::vector<Struct<std::string, bool>> extras(const std::vector<engine::ExtraView>& views) {
+    std::vector<Struct<std::string, bool>> result;
+    for (const auto& each : views)
+        result.emplace_back(each.text, each.installed);
+    return result;
+}
+
+} // namespace
+
 class Objects::Instance final : public sdbus::AdaptorInterfaces<org::holdfast1::Instance_adaptor> {
   public:
     Instance(sdbus::IConnection& connection, std::shared_ptr<const engine::InstanceView> shown, Calls& calls)
@@ -186,6 +197,8 @@ class Objects::Instance final : public sdbus::AdaptorInterfaces<org::holdfast1::
             result.emplace_back(to_string(each.prefix), each.link, std::string{each.state});
         return result;
     }
+    std::vector<Struct<std::string, bool>> Routes() override { return extras(view->routes); }
+    std::vector<Struct<std::string, bool>> Rules() override { return extras(view->rules); }
     Struct<std::uint32_t, std::uint32_t> ExcludedAddresses() override {
         return {static_cast<std::uint32_t>(view->excluded.wanted), static_cast<std::uint32_t>(view->excluded.assigned)};
     }

@@ -57,6 +57,8 @@ constexpr Row<InstanceView> instance_rows[] = {
     {"Faults", differ<&InstanceView::faults>},
     {"Warnings", differ<&InstanceView::warnings>},
     {"Addresses", differ<&InstanceView::addresses>},
+    {"Routes", differ<&InstanceView::routes>},
+    {"Rules", differ<&InstanceView::rules>},
     {"ExcludedAddresses", differ<&InstanceView::excluded>},
     {"ActiveRouter", active_router_differs},
     {"ObservedPeers", peers_differ},

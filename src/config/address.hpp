@@ -13,6 +13,12 @@ inline constexpr std::array scope_names{
     std::pair{std::string_view{"global"}, model::scope_global}, std::pair{std::string_view{"site"}, model::scope_site},
     std::pair{std::string_view{"link"}, model::scope_link}, std::pair{std::string_view{"host"}, model::scope_host}};
 
+struct ScopeWord {
+    std::string values() const { return "global, site, link, host or 0 to 255"; }
+    Parsed<std::uint8_t> parse(const Node&) const;
+    std::string print(std::uint8_t scope) const;
+};
+
 std::span<const Directive<model::VirtualAddress>> address_directives();
 /// Options that contradict the address or one another.
 void check_address_options(Context&, const Draft<model::VirtualAddress>&);

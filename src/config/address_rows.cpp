@@ -40,22 +40,6 @@ Directive<VirtualAddress> address_row() {
             .default_text = {}};
 }
 
-struct ScopeWord {
-    std::string values() const { return "global, site, link, host or 0 to 255"; }
-    Parsed<std::uint8_t> parse(const Node& node) const {
-        for (const auto& [name, number] : scope_names)
-            if (node.is_scalar() && node.text == name) return number;
-        const auto number = parse_integer(node, 0, 255, values());
-        if (!number) return std::unexpected{number.error()};
-        return static_cast<std::uint8_t>(*number);
-    }
-    std::string print(std::uint8_t scope) const {
-        for (const auto& [name, number] : scope_names)
-            if (scope == number) return std::string{name};
-        return std::to_string(scope);
-    }
-};
-
 /// `auto` needs the address, so the row resolves it.
 Directive<VirtualAddress> broadcast_row() {
     return {.word = "broadcast",
@@ -153,6 +137,20 @@ constexpr std::array one_family{OneFamily{"label", Family::ipv4},     OneFamily{
                                 OneFamily{"dad", Family::ipv6},       OneFamily{"manage_temporary", Family::ipv6}};
 
 } // namespace
+
+Parsed<std::uint8_t> ScopeWord::parse(const Node& node) const {
+    for (const auto& [name, number] : scope_names)
+        if (node.is_scalar() && node.text == name) return number;
+    const auto number = parse_integer(node, 0, 255, values());
+    if (!number) return std::unexpected{number.error()};
+    return static_cast<std::uint8_t>(*number);
+}
+
+std::string ScopeWord::print(std::uint8_t scope) const {
+    for (const auto& [name, number] : scope_names)
+        if (scope == number) return std::string{name};
+    return std::to_string(scope);
+}
 
 std::span<const Directive<VirtualAddress>> address_directives() {
     static const auto all = rows();

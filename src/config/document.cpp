@@ -3,6 +3,7 @@
 #include "config/address.hpp"
 #include "config/directive.hpp"
 #include "config/list.hpp"
+#include "config/route.hpp"
 
 #include <fmt/format.h>
 
@@ -30,6 +31,8 @@ A value marked *per host* may be one value, or a map from node name to value, wi
 | `sync_groups` | a map from name to sync group: instances that move together |
 | `trackers` | a map from name to tracker: what instances depend on |
 | `mail` | where mail about transitions goes, for every `notify` with `mail: true` |
+| `static_routes` | a list of routes that are there while the daemon runs |
+| `static_rules` | a list of rules that are there while the daemon runs |
 
 )";
 
@@ -73,11 +76,21 @@ std::string directives_markdown() {
         "that differ after a reload take the address away and add it again, where the kernel can't change them in "
         "place (IPv4).\n\n";
     out += table(address_directives(), false);
+    out +=
+        "\n### Inside `routes` and `static_routes`\n\nA route or rule of an instance is there while its addresses are; "
+        "a static one while the daemon runs. All carry protocol 112.\n\n";
+    out += table(route_directives(), false);
+    out += "\n#### Inside `nexthops`\n\n";
+    out += table(nexthop_directives(), false);
+    out += "\n#### Inside `encap`\n\n";
+    out += table(encap_directives(), false);
+    out += "\n### Inside `rules` and `static_rules`\n\nOne of `table`, `goto`, `type` and `l3mdev`.\n\n";
+    out += table(rule_directives(), false);
     out += "\n## A sync group\n\n";
     out += table(group_directives(), false);
     out +=
-        "\n## A tracker\n\nExactly one of `interface`, `process`, `command`, `unit`, `http`, `tcp`, `script`, `file` "
-        "and `bfd`.\n\n";
+        "\n## A tracker\n\nExactly one of `interface`, `process`, `command`, `unit`, `http`, `tcp`, `script`, `file`, "
+        "`bfd` and `route`; with `route`, `interface` says the link that it has to lead to.\n\n";
     out += table(tracker_directives(), false);
     out += "\n### Inside `bfd`\n\nAny change is a new session.\n\n";
     out += table(bfd_directives(), false);

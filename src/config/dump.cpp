@@ -2,6 +2,7 @@
 
 #include "base/assert.hpp"
 #include "config/list.hpp"
+#include "config/route.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -26,6 +27,8 @@ std::vector<model::Instance> join_families(const std::vector<model::Instance>& i
         if (!result.empty() && result.back().name == name) {
             auto& addresses = result.back().addresses;
             addresses.insert(addresses.end(), instance.addresses.begin(), instance.addresses.end());
+            std::ranges::copy(instance.routes, std::back_inserter(result.back().routes));
+            std::ranges::copy(instance.rules, std::back_inserter(result.back().rules));
             std::ranges::copy(instance.excluded_addresses, std::back_inserter(result.back().excluded_addresses));
             if (instance.unicast)
                 std::ranges::copy(instance.unicast->peers, std::back_inserter(result.back().unicast->peers));
@@ -48,6 +51,8 @@ std::string dump(const model::Config& config, Secrets secrets) {
         for (const auto& row : mail_directives())
             if (const auto text = row.write(*config.mail, secrets)) out += fmt::format("  {}: {}\n", row.word, *text);
     }
+    if (!config.static_routes.empty()) out += fmt::format("static_routes: {}\n", write_routes(config.static_routes));
+    if (!config.static_rules.empty()) out += fmt::format("static_rules: {}\n", write_rules(config.static_rules));
     const auto instances = join_families(config.instances);
     out += instances.empty() ? "instances: {}\n" : "instances:\n";
     for (const auto& instance : instances)

@@ -42,10 +42,8 @@ constexpr std::array instance_words{
     ForeignWord{"skip_check_adv_addr", "a different list is named in the journal, never dropped: remove it"},
     ForeignWord{"use_vmac", later},
     ForeignWord{"virtual_mac", later},
-    ForeignWord{"virtual_routes", later},
-    ForeignWord{"virtual_rules", later},
-    ForeignWord{"routes", later},
-    ForeignWord{"rules", later},
+    ForeignWord{"virtual_routes", "write routes: [{to: 10.1.0.0/16, via: 192.0.2.1}]"},
+    ForeignWord{"virtual_rules", "write rules: [{from: 192.0.2.0/24, table: 100, priority: 1000}]"},
     ForeignWord{"notify_master", "write notify: {master: [/path/to/program]}"},
     ForeignWord{"notify_backup", "write notify: {backup: [/path/to/program]}"},
     ForeignWord{"notify_fault", "write notify: {fault: [/path/to/program]}"},
@@ -60,7 +58,6 @@ constexpr std::array tracker_words{
     ForeignWord{"full_command", "write command: [/usr/sbin/nginx, ...] instead of process"},
     ForeignWord{"param_match", "write match"},
     ForeignWord{"init_file", "write init: NUMBER, what a missing file counts as"},
-    ForeignWord{"route", later},
 };
 
 constexpr std::array top_words{

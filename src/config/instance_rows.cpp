@@ -1,6 +1,7 @@
 // The directives of an instance: the one place that says what an instance may be told.
 #include "config/directive.hpp"
 #include "config/list.hpp"
+#include "config/route.hpp"
 
 namespace holdfast::config {
 namespace {
@@ -54,6 +55,40 @@ Directive<Instance> excluded_addresses_row() {
                [](const Instance& instance, Secrets) -> std::optional<std::string> {
                    if (instance.excluded_addresses.empty()) return std::nullopt;
                    return write_addresses(instance.excluded_addresses);
+               })
+        .says_default("none");
+}
+
+Directive<Instance> routes_row() {
+    return list_row(
+               "routes", Shape::list, "a list of {to, via, interface, source, table, metric, ...}, at most 1000",
+               "Routes that are in the kernel while the addresses are: added behind them, removed before them.",
+               [](Context& context, const Node& node, Instance& instance) -> std::optional<Mark> {
+                   auto routes = read_routes(context, "routes", node);
+                   if (!routes) return std::nullopt;
+                   instance.routes = std::move(*routes);
+                   return node.mark;
+               },
+               [](const Instance& instance, Secrets) -> std::optional<std::string> {
+                   if (instance.routes.empty()) return std::nullopt;
+                   return write_routes(instance.routes);
+               })
+        .says_default("none");
+}
+
+Directive<Instance> rules_row() {
+    return list_row(
+               "rules", Shape::list, "a list of {priority, from, to, fwmark, table, ...}, at most 1000",
+               "Rules that are in the kernel while the addresses are.",
+               [](Context& context, const Node& node, Instance& instance) -> std::optional<Mark> {
+                   auto rules = read_rules(context, "rules", node);
+                   if (!rules) return std::nullopt;
+                   instance.rules = std::move(*rules);
+                   return node.mark;
+               },
+               [](const Instance& instance, Secrets) -> std::optional<std::string> {
+                   if (instance.rules.empty()) return std::nullopt;
+                   return write_rules(instance.rules);
                })
         .says_default("none");
 }
@@ -224,6 +259,8 @@ std::vector<Directive<Instance>> rows() {
         source_row(),
         addresses_row(),
         excluded_addresses_row(),
+        routes_row(),
+        rules_row(),
         track_row(),
         notify_row(),
         authentication_row(),

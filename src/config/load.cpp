@@ -3,6 +3,7 @@
 #include "base/assert.hpp"
 #include "config/check.hpp"
 #include "config/list.hpp"
+#include "config/route.hpp"
 #include "config/yaml.hpp"
 
 #include <algorithm>
@@ -17,9 +18,10 @@ using model::Group;
 using model::Instance;
 using model::Tracker;
 
-constexpr std::array sections{std::string_view{"node_name"}, std::string_view{"defaults"},
-                              std::string_view{"instances"}, std::string_view{"sync_groups"},
-                              std::string_view{"trackers"},  std::string_view{"mail"}};
+constexpr std::array sections{std::string_view{"node_name"},     std::string_view{"defaults"},
+                              std::string_view{"instances"},     std::string_view{"sync_groups"},
+                              std::string_view{"trackers"},      std::string_view{"mail"},
+                              std::string_view{"static_routes"}, std::string_view{"static_rules"}};
 
 /// "instance", for `instances`.
 std::string_view one_of(std::string_view section) {
@@ -46,6 +48,7 @@ class Load {
     void read_instances();
     void read_groups();
     void read_mail();
+    void read_statics();
     void resolve_groups(model::Config&) const;
     Loaded finish();
     void add_origins(Loaded&) const;
@@ -60,6 +63,10 @@ class Load {
     const Entry* defaults_entry_{nullptr};
     const Entry* mail_entry_{nullptr};
     std::optional<model::Mail> mail_;
+    const Entry* static_routes_entry_{nullptr};
+    const Entry* static_rules_entry_{nullptr};
+    std::vector<model::Route> static_routes_;
+    std::vector<model::Rule> static_rules_;
     bool has_instances_{false};
     std::vector<const Entry*> instance_entries_, tracker_entries_, group_entries_;
     std::map<std::pair<std::string, std::string>, Mark> first_; ///< (section, name), so that a second one can name it
@@ -118,7 +125,11 @@ void Load::collect_sections(const Node& root) {
             if (!fresh)
                 problems_.error(entry.mark, fmt::format("'{}' is given twice", entry.key),
                                 fmt::format("first given at {}; keep one of them", sources_.place(first->second)));
-            (entry.key == "node_name" ? node_name_ : entry.key == "mail" ? mail_entry_ : defaults_entry_) = &entry;
+            (entry.key == "node_name"       ? node_name_
+             : entry.key == "mail"          ? mail_entry_
+             : entry.key == "static_routes" ? static_routes_entry_
+             : entry.key == "static_rules"  ? static_rules_entry_
+                                            : defaults_entry_) = &entry;
         }
     }
 }
@@ -248,6 +259,21 @@ void Load::read_mail() {
         wants(named, "sync group");
 }
 
+void Load::read_statics() {
+    if (static_routes_entry_)
+        static_routes_ = read_routes(context_, "static_routes", static_routes_entry_->value).value_or(static_routes_);
+    if (static_rules_entry_)
+        static_rules_ = read_rules(context_, "static_rules", static_rules_entry_->value).value_or(static_rules_);
+    std::vector<Extras> all;
+    for (const auto& named : instances_)
+        all.push_back({fmt::format("instance '{}'", named.name), &named.draft.object.routes, &named.draft.object.rules,
+                       named.draft.place("routes", named.mark), named.draft.place("rules", named.mark)});
+    all.push_back({"the file", &static_routes_, &static_rules_,
+                   static_routes_entry_ ? static_routes_entry_->mark : Mark{},
+                   static_rules_entry_ ? static_rules_entry_->mark : Mark{}});
+    check_extras_together(context_, all);
+}
+
 /// Names of the file become names of the model: `web` is `web/ipv4` and `web/ipv6` when it has both. Those two move together
 /// anyway, so a pair outside every group is a group of its own.
 void Load::resolve_groups(model::Config& config) const {
@@ -281,7 +307,11 @@ void split_families(const Instance& both, std::vector<Instance>& out) {
         one.family = family;
         const auto of_other_family = [&](const Prefix& prefix) { return prefix.address.family != family; };
         std::erase_if(one.addresses, of_other_family);
-        if (has_both) std::erase_if(one.excluded_addresses, of_other_family);
+        if (has_both) {
+            std::erase_if(one.excluded_addresses, of_other_family);
+            std::erase_if(one.routes, [&](const auto& route) { return route.to.address.family != family; });
+            std::erase_if(one.rules, [&](const auto& rule) { return rule.family != family; });
+        }
         std::ranges::stable_partition(one.addresses, [&](const Prefix& prefix) {
             return family == Family::ipv6 && prefix.address.is_link_local();
         });
@@ -298,6 +328,8 @@ void split_families(const Instance& both, std::vector<Instance>& out) {
 Loaded Load::finish() {
     Loaded loaded;
     loaded.config.node_name = context_.node_name;
+    loaded.config.static_routes = static_routes_;
+    loaded.config.static_rules = static_rules_;
     for (const auto& named : instances_)
         split_families(named.draft.object, loaded.config.instances);
     for (const auto& named : trackers_)
@@ -340,6 +372,7 @@ std::expected<Loaded, std::vector<Diagnostic>> Load::run() {
     read_instances();
     read_groups();
     read_mail();
+    read_statics();
     if (problems_.failed()) return std::unexpected{problems_.diagnostics(sources_)};
     return finish();
 }

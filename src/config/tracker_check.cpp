@@ -13,7 +13,8 @@ using model::Tracker;
 
 constexpr std::array kinds{std::string_view{"interface"}, std::string_view{"process"}, std::string_view{"command"},
                            std::string_view{"unit"},      std::string_view{"http"},    std::string_view{"tcp"},
-                           std::string_view{"script"},    std::string_view{"file"},    std::string_view{"bfd"}};
+                           std::string_view{"script"},    std::string_view{"file"},    std::string_view{"bfd"},
+                           std::string_view{"route"}};
 
 struct Belongs {
     std::string_view word, kind, also{};
@@ -29,13 +30,16 @@ constexpr std::array belongings{Belongs{"quorum", "process", "command"},
                                 Belongs{"down_delay", "interface"},
                                 Belongs{"restart", "unit"},
                                 Belongs{"user", "script"},
-                                Belongs{"init", "file"}};
+                                Belongs{"init", "file"},
+                                Belongs{"table", "route"},
+                                Belongs{"via", "route"}};
 
 /// What `tracker` watches; empty when it does not say.
 std::string_view check_kind(Context& context, const Named<Tracker>& named) {
     std::string_view first;
     for (const auto kind : kinds) {
         if (!named.draft.has(kind)) continue;
+        if (kind == "interface" && named.draft.has("route")) continue; // where the route leads
         if (!first.empty())
             context.problems.error(
                 named.draft.given.at(kind).key,
@@ -45,7 +49,7 @@ std::string_view check_kind(Context& context, const Named<Tracker>& named) {
     }
     if (first.empty())
         context.problems.error(named.mark, fmt::format("tracker '{}' does not say what it watches", named.name),
-                               "add one of interface, process, command, unit, http, tcp, script, file and bfd");
+                               "add one of interface, process, command, unit, http, tcp, script, file, bfd and route");
     return first;
 }
 

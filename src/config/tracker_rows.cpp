@@ -1,7 +1,8 @@
-// The directives of a tracker. Exactly one of the first nine says what is watched; config/tracker_check sees to that and
+// The directives of a tracker. Exactly one of the first ten says what is watched; config/tracker_check sees to that and
 // to which of the others go with it.
 #include "config/directive.hpp"
 #include "config/list.hpp"
+#include "config/route.hpp"
 
 namespace holdfast::config {
 namespace {
@@ -11,12 +12,13 @@ using model::HttpTracker;
 using model::InterfaceTracker;
 using model::ProcessTracker;
 using model::Reload;
+using model::RouteTracker;
 using model::ScriptTracker;
 using model::TcpTracker;
 using model::Tracker;
 using model::UnitTracker;
 
-constexpr std::string_view one_of_these = "one of the nine";
+constexpr std::string_view one_of_these = "one of the ten";
 
 Directive<Tracker> bare(std::string_view word, Shape shape, std::string values, std::string_view help) {
     return {.word = word,
@@ -65,6 +67,54 @@ Directive<Tracker> bfd_row() {
         return write_bfd(*bfd);
     };
     return std::move(row).says_default(one_of_these);
+}
+
+/// With `route`, `interface` was read before it and is the link that the route leads to.
+Directive<Tracker> route_row() {
+    const Network type;
+    auto row = bare("route", Shape::scalar, type.values(), "Such a route is in the kernel's table, whoever made it.");
+    row.read = [type](Context& context, const Node& node, Tracker& tracker) {
+        return read_scalar(context, "route", node, type, [&](const Prefix& prefix) {
+            const auto* const link = std::get_if<InterfaceTracker>(&tracker.kind);
+            RouteTracker kind{.route = prefix, .table = RouteTracker{}.table, .interface = {}, .via = {}};
+            if (link) kind.interface = link->interface;
+            tracker.kind = std::move(kind);
+        });
+    };
+    row.write = [type](const Tracker& tracker, Secrets) -> std::optional<std::string> {
+        const auto* const kind = std::get_if<RouteTracker>(&tracker.kind);
+        if (!kind) return std::nullopt;
+        return type.print(kind->route);
+    };
+    return std::move(row).says_default(one_of_these);
+}
+
+/// Of an interface tracker the kind; of a route tracker a part.
+Directive<Tracker> interface_row() {
+    auto row = kind_row<InterfaceTracker, &InterfaceTracker::interface>(
+        "interface", Text{check_link, "the name of a network interface"}, "The link exists, is up and has a carrier.");
+    row.write = [plain = row.write](const Tracker& tracker, Secrets secrets) -> std::optional<std::string> {
+        const auto* const route = std::get_if<RouteTracker>(&tracker.kind);
+        if (route && !route->interface.empty()) return yaml_text(route->interface);
+        return plain(tracker, secrets);
+    };
+    return row;
+}
+
+Directive<Tracker> via_row() {
+    const HostAddress type;
+    auto row = bare("via", Shape::scalar, type.values(), "The gateway that it has to have; only with route.");
+    row.read = [type](Context& context, const Node& node, Tracker& tracker) {
+        return read_scalar(context, "via", node, type, [&](const IpAddress& via) {
+            if (auto* const kind = std::get_if<RouteTracker>(&tracker.kind)) kind->via = via;
+        });
+    };
+    row.write = [type](const Tracker& tracker, Secrets) -> std::optional<std::string> {
+        const auto* const kind = std::get_if<RouteTracker>(&tracker.kind);
+        if (!kind || !kind->via) return std::nullopt;
+        return type.print(*kind->via);
+    };
+    return std::move(row).says_default("any");
 }
 
 /// The same for a list of words; `chooses`: it says the kind, else it only adds to it.
@@ -134,9 +184,7 @@ constexpr Duration hour = std::chrono::hours{1};
 
 std::vector<Directive<Tracker>> kind_rows() {
     return {
-        kind_row<InterfaceTracker, &InterfaceTracker::interface>("interface",
-                                                                 Text{check_link, "the name of a network interface"},
-                                                                 "The link exists, is up and has a carrier."),
+        interface_row(),
         kind_row<ProcessTracker, &ProcessTracker::process>(
             "process", Text{check_process, "the name of a process, at most 15 bytes"},
             "A process of this name (/proc/PID/comm) runs on this host."),
@@ -156,6 +204,7 @@ std::vector<Directive<Tracker>> kind_rows() {
             "file", Text{check_path, "the path of a text file"},
             "The number in the file is 0; with a weight the number times the weight is added to the priority."),
         bfd_row(),
+        route_row(),
     };
 }
 
@@ -186,6 +235,9 @@ std::vector<Directive<Tracker>> part_rows() {
             "A unit that failed is restarted once and has so long to be active again; 0s: never; only with unit."),
         part_row<ScriptTracker, &ScriptTracker::user>("user", Text{check_user, "the name of a user"},
                                                       "Who runs the script; only with script."),
+        part_row<RouteTracker, &RouteTracker::table>("table", TableNumber{},
+                                                     "Where the route stands; only with route."),
+        via_row(),
         part_row<FileTracker, &FileTracker::init>("init", Number<std::int32_t>{-1'000'000, 1'000'000},
                                                   "What a missing file counts as; only with file."),
     };

@@ -173,6 +173,8 @@ Json shaped(const std::string& property, const Json& value) {
         {"Faults", {"Code", "Text"}},
         {"PriorityContributions", {"Tracker", "Weight"}},
         {"Addresses", {"Address", "Link", "State"}},
+        {"Routes", {"Text", "Installed"}},
+        {"Rules", {"Text", "Installed"}},
         {"ExcludedAddresses", {"Wanted", "Assigned"}},
         {"ActiveRouter", {"Address", "Priority", "LastSeenUSec"}},
     };
@@ -193,7 +195,8 @@ Json changed_json(const Changed& changed) {
         json[name] =
             shaped(name, first_of<string, bool, std::uint8_t, std::uint64_t, std::uint32_t, Struct<string, string>,
                                   Struct<std::uint32_t, std::uint32_t>, Struct<string, std::uint8_t, std::uint64_t>,
-                                  std::vector<Struct<string, string>>, std::vector<Struct<string, std::int32_t>>,
+                                  std::vector<Struct<string, string>>, std::vector<Struct<string, bool>>,
+                                  std::vector<Struct<string, std::int32_t>>,
                                   std::vector<Struct<string, string, string>>, std::vector<sdbus::ObjectPath>>(value));
     return json;
 }

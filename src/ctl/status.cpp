@@ -78,6 +78,13 @@ void print_instance(const Look& look, const Json& instance) {
                                    each["State"] == "assigned" ? lease(instance) : ""));
     if (const auto& excluded = instance["ExcludedAddresses"]; excluded["Wanted"].get<std::size_t>() > 0)
         row("excluded", fmt::format("{} of {} assigned", number(excluded, "Assigned"), number(excluded, "Wanted")));
+    for (const auto* const kind : {"Routes", "Rules"})
+        for (const auto& each : instance[kind])
+            row(kind == std::string_view{"Routes"} ? "route" : "rule",
+                fmt::format("{}: {}", text(each, "Text"),
+                            each["Installed"].get<bool>()   ? "installed"
+                            : text(each, "Refused").empty() ? "absent"
+                                                            : text(each, "Refused")));
     row("priority", priority(instance));
     if (instance["HeldBack"].get<bool>()) row("held back", "after a failover: it does not preempt its successor");
     for (const auto& fault : instance["Faults"])

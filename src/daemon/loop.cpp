@@ -213,6 +213,10 @@ void Loop::perform(engine::Action& any) {
                    },
                    [&](engine::Operation& action) { executor_->run(std::move(action)); },
                    [&](engine::ListKernel&) { list_kernel(); },
+                   [&](engine::WatchRoutes& action) {
+                       observer_->watch(action);
+                       executor_->watch(std::move(action));
+                   },
                    [&](engine::StartTracker& action) { trackers_->start(action.tracker); },
                    [&](engine::StopTracker& action) { trackers_->stop(action.name); },
                    [&](engine::RestartUnit& action) {

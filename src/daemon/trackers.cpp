@@ -44,6 +44,7 @@ void Trackers::start(const model::Tracker& tracker) {
     };
     std::visit(Overloaded{
                    [](const model::InterfaceTracker&) {}, // the engine sees links itself
+                   [](const model::RouteTracker&) {},     // and routes
                    [&](const model::UnitTracker& unit) { door_.tell_bus(bus::WatchUnit{tracker.name, unit.unit}); },
                    [&](const model::HttpTracker& http) {
                        probe(ipc::StartHttp{id, http.url, tracker.interval, tracker.timeout});

@@ -71,14 +71,41 @@ struct RemoveAddress {
 struct PromoteSecondaries {
     LinkIndex link{};
 };
+/// Refused with EEXIST when a route of this identity is there, unless it replaces it.
+struct PutRoute {
+    std::shared_ptr<const model::Route> route;
+    std::vector<LinkIndex> links; ///< of the route, or of each of its next hops; 0: the kernel finds it
+    bool replace{false};
+};
+/// Only ours is ever removed: the kernel compares the tag.
+struct RemoveRoute {
+    model::RouteId id;
+};
+struct PutRule {
+    std::shared_ptr<const model::Rule> rule;
+};
+struct RemoveRule {
+    std::shared_ptr<const model::Rule> rule;
+};
 struct Operation {
     OperationId id{};
     /// The executor does not start it later than this: a renewal that comes after the lease would revive the address.
     Time not_after{never};
-    std::variant<AddAddress, RenewAddress, RemoveAddress, PromoteSecondaries> what;
+    std::variant<AddAddress, RenewAddress, RemoveAddress, PromoteSecondaries, PutRoute, RemoveRoute, PutRule,
+                 RemoveRule>
+        what;
 };
-/// List links and addresses anew; answered by KernelListed.
+/// List links, addresses, routes and rules anew; answered by KernelListed.
 struct ListKernel {};
+/// Routes of others that are told of from now on, whoever made them: nothing else is read.
+struct WatchRoutes {
+    struct Where {
+        Prefix to;
+        std::uint32_t table{};
+        friend auto operator<=>(const Where&, const Where&) = default;
+    };
+    std::vector<Where> where;
+};
 
 // ---- trackers, people ---------------------------------------------------------------------------------------------------
 struct StartTracker {
@@ -113,8 +140,8 @@ struct Tell {
 /// Everything has left: the process may end.
 struct Finished {};
 
-using Action = std::variant<SendAdvert, Announce, Listen, ListenFor, Unlisten, Operation, ListKernel, StartTracker,
-                            StopTracker, RestartUnit, RunHook, Reply, Tell, Finished>;
+using Action = std::variant<SendAdvert, Announce, Listen, ListenFor, Unlisten, Operation, ListKernel, WatchRoutes,
+                            StartTracker, StopTracker, RestartUnit, RunHook, Reply, Tell, Finished>;
 using Actions = std::vector<Action>;
 
 } // namespace holdfast::engine

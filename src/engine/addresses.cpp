@@ -150,6 +150,7 @@ void Engine::expect_confirmations(Router& router) {
 
 void Engine::mark_addresses(Router& router) {
     dirty_addresses_.insert(dirty_addresses_.end(), router.keys.begin(), router.keys.end());
+    mark_extras(router);
     router.excluded.begin();
     settle_needed_ = true;
     router.view_changed = view_changed_ = true;
@@ -194,6 +195,7 @@ std::optional<DesiredAddress> Engine::desired(const AddressKey& key, const Addre
 // ---- reconciling --------------------------------------------------------------------------------------------------------
 
 void Engine::reconcile() {
+    reconcile_extras();
     sweep_excluded(true);
     std::vector<AddressKey> dirty;
     dirty.swap(dirty_addresses_);
@@ -259,6 +261,7 @@ void Engine::handle(const OperationDone& event) {
         promotions_.erase(promotion);
         return promotion_done(index, event.error);
     }
+    if (extra_done(event)) return;
     const auto at = operations_.find(event.id.value);
     if (at == operations_.end()) return;
     const auto key = at->second;
@@ -403,6 +406,7 @@ void Engine::handle(const AddressRemoved& event) {
     if (!known) return; // our own removal, or an echo of something older
     const auto before = *known;
     kernel_.remove(key);
+    expect_lost_routes();
     if (!before.ours)
         if (const auto* link = kernel_.link(key.link)) mark(link->name);
     if (entry == addresses_.end()) return;
@@ -471,7 +475,7 @@ void Engine::renew_round() {
 }
 
 bool Engine::addresses_are_gone() const {
-    if (!operations_.empty()) return false; // before the many are looked at
+    if (!operations_.empty() || !extras_are_gone(std::nullopt)) return false; // before the many are looked at
     return std::ranges::all_of(addresses_, [this](const auto& entry) {
         const auto* observed = kernel_.address(entry.first);
         return !entry.second.operation && (!observed || !observed->ours);

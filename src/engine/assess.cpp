@@ -37,8 +37,13 @@ void Engine::handle(const LinkChanged& event) {
     const auto* before = kernel_.link(event.link.index);
     if (before && *before == event.link) return;
     if (before && before->name != event.link.name) mark(std::string{before->name});
+    const bool was_up = before && before->up;
     kernel_.set(event.link);
     mark(event.link.name);
+    if (was_up != event.link.up) {
+        expect_lost_routes();
+        mark_all_extras();
+    }
     observe_interfaces();
 }
 
@@ -49,6 +54,7 @@ void Engine::handle(const LinkRemoved& event) {
     for (auto& router : routers_)
         if (router && router->link == event.link) detach(*router);
     kernel_.remove(event.link);
+    expect_lost_routes();
     promoted_.erase(event.link);
     mark(name);
     observe_interfaces();
@@ -61,7 +67,9 @@ void Engine::handle(const KernelListed& event) {
             gone.push_back(*router->link);
     for (const auto index : gone)
         handle(LinkRemoved{index});
+    const auto extras_before = installed_extras();
     kernel_.replace(event, now_);
+    kernel_listed_extras(extras_before);
     for (auto& router : routers_)
         if (router) router->needs_assessment = true;
     for (const auto& [key, slot] : addresses_)

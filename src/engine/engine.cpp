@@ -40,6 +40,7 @@ void Engine::handle(const StopRequested&) {
     tell(Severity::notice, NoteKind::stopping, "", "stopping: every address is handed over before it is removed");
     for (auto& router : routers_)
         if (router) router->needs_assessment = true;
+    mark_all_extras();
     settle_needed_ = view_changed_ = true;
 }
 
@@ -246,7 +247,7 @@ Time Engine::router_deadline(const Router& router) const {
 }
 
 Time Engine::next_deadline() const {
-    Time deadline = std::min({next_renewal_, retry_at_, lease_watch_, sweep_at_});
+    Time deadline = std::min({next_renewal_, retry_at_, lease_watch_, sweep_at_, list_at_});
     for (const auto& each : deadlines_)
         deadline = std::min(deadline, each);
     for (const auto& [name, tracker] : trackers_)
@@ -300,9 +301,14 @@ void Engine::handle(const Elapsed&) {
         for (auto& router : routers_)
             if (router && std::exchange(router->excluded.backs_off, false)) router->excluded.begin();
         finish_released();
+        mark_all_extras();
         settle_needed_ = true;
     }
     if (now_ >= next_renewal_) renew_round();
+    if (now_ >= list_at_) {
+        list_at_ = never;
+        out_->push_back(ListKernel{});
+    }
     if (now_ >= sweep_at_) {
         sweep_at_ = never;
         settle_needed_ = true;

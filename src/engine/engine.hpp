@@ -1,12 +1,13 @@
 // All virtual routers, trackers and addresses of this node together: events in, actions out. Pure: no socket, clock, file,
 // thread or randomness. One invariant above all: what is programmed, sent and shown follows from the state; nothing is kept
 // twice. The files behind this class: engine (dispatch, deadlines), packets, assess (faults, readiness, priority),
-// group (what sync groups decide together), addresses (reconciling), reload (configuration, trackers), views (snapshot, record).
+// group (what sync groups decide together), addresses (reconciling), excluded, extras (routes and rules), reload (configuration, trackers), views (snapshot, record).
 #pragma once
 
 #include "engine/action.hpp"
 #include "engine/authenticate.hpp"
 #include "engine/event.hpp"
+#include "engine/extras.hpp"
 #include "engine/kernel_view.hpp"
 #include "engine/plan.hpp"
 #include "engine/router.hpp"
@@ -15,6 +16,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -85,6 +87,10 @@ class Engine {
     void handle(const LinkRemoved&);
     void handle(const AddressChanged&);
     void handle(const AddressRemoved&);
+    void handle(const RouteChanged&);
+    void handle(const RouteRemoved&);
+    void handle(const RuleChanged&);
+    void handle(const RuleRemoved&);
     void handle(const KernelListed&);
     void handle(const OperationDone&);
     void handle(const ListenDone&);
@@ -194,6 +200,43 @@ class Engine {
     void announce_excluded(Router&);
     void announce_slice(Router&);
 
+    // extras.cpp: routes and rules
+    void claim_extra(const ExtraKey&, ExtraWish, std::optional<std::uint32_t> router);
+    template <typename Routes, typename Rules>
+    void claim_all_extras(std::optional<std::uint32_t> router, const Routes&, const Rules&,
+                          const std::shared_ptr<const void>& keeper);
+    void claim_extras(Router&);
+    void drop_extras(Router&);
+    void claim_static_extras();
+    void mark_extras(const Router&);
+    void mark_waiting_extras(const Router&);
+    void mark_all_extras();
+    Router* router_of(const ExtraSlot&) const;
+    bool is_installed(const ExtraKey&) const;
+    bool wants_extras(const Router&, bool installed) const;
+    bool can_be_added(const Router*, const model::Route&) const;
+    bool desired(const ExtraKey&, const ExtraSlot&) const;
+    void reconcile_extras();
+    void reconcile_extra(const ExtraKey&, bool removals);
+    OperationBody body_of(const ExtraKey&, const ExtraSlot&, ExtraStep) const;
+    bool extra_done(const OperationDone&);
+    void removed_extra(const ExtraKey&, ExtraSlot&, int error);
+    void installed_extra(const ExtraKey&, ExtraSlot&);
+    void refuse_extra(const ExtraKey&, ExtraSlot&, int error);
+    void warn_of_extra(Router*, const std::string& text);
+    void extra_gone(const ExtraKey&, bool told);
+    void expect_lost_routes();
+    void kernel_listed_extras(const std::set<ExtraKey>& before);
+    std::set<ExtraKey> installed_extras() const;
+    bool extras_are_gone(const std::optional<std::uint32_t>& router) const;
+    ExtraView view_of(const ExtraKey&, const std::string& text) const;
+    void view_extras(const std::vector<model::Route>&, const std::vector<model::Rule>&, std::vector<ExtraView>&,
+                     std::vector<ExtraView>&) const;
+
+    // route_tracker.cpp
+    void observe_routes();
+    void watch_routes();
+
     // other_links.cpp
     void listen_on(const ListenerKey&);
     void stop_listening(const ListenerKey&);
@@ -268,6 +311,11 @@ class Engine {
     std::deque<Commanded> commands_;
     std::uint64_t next_operation_{1};
     std::uint64_t next_hook_{1};
+    std::map<ExtraKey, ExtraSlot> extras_;
+    std::vector<ExtraKey> dirty_extras_;
+    std::unordered_map<std::uint64_t, ExtraKey> extra_operations_; ///< in flight
+    Time list_at_{never}; ///< when to look for what the kernel took along silently
+    std::vector<WatchRoutes::Where> watched_routes_;
     std::size_t excluded_in_flight_{0};
     Time sweep_at_{never}; ///< excluded addresses wait for the next slice
     Time next_renewal_{never};

@@ -49,6 +49,15 @@ struct KernelAddress {
     bool operator==(const KernelAddress&) const = default;
 };
 
+/// A route as the kernel describes it (RTM_NEWROUTE): ours, or one of others that a tracker may want.
+struct KernelRoute {
+    model::RouteId id;
+    bool ours{false}; ///< its protocol is our tag
+    LinkIndex link{}; ///< 0: none, or several
+    std::optional<IpAddress> via{};
+    bool operator==(const KernelRoute&) const = default;
+};
+
 enum class Observation : std::uint8_t { up, down, unknown };
 
 /// Names one kernel operation until its OperationDone.
@@ -93,10 +102,26 @@ struct AddressRemoved {
     LinkIndex link{};
     Prefix prefix;
 };
+struct RouteChanged {
+    KernelRoute route;
+    bool replaces{false}; ///< what had the same identity before is gone
+};
+struct RouteRemoved {
+    KernelRoute route;
+};
+/// Of ours only.
+struct RuleChanged {
+    std::shared_ptr<const model::Rule> rule;
+};
+struct RuleRemoved {
+    std::shared_ptr<const model::Rule> rule;
+};
 /// A complete list: at start, and after events were lost.
 struct KernelListed {
     std::vector<Link> links;
     std::vector<KernelAddress> addresses;
+    std::vector<KernelRoute> routes{};                       ///< ours, and of others those that are watched
+    std::vector<std::shared_ptr<const model::Rule>> rules{}; ///< ours
 };
 struct OperationDone {
     OperationId id{};
@@ -161,7 +186,8 @@ struct StopRequested {};
 struct Elapsed {};
 
 using Event = std::variant<AdvertReceived, AdvertRejected, QueueOverflowed, AnnouncementSeen, LinkChanged, LinkRemoved,
-                           AddressChanged, AddressRemoved, KernelListed, OperationDone, ListenDone, TrackerObserved,
-                           ScriptEnded, Recovered, WallClockSet, ConfigLoaded, Commanded, StopRequested, Elapsed>;
+                           AddressChanged, AddressRemoved, RouteChanged, RouteRemoved, RuleChanged, RuleRemoved,
+                           KernelListed, OperationDone, ListenDone, TrackerObserved, ScriptEnded, Recovered,
+                           WallClockSet, ConfigLoaded, Commanded, StopRequested, Elapsed>;
 
 } // namespace holdfast::engine

@@ -25,8 +25,9 @@ void Engine::note_presence(const AddressKey& key, AddressSlot& slot) {
     auto& count = slot.excluded ? router->excluded.there : router->keys_there;
     count = there ? count + 1 : count - 1;
     router->view_changed = view_changed_ = true;
-    // The last of the others makes way for these.
+    // The last of the advertised ones makes way for these, and for what needs them.
     if (!slot.excluded && there && count == router->keys.size()) router->excluded.begin();
+    if (slot.excluded || count == router->keys.size()) mark_waiting_extras(*router);
 }
 
 /// Those of routers that leave come before the advertised addresses, those of masters behind them.

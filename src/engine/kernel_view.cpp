@@ -1,5 +1,7 @@
 #include "engine/kernel_view.hpp"
 
+#include <algorithm>
+
 namespace holdfast::engine {
 
 void KernelView::replace(const KernelListed& listed, Time now) {
@@ -10,6 +12,13 @@ void KernelView::replace(const KernelListed& listed, Time now) {
         set(link);
     for (const auto& address : listed.addresses)
         set(address, now);
+    routes_.clear();
+    rules_.clear();
+    other_routes_.clear();
+    for (const auto& route : listed.routes)
+        set(route, false);
+    for (const auto& rule : listed.rules)
+        set(rule);
     listed_ = true;
 }
 
@@ -31,6 +40,30 @@ void KernelView::set(const KernelAddress& address, Time now) {
         others_.erase(at->first);
     else
         others_.insert(at->first);
+}
+
+/// What replaces a route of ours takes its place, whoever made it.
+void KernelView::set(const KernelRoute& route, bool replaces) {
+    if (replaces) {
+        routes_.erase(route.id);
+        std::erase_if(other_routes_, [&](const KernelRoute& other) { return other.id == route.id; });
+    }
+    if (route.ours)
+        routes_[route.id] = route;
+    else
+        other_routes_.push_back(route);
+}
+
+void KernelView::remove(const KernelRoute& route) {
+    if (route.ours)
+        routes_.erase(route.id);
+    else if (const auto at = std::ranges::find(other_routes_, route); at != other_routes_.end())
+        other_routes_.erase(at);
+}
+
+const KernelRoute* KernelView::route(const model::RouteId& id) const {
+    const auto at = routes_.find(id);
+    return at == routes_.end() ? nullptr : &at->second;
 }
 
 const Link* KernelView::link(LinkIndex index) const {

@@ -39,6 +39,19 @@ class KernelView {
         bool operator==(const Address&) const = default;
     };
 
+    void set(const KernelRoute&, bool replaces);
+    void remove(const KernelRoute&);
+    void set(const std::shared_ptr<const model::Rule>& rule) { rules_.insert(*rule); }
+    void remove(const model::Rule& rule) { rules_.erase(rule); }
+    void forget(const model::RouteId& id) { routes_.erase(id); }
+    /// Ours.
+    const KernelRoute* route(const model::RouteId&) const;
+    bool has(const model::Rule& rule) const { return rules_.contains(rule); }
+    const std::map<model::RouteId, KernelRoute>& routes() const { return routes_; }
+    const std::set<model::Rule>& rules() const { return rules_; }
+    /// Of others, as far as they are watched.
+    const std::vector<KernelRoute>& other_routes() const { return other_routes_; }
+
     const Link* link(LinkIndex) const;
     const Link* link(const std::string& name) const;
     const Address* address(const AddressKey&) const;
@@ -73,6 +86,9 @@ class KernelView {
     std::map<LinkIndex, Link> links_;
     std::map<AddressKey, Address> addresses_;
     std::set<AddressKey> others_; ///< those that are not ours: few, however many we serve
+    std::map<model::RouteId, KernelRoute> routes_;
+    std::set<model::Rule> rules_;
+    std::vector<KernelRoute> other_routes_;
     std::uint64_t order_{0};
     bool listed_{false};
 };

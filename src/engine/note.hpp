@@ -37,6 +37,8 @@ enum class NoteKind : std::uint8_t {
     unheard,       ///< a lower master goes on beside us, or another one of this router announces: adverts are lost
     stood_still,   ///< a deadline was served an interval late or more
     vrid_stranger, ///< the same VRID with other addresses
+    route_deleted, ///< or a rule
+    route_refused,
     script_ended,
     clocks_differ,   ///< the clock of a sender of signed adverts is near the edge of the window, or beyond it
     missing_service, ///< no D-Bus, no systemd, no real time, ...

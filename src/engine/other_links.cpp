@@ -7,6 +7,17 @@
 #include <fmt/format.h>
 
 namespace holdfast::engine {
+namespace {
+
+std::vector<std::string> links_of(const model::Route& route) {
+    std::vector<std::string> names;
+    if (!route.interface.empty()) names.push_back(route.interface);
+    for (const auto& hop : route.nexthops)
+        if (!hop.interface.empty()) names.push_back(hop.interface);
+    return names;
+}
+
+} // namespace
 
 void Engine::listen_on(const ListenerKey& key) {
     auto [listener, is_new] = listeners_.try_emplace(key);
@@ -58,6 +69,10 @@ void Engine::attach_other_links(Router& router) {
         for (const auto& address : *addresses)
             if (!address.interface.empty() && !links.contains(address.interface))
                 links.emplace(address.interface, link_of(router, address));
+    for (const auto& route : router.model->routes)
+        for (const auto& name : links_of(route))
+            if (const auto* link = kernel_.link(name); !links.contains(name))
+                links.emplace(name, link ? std::optional{link->index} : std::nullopt);
     if (links == router.other_links) return;
     router.other_links = std::move(links);
     exchange_addresses(router, router.model);
@@ -72,6 +87,14 @@ std::optional<FaultCause> Engine::find_other_links(const Router& router) const {
             return FaultCause{"other_link", fmt::format("{} {}, where {} belongs", address.interface,
                                                         link ? "is down or has no carrier" : "does not exist",
                                                         to_string(address.address))};
+        }
+    for (const auto& route : router.model->routes)
+        for (const auto& name : links_of(route)) {
+            const auto* link = kernel_.link(name);
+            if (!route.track || name == router.model->interface || (link && link->up)) continue;
+            return FaultCause{"other_link", fmt::format("{} {}, where route {} leads", name,
+                                                        link ? "is down or has no carrier" : "does not exist",
+                                                        to_string(route.id()))};
         }
     return std::nullopt;
 }

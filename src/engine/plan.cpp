@@ -2,6 +2,12 @@
 
 namespace holdfast::engine {
 
+ExtraStep plan(bool installed, bool stale, bool desired) {
+    if (!desired) return installed ? ExtraStep::remove : ExtraStep::none;
+    if (!installed) return ExtraStep::add;
+    return stale ? ExtraStep::replace : ExtraStep::none;
+}
+
 AddressTraits traits_of(const model::AddressOptions& options, Family family) {
     if (family == Family::ipv6) return {};
     return {options.label, options.scope.value_or(model::scope_global), options.peer, options.broadcast};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/action.hpp"
+#include "engine/extras.hpp"
 #include "engine/kernel_view.hpp"
 
 #include <optional>
@@ -18,6 +19,9 @@ struct DesiredAddress {
 };
 
 using OperationBody = decltype(Operation::what);
+
+/// The same for a route or a rule. `stale`: what the kernel has may be another form of it.
+ExtraStep plan(bool installed, bool stale, bool desired);
 
 /// What the kernel will say of an address that was added with these options.
 AddressTraits traits_of(const model::AddressOptions&, Family);

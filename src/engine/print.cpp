@@ -15,6 +15,12 @@ std::string operation(const Operation& op) {
                        return fmt::format("renew({}{})", to_string(renew.prefix), lease(renew));
                    },
                    [](const RemoveAddress& remove) { return fmt::format("-{}", to_string(remove.prefix)); },
+                   [](const PutRoute& put) {
+                       return fmt::format("{}route({})", put.replace ? "replace " : "+", to_string(*put.route));
+                   },
+                   [](const RemoveRoute& remove) { return fmt::format("-route({})", to_string(remove.id)); },
+                   [](const PutRule& put) { return fmt::format("+rule({})", to_string(*put.rule)); },
+                   [](const RemoveRule& remove) { return fmt::format("-rule({})", to_string(*remove.rule)); },
                    [](const PromoteSecondaries& promote) {
                        return fmt::format("promote_secondaries({})", promote.link.value);
                    }},
@@ -51,6 +57,10 @@ std::string to_string(const Event& event) {
             [](const LinkRemoved& e) { return fmt::format("link {} gone", e.link.value); },
             [](const AddressChanged& e) { return fmt::format("address {}", to_string(e.address.prefix)); },
             [](const AddressRemoved& e) { return fmt::format("address {} gone", to_string(e.prefix)); },
+            [](const RouteChanged& e) { return fmt::format("route {}", to_string(e.route.id)); },
+            [](const RouteRemoved& e) { return fmt::format("route {} gone", to_string(e.route.id)); },
+            [](const RuleChanged& e) { return fmt::format("rule {}", to_string(*e.rule)); },
+            [](const RuleRemoved& e) { return fmt::format("rule {} gone", to_string(*e.rule)); },
             [](const KernelListed& e) {
                 return fmt::format("listed {} links, {} addresses", e.links.size(), e.addresses.size());
             },
@@ -88,6 +98,7 @@ std::string to_string(const Action& action) {
             },
             [](const Operation& a) { return operation(a); },
             [](const ListKernel&) { return std::string{"list"}; },
+            [](const WatchRoutes& a) { return fmt::format("watch {} routes", a.where.size()); },
             [](const StartTracker& a) { return fmt::format("start({})", a.tracker.name); },
             [](const StopTracker& a) { return fmt::format("stop({})", a.name); },
             [](const RestartUnit& a) { return fmt::format("restart({})", a.unit); },

@@ -66,6 +66,7 @@ void Engine::handle(const ConfigLoaded& event) {
             add_router(std::move(model));
     }
     recovered_.clear();
+    claim_static_extras();
     index_groups();
     recovered_numbers_.clear();
     view_changed_ = record_changed_ = settle_needed_ = true;
@@ -96,6 +97,7 @@ void Engine::add_router(std::shared_ptr<const model::Instance> model) {
     }
     recover_numbers(*router);
     *at = std::move(router);
+    claim_extras(**at);
 }
 
 /// A number that the process before us used stays used, whatever state it was in.
@@ -122,11 +124,13 @@ void Engine::keep_numbers(const Router& router) {
 void Engine::change_router(Router& router, std::shared_ptr<const model::Instance> model) {
     const bool other_addresses =
         model->addresses != router.model->addresses || model->excluded_addresses != router.model->excluded_addresses;
+    const bool other_extras = model->routes != router.model->routes || model->rules != router.model->rules;
     const bool other_interval = model->advert_interval != router.model->advert_interval;
     if (other_addresses)
         exchange_addresses(router, std::move(model));
     else
         router.model = std::move(model);
+    if (other_extras) claim_extras(router);
     if (other_interval) renew_early(router); // the lease follows the interval
     router.messages.clear();
     router.needs_assessment = router.view_changed = true;
@@ -149,13 +153,14 @@ void Engine::sweep_retired() {
             const auto* observed = kernel_.address(key);
             return at != addresses_.end() && (at->second.operation || (observed && observed->ours));
         };
-        if (std::ranges::any_of(router->keys, is_left)) continue;
+        if (std::ranges::any_of(router->keys, is_left) || !extras_are_gone(router->slot)) continue;
         // The many are looked at when they have been through, from their end: the last ones go last.
         if (!router->excluded.looked_at() || std::ranges::any_of(router->excluded.keys | std::views::reverse, is_left))
             continue;
         auto next = router->replacement;
         if (next) keep_numbers(*router);
         detach(*router);
+        drop_extras(*router);
         instance_views_[router->slot].reset();
         deadlines_[router->slot] = never;
         router.reset();
@@ -175,7 +180,8 @@ void Engine::sweep_retired() {
 void Engine::reload_trackers(const model::Config& before, const model::Config& after) {
     const auto changes = model::diff(before, after);
     const auto watched_outside = [](const model::Tracker& tracker) {
-        return !std::holds_alternative<model::InterfaceTracker>(tracker.kind);
+        return !std::holds_alternative<model::InterfaceTracker>(tracker.kind) &&
+               !std::holds_alternative<model::RouteTracker>(tracker.kind);
     };
     const auto stop = [&](const std::string& name) {
         if (watched_outside(trackers_[name].model)) out_->push_back(StopTracker{name});
@@ -203,6 +209,8 @@ void Engine::reload_trackers(const model::Config& before, const model::Config& a
     for (auto& router : routers_)
         if (router && !started.empty()) router->needs_assessment = true;
     observe_interfaces();
+    watch_routes();
+    observe_routes();
 }
 
 /// Interface trackers read the mirror of the kernel; only a change of what it says is an observation.

@@ -24,6 +24,7 @@ struct Counters {
     std::uint64_t became_master{}, left_master{};
     std::uint64_t addresses_restored{}; ///< deleted by somebody else and put back
     std::uint64_t lease_renewals{};
+    std::uint64_t routes_restored{}; ///< and rules
     std::uint64_t intervals_capped{};
     std::array<std::uint64_t, wire::reject_count> rejected{};
     bool operator==(const Counters&) const = default;
@@ -51,6 +52,14 @@ struct AddressView {
     std::string_view state; ///< "absent" "adding" "assigned" "removing" "foreign" "refused"
     std::string link{};
     bool operator==(const AddressView&) const = default;
+};
+
+/// A route or a rule.
+struct ExtraView {
+    std::string text; ///< as ip(8) writes it
+    bool installed{false};
+    std::string refused; ///< why it is not
+    bool operator==(const ExtraView&) const = default;
 };
 
 /// Too many to be shown one by one.
@@ -85,6 +94,7 @@ struct InstanceView {
     std::vector<FaultCause> faults;
     std::vector<AddressView> addresses;
     ExcludedView excluded;
+    std::vector<ExtraView> routes, rules;
     std::optional<PeerView> master; ///< the active router, when it is not this node
     std::vector<PeerView> peers;
     std::optional<IpAddress> source; ///< primary address, that adverts come from
@@ -147,6 +157,7 @@ struct Snapshot {
     std::string node_name;
     std::vector<std::shared_ptr<const InstanceView>> instances;
     std::vector<std::shared_ptr<const TrackerView>> trackers;
+    std::vector<ExtraView> static_routes, static_rules;
     std::vector<std::shared_ptr<const GroupView>> groups; ///< sync groups of the file, sorted by name
     /// The last 1,024, oldest first.
     std::shared_ptr<const std::vector<std::shared_ptr<const Transition>>> transitions;

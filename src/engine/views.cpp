@@ -48,6 +48,7 @@ std::shared_ptr<const InstanceView> Engine::view(const Router& router) const {
         v.addresses.push_back({address.prefix(), link ? address_state({*link, address.prefix()}) : "absent",
                                address.interface.empty() ? router.model->interface : address.interface});
     }
+    view_extras(router.model->routes, router.model->rules, v.routes, v.rules);
     v.excluded = {router.model->excluded_addresses.size(), router.excluded.there};
     for (const auto& [address, peer] : router.peers)
         v.peers.push_back(peer);
@@ -103,6 +104,7 @@ std::shared_ptr<const Snapshot> Engine::snapshot() {
         router->view_changed = false;
         next->instances.push_back(cached);
     }
+    view_extras(config_->static_routes, config_->static_rules, next->static_routes, next->static_rules);
     std::ranges::sort(next->instances, {}, [](const auto& instance) { return instance->model->name; });
     for (const auto& [name, tracker] : trackers_) {
         auto& cached = tracker_views_[name];

@@ -1,11 +1,13 @@
 #include "kernel/executor.hpp"
 
 #include "kernel/rtnl.hpp"
+#include "kernel/rtnl_route.hpp"
 
 #include <algorithm>
 #include <linux/rtnetlink.h>
 #include <poll.h>
 #include <pthread.h>
+#include <set>
 #include <time.h>
 
 namespace holdfast::kernel {
@@ -26,6 +28,7 @@ Time clock_now() {
 Result<std::unique_ptr<Executor>, int> Executor::start(std::function<void(Outcome)> report) {
     auto socket = NetlinkSocket::open({}, true);
     if (!socket) return unexpected{socket.error()};
+    socket->filter_dumps();
     return std::unique_ptr<Executor>{new Executor{std::move(*socket), std::move(report)}};
 }
 
@@ -53,6 +56,7 @@ void Executor::loop() {
             }
             execute(slice);
             if (std::holds_alternative<Stop>(request)) return;
+            if (auto* routes = std::get_if<engine::WatchRoutes>(&request)) watched_ = std::move(routes->where);
             if (std::holds_alternative<engine::ListKernel>(request)) list_kernel();
             if (const auto* listen = std::get_if<engine::Listen>(&request))
                 report_(SocketsOpened{listen->link, listen->family, LinkSockets::open(listen->link, listen->family)});
@@ -116,14 +120,42 @@ void Executor::list_kernel() {
     engine::KernelListed listed;
     for (int i = 0; i < tries; ++i) {
         listed = {};
-        if (dump(RTM_GETLINK, listed) == 0 && dump(RTM_GETADDR, listed) == 0) break;
+        const auto links = sequence_++, addresses = sequence_++;
+        if (dump(encode_dump(RTM_GETLINK, links), links, listed) == 0 &&
+            dump(encode_dump(RTM_GETADDR, addresses), addresses, listed) == 0 && list_routes(listed) == 0)
+            break;
     }
     report_(std::move(listed));
 }
 
-int Executor::dump(std::uint16_t type, engine::KernelListed& into) {
+/// The kernel picks those of ours, however long its tables are. A whole table is read only for a tracker.
+int Executor::list_routes(engine::KernelListed& into) {
+    for (const auto family : {Family::ipv4, Family::ipv6}) {
+        const auto sequence = sequence_++;
+        if (const int error = dump(encode_route_dump(family, sequence), sequence, into)) return error;
+    }
+    std::set<std::pair<Family, std::uint32_t>> tables;
+    for (const auto& where : watched_)
+        tables.emplace(where.to.address.family, where.table);
+    for (const auto& [family, table] : tables) {
+        const auto sequence = sequence_++;
+        const int error = dump(encode_table_dump(family, table, sequence), sequence, into);
+        if (error != 0 && error != ENOENT) return error; // a table without routes does not exist
+    }
     const auto sequence = sequence_++;
-    if (const int error = socket_.send(encode_dump(type, sequence))) return error;
+    return dump(encode_rule_dump(sequence), sequence, into);
+}
+
+void Executor::take(engine::Event event, engine::KernelListed& into) const {
+    if (auto* link = std::get_if<engine::LinkChanged>(&event)) into.links.push_back(std::move(link->link));
+    if (auto* address = std::get_if<engine::AddressChanged>(&event)) into.addresses.push_back(address->address);
+    if (auto* rule = std::get_if<engine::RuleChanged>(&event)) into.rules.push_back(std::move(rule->rule));
+    const auto* route = std::get_if<engine::RouteChanged>(&event);
+    if (route && (route->route.ours || is_watched(route->route, watched_))) into.routes.push_back(route->route);
+}
+
+int Executor::dump(const Bytes& request, std::uint32_t sequence, engine::KernelListed& into) {
+    if (const int error = socket_.send(request)) return error;
     int result = 0;
     for (bool done = false; !done;) {
         const auto bytes = socket_.receive(buffer_);
@@ -131,16 +163,15 @@ int Executor::dump(std::uint16_t type, engine::KernelListed& into) {
         for_each_message(*bytes, [&](const nlmsghdr& message) {
             if (message.nlmsg_seq != sequence) return;
             if ((message.nlmsg_flags & NLM_F_DUMP_INTR) != 0) result = EINTR;
-            if (message.nlmsg_type == NLMSG_DONE) done = true;
+            if (message.nlmsg_type == NLMSG_DONE) {
+                done = true;
+                if (const int error = dump_error_of(message)) result = error;
+            }
             if (message.nlmsg_type == NLMSG_ERROR) {
                 done = true;
                 result = error_of(message);
             }
-            auto event = decode(message);
-            if (!event) return;
-            if (auto* link = std::get_if<engine::LinkChanged>(&*event)) into.links.push_back(std::move(link->link));
-            if (auto* address = std::get_if<engine::AddressChanged>(&*event))
-                into.addresses.push_back(address->address);
+            if (auto event = decode(message)) take(std::move(*event), into);
         });
     }
     return result;

@@ -33,6 +33,7 @@ class Executor {
     Executor& operator=(const Executor&) = delete;
 
     void run(engine::Operation operation) { requests_.push(std::move(operation)); }
+    void watch(engine::WatchRoutes routes) { requests_.push(std::move(routes)); }
     void list() { requests_.push(engine::ListKernel{}); }
     void open(LinkIndex link, Family family) { requests_.push(engine::Listen{link, family}); }
     /// Closing leaves the group, which can block as well.
@@ -40,8 +41,8 @@ class Executor {
 
   private:
     struct Stop {};
-    using Request =
-        std::variant<engine::Operation, engine::ListKernel, engine::Listen, std::unique_ptr<LinkSockets>, Stop>;
+    using Request = std::variant<engine::Operation, engine::ListKernel, engine::WatchRoutes, engine::Listen,
+                                 std::unique_ptr<LinkSockets>, Stop>;
     using Slice = std::vector<engine::Operation>;
 
     Executor(NetlinkSocket socket, std::function<void(Outcome)> report);
@@ -49,11 +50,14 @@ class Executor {
     void execute(Slice& slice);
     void collect_answers(const Slice& slice, std::uint32_t first_sequence);
     void list_kernel();
-    int dump(std::uint16_t type, engine::KernelListed& into);
+    int list_routes(engine::KernelListed& into);
+    int dump(const Bytes& request, std::uint32_t sequence, engine::KernelListed& into);
+    void take(engine::Event event, engine::KernelListed& into) const;
 
     NetlinkSocket socket_;
     std::function<void(Outcome)> report_;
     Mailbox<Request> requests_;
+    std::vector<engine::WatchRoutes::Where> watched_;
     std::uint32_t sequence_{1};
     std::size_t slice_size_{1}; ///< adapted to what a millisecond can carry
     std::vector<std::uint8_t> buffer_;

@@ -1,12 +1,15 @@
-// Watches links and addresses. Runs on the loop thread and never blocks: it only reads notifications. Complete lists are
+// Watches links, addresses, routes and rules. Runs on the loop thread and never blocks: it only reads notifications. Complete lists are
 // asked of the executor, because a dump can wait for the kernel's RTNL lock.
 #pragma once
 
+#include "engine/action.hpp"
 #include "engine/event.hpp"
 #include "kernel/socket.hpp"
 
 #include <array>
 #include <functional>
+#include <linux/netlink.h>
+#include <vector>
 
 namespace holdfast::kernel {
 
@@ -16,12 +19,18 @@ class Observer {
     static Result<Observer, int> open();
 
     int fd() const { return socket_.fd(); }
+    /// Routes of others are told of only if they lead to one of these.
+    void watch(const engine::WatchRoutes& routes) { watched_ = routes.where; }
     /// Hands over everything that waits. False when notifications were lost (ENOBUFS): a complete list is needed.
     bool read(const std::function<void(engine::Event)>& each);
 
   private:
     explicit Observer(NetlinkSocket socket) : socket_{std::move(socket)} {}
+    bool is_wanted(const nlmsghdr& message) const;
+    bool is_wanted(const engine::Event& event) const;
+
     NetlinkSocket socket_;
+    std::vector<engine::WatchRoutes::Where> watched_;
     std::array<std::uint8_t, 32768> buffer_{};
 };
 

@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 #include "kernel/rtnl_address.hpp"
 #include "kernel/rtnl_message.hpp"
+#include "kernel/rtnl_route.hpp"
 
 #include <algorithm>
 #include <linux/if.h>
@@ -76,8 +77,17 @@ std::optional<engine::Event> decode(const nlmsghdr& message) {
     case RTM_DELLINK: return decode_link(message);
     case RTM_NEWADDR:
     case RTM_DELADDR: return decode_address(message);
+    case RTM_NEWROUTE:
+    case RTM_DELROUTE: return decode_route(message);
+    case RTM_NEWRULE:
+    case RTM_DELRULE: return decode_rule(message);
     default: return std::nullopt;
     }
+}
+
+int dump_error_of(const nlmsghdr& message) {
+    if (message.nlmsg_len < NLMSG_LENGTH(sizeof(int))) return 0;
+    return -*static_cast<const int*>(nlmsg_data(&message));
 }
 
 int error_of(const nlmsghdr& message) {

@@ -37,6 +37,8 @@ void for_each_message(ByteView bytes, F each) {
     }
 }
 
+/// The errno with which a dump ended (NLMSG_DONE).
+int dump_error_of(const nlmsghdr&);
 /// The errno of an NLMSG_ERROR message (0 for an acknowledgement).
 int error_of(const nlmsghdr&);
 

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <netlink/netlink.h>
 #include <netlink/socket.h>
 #include <sys/socket.h>
@@ -28,6 +29,11 @@ Result<NetlinkSocket, int> NetlinkSocket::open(std::span<const int> groups, bool
     ::fcntl(result.fd(), F_SETFD, FD_CLOEXEC);
     if (!blocking) nl_socket_set_nonblocking(socket);
     return result;
+}
+
+void NetlinkSocket::filter_dumps() const {
+    const int on = 1;
+    ::setsockopt(fd(), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof on);
 }
 
 int NetlinkSocket::fd() const {

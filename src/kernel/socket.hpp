@@ -19,6 +19,8 @@ class NetlinkSocket {
     static Result<NetlinkSocket, int> open(std::span<const int> groups, bool blocking);
 
     int fd() const;
+    /// Dumps answer only what their request asks for (NETLINK_GET_STRICT_CHK); an older kernel answers everything.
+    void filter_dumps() const;
     /// 0 or an errno.
     int send(ByteView message) const;
     /// One datagram into `buffer`; its bytes, empty when there is none (EAGAIN), or an errno. A datagram that did not come

@@ -8,6 +8,7 @@
 #include "model/address.hpp"
 #include "model/authentication.hpp"
 #include "model/notify.hpp"
+#include "model/route.hpp"
 
 #include <optional>
 #include <string>
@@ -75,6 +76,8 @@ struct Instance {
     /// In the packet's order: the file's, IPv6 link-local ones first (RFC 9568 5.2.9). All of `family`, at most 255.
     std::vector<VirtualAddress> addresses;
     std::vector<VirtualAddress> excluded_addresses; ///< taken along, but not in the advert; of any family
+    std::vector<Route> routes; ///< in the kernel while the addresses are: added behind them, removed before
+    std::vector<Rule> rules;   ///< likewise
     std::vector<TrackUse> track;
     Notify notify;
 

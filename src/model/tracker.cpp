@@ -13,7 +13,8 @@ std::string_view kind_name(const TrackerKind& kind) {
                                  [](const TcpTracker&) { return std::string_view{"tcp"}; },
                                  [](const ScriptTracker&) { return std::string_view{"script"}; },
                                  [](const FileTracker&) { return std::string_view{"file"}; },
-                                 [](const BfdTracker&) { return std::string_view{"bfd"}; }},
+                                 [](const BfdTracker&) { return std::string_view{"bfd"}; },
+                                 [](const RouteTracker&) { return std::string_view{"route"}; }},
                       kind);
 }
 
@@ -27,7 +28,8 @@ std::string target(const TrackerKind& kind) {
             [](const InterfaceTracker& t) { return t.interface; }, process, [](const UnitTracker& t) { return t.unit; },
             [](const HttpTracker& t) { return t.url; }, [](const TcpTracker& t) { return t.address; },
             [](const ScriptTracker& t) { return join(t.script, " "); }, [](const FileTracker& t) { return t.file; },
-            [](const BfdTracker& t) { return to_string(t.neighbor); }},
+            [](const BfdTracker& t) { return to_string(t.neighbor); },
+            [](const RouteTracker& t) { return to_string(t.route); }},
         kind);
 }
 

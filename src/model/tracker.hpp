@@ -3,6 +3,7 @@
 
 #include "base/time.hpp"
 #include "model/bfd.hpp"
+#include "model/route.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -68,8 +69,17 @@ struct FileTracker {
     bool operator==(const FileTracker&) const = default;
 };
 
+/// Such a route is in the kernel's table, whoever made it.
+struct RouteTracker {
+    Prefix route;
+    std::uint32_t table{table_main};
+    std::string interface;        ///< empty: any
+    std::optional<IpAddress> via; ///< nothing: any
+    bool operator==(const RouteTracker&) const = default;
+};
+
 using TrackerKind = std::variant<InterfaceTracker, ProcessTracker, UnitTracker, HttpTracker, TcpTracker, ScriptTracker,
-                                 FileTracker, BfdTracker>;
+                                 FileTracker, BfdTracker, RouteTracker>;
 
 struct Tracker {
     std::string name;
@@ -82,7 +92,7 @@ struct Tracker {
     bool operator==(const Tracker&) const = default;
 };
 
-/// "interface", "process", "unit", "http", "tcp", "script", "file", "bfd".
+/// "interface", "process", "unit", "http", "tcp", "script", "file", "bfd", "route".
 std::string_view kind_name(const TrackerKind&);
 /// What is watched: the interface, process, command, unit, URL, address, file or neighbor.
 std::string target(const TrackerKind&);

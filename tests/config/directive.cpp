@@ -54,6 +54,8 @@ TEST(Directives, SayAboutAReloadWhatTheModelDoes) {
                                                         {"source", "10.0.0.1"},
                                                         {"addresses", "[192.0.2.11/24]"},
                                                         {"excluded_addresses", "[192.0.2.11/24]"},
+                                                        {"routes", "[{to: 10.1.0.0/16, type: blackhole}]"},
+                                                        {"rules", "[{priority: 5, family: ipv4, table: 7}]"},
                                                         {"track", "[t]"},
                                                         {"notify", "{all: [/bin/true]}"}};
     const std::string trackers = "trackers: {t: {process: t}}\n";

@@ -258,7 +258,7 @@ instnaces: {}
     EXPECT_EQ(errors("instances: {}\nhttp: {}\n"), R"(holdfast.yaml:2:1: error: 'http' is not a directive of the file
 http: {}
 ^
-  hint: there is node_name, defaults, instances, sync_groups and trackers
+  hint: docs/directives.md has all of them
 )");
 }
 

@@ -28,7 +28,7 @@ TEST(Tracker, WatchesExactlyOneThing) {
   hint: make two trackers and track both
 )");
     expect({{"interval: 1s", "tracker 't' does not say what it watches",
-             "add one of interface, process, command, unit, http, tcp, script, file and bfd"}});
+             "add one of interface, process, command, unit, http, tcp, script, file, bfd and route"}});
 }
 
 TEST(Tracker, AProcessHasANameThatTheKernelKeeps) {
@@ -115,8 +115,8 @@ TEST(Tracker, AnswersWordsThatBelongElsewhereOrLater) {
          "give it where the tracker is used: track: [{tracker: NAME, weight: -60}]"},
         {"unit: a.service, full_command: true", "'full_command' is not a directive of a tracker",
          "write command: [/usr/sbin/nginx, ...] instead of process"},
-        {"unit: a.service, route: 0.0.0.0/0", "'route' is not supported yet by this version",
-         "it comes with a later version: remove it until then"},
+        {"unit: a.service, route: 0.0.0.0/0", "tracker 't' watches unit already, and route would be a second thing",
+         "make two trackers and track both"},
         {"unit: a.service, intervall: 2s", "'intervall' is not a directive of a tracker", "did you mean 'interval'?"},
     });
 }

@@ -191,7 +191,7 @@ TEST(Yaml, CountsColumnsInCharacters) {
               "holdfast.yaml:3:1: error: 'n\xc3\xb6' is not a directive of the file\n"
               "\"n\xc3\xb6\": 5\n"
               "^\n"
-              "  hint: there is node_name, defaults, instances, sync_groups and trackers\n"
+              "  hint: docs/directives.md has all of them\n"
               "holdfast.yaml:4:12: error: node_name must be a name of 1 to 64 letters, digits, '_', '.' or '-', not "
               "'\xe2\x82\xac\xe2\x82\xac'\n"
               "node_name: \"\xe2\x82\xac\xe2\x82\xac\"\n"
@@ -200,7 +200,7 @@ TEST(Yaml, CountsColumnsInCharacters) {
               "holdfast.yaml:1:2: error: '\xc3\xb6\xc3\xb6' is not a directive of the file\n"
               "{\"\xc3\xb6\xc3\xb6\": 1, instances: {}}\n"
               " ^\n"
-              "  hint: there is node_name, defaults, instances, sync_groups and trackers\n");
+              "  hint: docs/directives.md has all of them\n");
     EXPECT_EQ(errors("{instances: {\"\xc3\xb6\": {}, b: 5}}\n"),
               "holdfast.yaml:1:14: error: '\xc3\xb6' cannot be the name of an instance\n"
               "{instances: {\"\xc3\xb6\": {}, b: 5}}\n"

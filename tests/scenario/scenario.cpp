@@ -111,6 +111,16 @@ void set_option(HostOptions& host, const std::string& key, const std::string& va
     } else if (key == "excluded") {
         for (const auto& part : split(value, ','))
             instance.excluded_addresses.push_back(*parse_prefix(part));
+    } else if (key == "route") {
+        for (const auto& part : split(value, ',')) {
+            instance.routes.push_back({.to = *parse_prefix(part)});
+            instance.routes.back().via = IpAddress::v4(192, 0, 2, 254);
+        }
+    } else if (key == "rule") {
+        instance.rules.push_back({.priority = static_cast<std::uint32_t>(std::stoi(value)), .table = 100});
+    } else if (key == "track_route") {
+        instance.track.push_back({"path", {}});
+        host.trackers.push_back({.name = "path", .kind = model::RouteTracker{.route = *parse_prefix(value)}});
     } else if (key == "label") {
         instance.addresses.front().label = value;
     } else if (key == "track") {
@@ -180,6 +190,10 @@ class Stage {
             world_.delete_address(host, *parse_prefix(words.at(2)));
         else if (verb == "foreign")
             world_.add_foreign(host, *parse_prefix(words.at(2)));
+        else if (verb == "delete_route")
+            world_.delete_route(host, *parse_prefix(words.at(2)));
+        else if (verb == "foreign_route")
+            world_.add_foreign_route(host, *parse_prefix(words.at(2)));
         else if (verb == "rival")
             world_.rival(host, *parse_ip(words.at(2)));
         else if (verb == "refuse")

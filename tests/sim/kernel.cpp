@@ -30,6 +30,10 @@ engine::KernelListed World::list(const Host& host) const {
              .tentative = false,
              .lifetime = address.expires == never ? std::nullopt : std::optional{address.expires - now_},
              .traits = address.traits});
+    for (const auto& [id, route] : host.kernel.routes)
+        listed.routes.push_back(route);
+    for (const auto& rule : host.kernel.rules)
+        listed.rules.push_back(std::make_shared<const model::Rule>(rule));
     return listed;
 }
 
@@ -76,9 +80,12 @@ void World::lose_news(std::size_t index) {
 
 /// The address that an operation is about.
 std::optional<Prefix> World::prefix_of(const engine::Operation& operation) {
-    return std::visit(Overloaded{[](const engine::PromoteSecondaries&) { return std::optional<Prefix>{}; },
-                                 [](const auto& body) { return std::optional{body.prefix}; }},
-                      operation.what);
+    return std::visit(
+        [](const auto& body) -> std::optional<Prefix> {
+            if constexpr (requires { body.prefix; }) return body.prefix;
+            return std::nullopt;
+        },
+        operation.what);
 }
 
 void World::operate(std::size_t index, const engine::Operation& operation) {
@@ -110,7 +117,9 @@ int World::apply(Host& host, const engine::Operation& operation) {
     auto& addresses = host.kernel.addresses;
     const auto index = static_cast<std::size_t>(
         std::ranges::find_if(hosts, [&](const auto& h) { return h.get() == &host; }) - hosts.begin());
-    if (!host.kernel.link_exists) return ENODEV;
+    const bool is_rule = std::holds_alternative<engine::PutRule>(operation.what) ||
+                         std::holds_alternative<engine::RemoveRule>(operation.what);
+    if (!host.kernel.link_exists && !is_rule) return ENODEV;
     const auto put = [&](const auto& wish) {
         auto& address = addresses[wish.prefix];
         address.ours = true;
@@ -138,8 +147,41 @@ int World::apply(Host& host, const engine::Operation& operation) {
                                      tell(index, engine::AddressRemoved{eth0, remove.prefix});
                                      return 0;
                                  },
+                                 [&](const engine::PutRoute& wish) { return put_route(index, wish); },
+                                 [&](const engine::RemoveRoute& wish) { return remove_route(index, wish.id); },
+                                 [&](const engine::PutRule& wish) {
+                                     if (!host.kernel.rules.insert(*wish.rule).second) return EEXIST;
+                                     tell(index, engine::RuleChanged{wish.rule});
+                                     return 0;
+                                 },
+                                 [&](const engine::RemoveRule& wish) {
+                                     if (!host.kernel.rules.erase(*wish.rule)) return ENOENT;
+                                     tell(index, engine::RuleRemoved{wish.rule});
+                                     return 0;
+                                 },
                                  [](const engine::PromoteSecondaries&) { return 0; }},
                       operation.what);
+}
+
+int World::put_route(std::size_t index, const engine::PutRoute& put) {
+    auto& kernel = hosts[index]->kernel;
+    const auto id = put.route->id();
+    if (kernel.refuses) return ENETUNREACH;
+    if (!kernel.link_up) return ENETDOWN;
+    if (!put.replace && kernel.routes.contains(id)) return EEXIST;
+    kernel.routes[id] = {.id = id, .ours = true, .link = eth0, .via = put.route->via};
+    tell(index, engine::RouteChanged{kernel.routes[id], put.replace});
+    return 0;
+}
+
+int World::remove_route(std::size_t index, const model::RouteId& id) {
+    auto& routes = hosts[index]->kernel.routes;
+    const auto at = routes.find(id);
+    if (at == routes.end() || !at->second.ours) return ESRCH;
+    const auto route = at->second;
+    routes.erase(at);
+    tell(index, engine::RouteRemoved{route});
+    return 0;
 }
 
 void World::expire(std::size_t index, const Prefix& prefix) {
@@ -165,6 +207,7 @@ void World::slow_down(std::size_t index, Duration kernel_delay) {
 void World::set_link(std::size_t index, bool up) {
     auto& host = *hosts[index];
     host.kernel.link_up = up;
+    if (!up) host.kernel.routes.clear(); // IPv4 routes go without a word
     host.disturbed = now_;
     tell(index, engine::LinkChanged{link_of(host)});
 }
@@ -181,11 +224,28 @@ void World::remove_link(std::size_t index, bool exists) {
         return;
     }
     std::erase_if(host.kernel.addresses, [](const auto& entry) { return entry.second.ours; });
+    host.kernel.routes.clear();
     tell(index, engine::LinkRemoved{eth0});
 }
 
 void World::delete_address(std::size_t index, const Prefix& prefix) {
     if (hosts[index]->kernel.addresses.erase(prefix)) tell(index, engine::AddressRemoved{eth0, prefix});
+}
+
+void World::delete_route(std::size_t index, const Prefix& prefix) {
+    auto& routes = hosts[index]->kernel.routes;
+    for (auto at = routes.begin(); at != routes.end(); ++at) {
+        if (at->first.to != prefix) continue;
+        const auto route = at->second;
+        routes.erase(at);
+        return tell(index, engine::RouteRemoved{route});
+    }
+}
+
+void World::add_foreign_route(std::size_t index, const Prefix& prefix) {
+    const engine::KernelRoute route{.id = {.to = prefix}, .link = eth0};
+    hosts[index]->kernel.routes[route.id] = route;
+    tell(index, engine::RouteChanged{route, false});
 }
 
 void World::add_foreign(std::size_t index, const Prefix& prefix) {

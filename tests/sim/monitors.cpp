@@ -285,6 +285,12 @@ void Monitors::after_settling(std::size_t edges_before) {
         }
     if (edges_ - edges_before > 2 * world_.hosts.size() + 4)
         return report("B5", fmt::format("{} state edges after the last fault", edges_ - edges_before));
+    for (const auto& host : world_.hosts) {
+        const bool wants = host.get() == &master && !master.options.instance.routes.empty();
+        const auto has = host->kernel.routes.size() + host->kernel.rules.size();
+        if (has != (wants ? 2U : 0U))
+            return report("R1", fmt::format("{} has {} routes and rules after settling", host->options.name, has));
+    }
     auto prefixes = master.options.instance.addresses;
     for (const auto& partner : master.options.partners)
         prefixes.insert(prefixes.end(), partner.addresses.begin(), partner.addresses.end());

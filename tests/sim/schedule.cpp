@@ -59,6 +59,18 @@ void draw_owner(Rng& rng, std::vector<HostOptions>& hosts) {
     hosts[0].instance.priority = owner_priority;
 }
 
+/// Now and then the router takes a route, a rule and unadvertised addresses along. No fault touches these, so they are no reason
+/// for a state edge.
+void draw_extras(Rng& rng, std::vector<HostOptions>& hosts) {
+    if (!rng.chance(0.3)) return;
+    for (auto& host : hosts) {
+        host.instance.routes = {{.to = *parse_prefix("10.1.0.0/16")}};
+        host.instance.routes[0].via = IpAddress::v4(192, 0, 2, 254);
+        host.instance.routes[0].track = false;
+        host.instance.rules = {{.priority = 1000, .table = 100, .track = false}};
+    }
+}
+
 /// Now and then the router is one member of a sync group, the others on VRIDs of their own, with priorities of their own.
 void draw_group(Rng& rng, std::vector<HostOptions>& hosts) {
     if (hosts[0].instance.is_owner() || !rng.chance(0.15)) return;
@@ -240,6 +252,7 @@ Schedule draw(std::uint64_t seed) {
         schedule.hosts.push_back(draw_host(rng, i, interval, preempt, version_2));
     draw_owner(rng, schedule.hosts);
     draw_group(rng, schedule.hosts);
+    draw_extras(rng, schedule.hosts);
     if (rng.chance(0.4)) schedule.wire.loss = rng.unit() * 0.3;
     if (rng.chance(0.3)) schedule.wire.duplicate = rng.unit() * 0.3;
     if (rng.chance(0.3)) schedule.wire.delay_max = rng.between(1ms, interval / 4);

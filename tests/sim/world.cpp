@@ -84,6 +84,7 @@ void World::start(std::size_t index) {
         ask_for_list(index);
     for (const auto& tracker : host.options.trackers) {
         if (host.life != life) return;
+        if (std::holds_alternative<model::RouteTracker>(tracker.kind)) continue; // the engine sees routes itself
         const auto known = host.observed.find(tracker.name);
         turn(index, engine::TrackerObserved{tracker.name,
                                             known == host.observed.end() ? engine::Observation::up : known->second,
@@ -107,6 +108,8 @@ void World::reboot(std::size_t index) {
     kill(index);
     auto& host = *hosts[index];
     std::erase_if(host.kernel.addresses, [](const auto& entry) { return entry.second.ours; });
+    host.kernel.routes.clear();
+    host.kernel.rules.clear();
     host.record = {};
     host.last_advert.clear();
     host.last_sequence.clear();
@@ -226,6 +229,7 @@ void World::perform(std::size_t index, const engine::Action& any) {
                    [&](const engine::Unlisten&) { host.listening = false; },
                    [&](const engine::Operation& operation) { operate(index, operation); },
                    [&](const engine::ListKernel&) { ask_for_list(index); },
+                   [](const engine::WatchRoutes&) {}, // everything is told here
                    [&](const engine::Finished&) {
                        host.stopped = true;
                        host.record = host.engine->record();

@@ -48,6 +48,8 @@ struct FakeKernel {
         engine::AddressTraits traits{};
     };
     std::map<Prefix, Address> addresses;
+    std::map<model::RouteId, engine::KernelRoute> routes;
+    std::set<model::Rule> rules;
     bool link_up{true}, link_exists{true};
     bool refuses{false}; ///< EPERM for every add
 };
@@ -130,6 +132,9 @@ class World {
         deliver(host, engine::AnnouncementSeen{eth0, {address, {{2, 0, 0, 0, 0, 99}}}}, true);
     }
     void add_foreign(std::size_t host, const Prefix& prefix);
+    /// A third party deletes the route to this prefix, whoever's it is; or adds one of its own.
+    void delete_route(std::size_t host, const Prefix& prefix);
+    void add_foreign_route(std::size_t host, const Prefix& prefix);
     void observe(std::size_t host, const std::string& tracker, engine::Observation observation);
     void failover(std::size_t host, std::optional<Duration> hold = {});
     void reload(std::size_t host, const model::Instance& instance);
@@ -195,6 +200,8 @@ class World {
     void operate(std::size_t host, const engine::Operation& operation);
     static std::optional<Prefix> prefix_of(const engine::Operation& operation);
     int apply(Host& host, const engine::Operation& operation);
+    int put_route(std::size_t host, const engine::PutRoute& put);
+    int remove_route(std::size_t host, const model::RouteId& id);
     void expire(std::size_t host, const Prefix& prefix);
     void tell(std::size_t host, engine::Event event);
     void ask_for_list(std::size_t host);
