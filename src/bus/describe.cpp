@@ -175,6 +175,8 @@ std::string describe(const Shown& shown) {
               {"NInstances", census.instances},
               {"NMaster", census.masters},
               {"NFault", census.faults}};
+    json["StaticRoutes"] = list(shown.snapshot->static_routes, extra_json);
+    json["StaticRules"] = list(shown.snapshot->static_rules, extra_json);
     json["Instances"] = list(shown.snapshot->instances, [](const auto& view) { return instance_json(*view); });
     json["SyncGroups"] = list(shown.snapshot->groups, [](const auto& view) { return group_json(*view); });
     json["Trackers"] = list(shown.snapshot->trackers, [](const auto& view) { return tracker_json(*view); });

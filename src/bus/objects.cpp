@@ -58,6 +58,13 @@ Calls::Answer answer_with(sdbus::Result<Value>&& result, Value (*value_of)(const
     };
 }
 
+std::vector<Struct<std::string, bool>> extras(const std::vector<engine::ExtraView>& views) {
+    std::vector<Struct<std::string, bool>> result;
+    for (const auto& each : views)
+        result.emplace_back(each.text, each.installed);
+    return result;
+}
+
 } // namespace
 
 // ---- org.holdfast1.Manager
@@ -114,6 +121,8 @@ class Objects::Manager final
     std::string LastReloadResult() override { return facts().last_reload_result; }
     Strings LastReloadErrors() override { return utf8(facts().last_reload_errors); }
     Strings Missing() override { return utf8(facts().missing); }
+    std::vector<Struct<std::string, bool>> StaticRoutes() override { return extras(shown_.snapshot->static_routes); }
+    std::vector<Struct<std::string, bool>> StaticRules() override { return extras(shown_.snapshot->static_rules); }
     std::uint32_t NInstances() override { return count(snapshot()).instances; }
     std::uint32_t NMaster() override { return count(snapshot()).masters; }
     std::uint32_t NFault() override { return count(snapshot()).faults; }
@@ -124,17 +133,6 @@ class Objects::Manager final
 
 // ---- org.holdfast1.Instance
 // ---------------------------------------------------------------------------------------------
-
-namespace {
-
-std::vector<Struct<std::string, bool>> extras(const std::vector<engine::ExtraView>& views) {
-    std::vector<Struct<std::string, bool>> result;
-    for (const auto& each : views)
-        result.emplace_back(each.text, each.installed);
-    return result;
-}
-
-} // namespace
 
 class Objects::Instance final : public sdbus::AdaptorInterfaces<org::holdfast1::Instance_adaptor> {
   public:

@@ -31,6 +31,10 @@ bool fact_differs(const Shown& a, const Shown& b) {
     return a.facts != b.facts && (*a.facts).*member != (*b.facts).*member;
 }
 template <auto member>
+bool snapshot_differs(const Shown& a, const Shown& b) {
+    return a.snapshot != b.snapshot && (*a.snapshot).*member != (*b.snapshot).*member;
+}
+template <auto member>
 bool count_differs(const Shown& a, const Shown& b) {
     return count(*a.snapshot).*member != count(*b.snapshot).*member;
 }
@@ -104,6 +108,8 @@ constexpr Row<Shown> node_rows[] = {
     {"LastReloadResult", fact_differs<&NodeFacts::last_reload_result>},
     {"LastReloadErrors", fact_differs<&NodeFacts::last_reload_errors>},
     {"Missing", fact_differs<&NodeFacts::missing>},
+    {"StaticRoutes", snapshot_differs<&engine::Snapshot::static_routes>},
+    {"StaticRules", snapshot_differs<&engine::Snapshot::static_rules>},
     {"NInstances", count_differs<&Census::instances>},
     {"NMaster", count_differs<&Census::masters>},
     {"NFault", count_differs<&Census::faults>},

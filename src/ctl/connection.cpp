@@ -174,6 +174,8 @@ Json shaped(const std::string& property, const Json& value) {
         {"PriorityContributions", {"Tracker", "Weight"}},
         {"Addresses", {"Address", "Link", "State"}},
         {"Routes", {"Text", "Installed"}},
+        {"StaticRoutes", {"Text", "Installed"}},
+        {"StaticRules", {"Text", "Installed"}},
         {"Rules", {"Text", "Installed"}},
         {"ExcludedAddresses", {"Wanted", "Assigned"}},
         {"ActiveRouter", {"Address", "Priority", "LastSeenUSec"}},

@@ -406,7 +406,11 @@ void Engine::handle(const AddressRemoved& event) {
     if (!known) return; // our own removal, or an echo of something older
     const auto before = *known;
     kernel_.remove(key);
-    expect_lost_routes();
+    const auto comes_from_it = [&](const auto& extra) {
+        const auto* route = std::get_if<std::shared_ptr<const model::Route>>(&extra.second.wish);
+        return route && (*route)->source == key.prefix.address;
+    };
+    if (!before.ours || std::ranges::any_of(extras_, comes_from_it)) expect_lost_routes();
     if (!before.ours)
         if (const auto* link = kernel_.link(key.link)) mark(link->name);
     if (entry == addresses_.end()) return;

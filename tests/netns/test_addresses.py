@@ -71,6 +71,7 @@ def test_an_address_with_a_label_and_a_peer_is_adopted_and_removed(world):
     pair.lb1.holdfastd.kill()
     pair.lb1.start_holdfastd()
     time.sleep(2)
+    wait_for(lambda: "Instances" in pair.lb1.status(), 3, "the daemon on the bus")
     assert pair.instance(pair.lb1)["StateReason"]["Code"] == "adopted"
     assert pair.instance(pair.lb2)["Counters"]["became_master"] == 0
     pair.lb1.holdfastd.kill(signal.SIGTERM)

@@ -142,6 +142,7 @@ def test_static_routes_and_rules_are_there_while_the_daemon_runs(world):
     pair.start()
     for host in pair.hosts:  # master or not
         wait_for(lambda: routes(host).keys() == {"10.55.0.0/16", "2001:db8:9::/48"} and rules(host) == {2000}, 2, "static ones")
+    assert [each["Installed"] for each in pair.lb2.status()["StaticRoutes"] + pair.lb2.status()["StaticRules"]] == [True] * 3
     pair.lb2.ip("route", "del", "10.55.0.0/16")
     wait_for(lambda: "10.55.0.0/16" in routes(pair.lb2), 1, "the route back")
     pair.lb2.holdfastd.kill()
