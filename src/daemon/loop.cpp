@@ -104,36 +104,34 @@ Loop::Loop(Parts parts) : parts_{std::move(parts)}, facts_{std::make_shared<bus:
                                                           .tell_bus = parts_.tell_bus,
                                                           .warn = warn_of_notification},
                                            *mailer_);
-}
-});
 
-watch(observer_->fd(), priority_kernel, [this] { on_kernel_news(); });
-watch(from_executor_.fd(), priority_kernel, [this] { on_outcomes(); });
-watch(parts_.from_bus->fd(), priority_doors, [this] { on_bus(); });
-watch(from_loader_.fd(), priority_doors, [this] { on_loaded(); });
-const auto on_signal_source = [](sd_event_source*, const signalfd_siginfo* info, void* self) {
-    auto* loop = static_cast<Loop*>(self);
-    loop->now_ = monotonic_now();
-    loop->on_signal(static_cast<int>(info->ssi_signo));
-    return 0;
-};
-for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
-    auto*& source = other_sources_.emplace_back();
-    HF_ASSERT(sd_event_add_signal(event_, &source, number, on_signal_source, this) >= 0);
-    sd_event_source_set_priority(source, priority_doors);
-}
-const auto on_time = [](sd_event_source*, std::uint64_t, void* self) {
-    static_cast<Loop*>(self)->on_timer();
-    return 0;
-};
-HF_ASSERT(sd_event_add_time(event_, &timer_, CLOCK_MONOTONIC, UINT64_MAX, timer_accuracy_usec, on_time, this) >= 0);
-sd_event_source_set_priority(timer_, priority_timer);
-// After every dispatch, whatever it was: carry out, publish, and set the clock.
-const auto after_dispatch = [](sd_event_source*, void* self) {
-    static_cast<Loop*>(self)->end_turn();
-    return 0;
-};
-HF_ASSERT(sd_event_add_post(event_, &other_sources_.emplace_back(), after_dispatch, this) >= 0);
+    watch(observer_->fd(), priority_kernel, [this] { on_kernel_news(); });
+    watch(from_executor_.fd(), priority_kernel, [this] { on_outcomes(); });
+    watch(parts_.from_bus->fd(), priority_doors, [this] { on_bus(); });
+    watch(from_loader_.fd(), priority_doors, [this] { on_loaded(); });
+    const auto on_signal_source = [](sd_event_source*, const signalfd_siginfo* info, void* self) {
+        auto* loop = static_cast<Loop*>(self);
+        loop->now_ = monotonic_now();
+        loop->on_signal(static_cast<int>(info->ssi_signo));
+        return 0;
+    };
+    for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
+        auto*& source = other_sources_.emplace_back();
+        HF_ASSERT(sd_event_add_signal(event_, &source, number, on_signal_source, this) >= 0);
+        sd_event_source_set_priority(source, priority_doors);
+    }
+    const auto on_time = [](sd_event_source*, std::uint64_t, void* self) {
+        static_cast<Loop*>(self)->on_timer();
+        return 0;
+    };
+    HF_ASSERT(sd_event_add_time(event_, &timer_, CLOCK_MONOTONIC, UINT64_MAX, timer_accuracy_usec, on_time, this) >= 0);
+    sd_event_source_set_priority(timer_, priority_timer);
+    // After every dispatch, whatever it was: carry out, publish, and set the clock.
+    const auto after_dispatch = [](sd_event_source*, void* self) {
+        static_cast<Loop*>(self)->end_turn();
+        return 0;
+    };
+    HF_ASSERT(sd_event_add_post(event_, &other_sources_.emplace_back(), after_dispatch, this) >= 0);
 }
 
 Loop::~Loop() {
