@@ -42,14 +42,13 @@ TEST(Mail, SaysWhatIsWrong) {
          "server must be a server like smtp://mail.example.org or smtps://mail.example.org:465, not 'mail.example.org'",
          "write smtp://mail.example.org"},
         {"{server: 'smtp://h:0', from: a@b, to: [c@d]}", "server has a port that is not 1 to 65535: '0'", ""},
-        {"{server: 'smtp://u:p@h', from: a@b, to: [c@d]}",
-         "server must be a server like smtp://mail.example.org or smtps://mail.example.org:465, not 'smtp://u:p@h'",
-         ""},
+        {"{server: 'smtp://u@h', from: a@b, to: [c@d]}",
+         "server must be a server like smtp://mail.example.org or smtps://mail.example.org:465, not 'smtp://u@h'", ""},
         {"{server: smtp://h, from: 'A <a@b>', to: [c@d]}",
          "from must be a mail address like admin@example.org, not 'A <a@b>'", "write the address alone"},
         {"{server: smtp://h, from: a@b, to: c@d}", "to must be a list of mail addresses, not 'c@d'", "write [c@d]"},
         {"{server: smtp://h, from: a@b, to: [\"c@d\\r\\nRCPT\"]}",
-         "an address of to must be a mail address like admin@example.org, not 'c@d\\r\\nRCPT'", ""},
+         "an address of to must be a mail address like admin@example.org, not 'c@d??RCPT'", ""},
         {"{" + whole + ", tls: yes}", "tls must be opportunistic, required or off, not 'yes'", ""},
         {"{" + whole + ", login: {user: u, password: hush}}",
          "login would show its password to any server that answers", "add tls: required, or use smtps://"},
@@ -58,7 +57,7 @@ TEST(Mail, SaysWhatIsWrong) {
         {"{" + whole + ", tls: required, login: {password: hush}}", "login has no user", "add user: NAME"},
         {"{server: smtps://h, from: a@b, to: [c@d], tls: off}", "tls is about STARTTLS, and smtps has none",
          "remove it"},
-        {"{" + whole + ", retry: 5s}", "'retry' is not a directive of 'mail'", "did you mean 'retry_for'?"},
+        {"{" + whole + ", retry_fro: 5s}", "'retry_fro' is not a directive of 'mail'", "did you mean 'retry_for'?"},
     };
     for (const auto& each : cases) {
         const auto loaded = load(request(with(each.value)));

@@ -40,8 +40,10 @@ if tls:
     context.load_cert_chain(directory + "/cert.pem", directory + "/key.pem")
     options = {"tls_context": context, "require_starttls": True, "authenticator": authenticate, "auth_required": True}
 
+handler = Handler()
+
 async def main():
-    server = await asyncio.get_running_loop().create_server(lambda: SMTP(Handler(), **options), "10.77.0.1", port)
+    server = await asyncio.get_running_loop().create_server(lambda: SMTP(handler, **options), "10.77.0.1", port)
     await server.serve_forever()
 asyncio.run(main())
 """
@@ -76,7 +78,7 @@ def test_each_state_is_told_in_order_and_the_stop_as_well(world):
     pair = Mailed(world)
     pair.serve()
     pair.lb1.start_holdfastd()
-    pair.wait_on("lb1")
+    pair.wait_on("lb1", 3)
     expected = ["[lb1] VRRP instance web is backup now", "[lb1] VRRP instance web is master now"]
     wait_for(lambda: pair.subjects() == expected, 5, "the mails")
     mail = pair.mails()[1]

@@ -259,7 +259,7 @@ INSTANTIATE_TEST_SUITE_P(Enumerated, Routers,
                                          Case{"two_without_faults", {200, 199}, 0, 0, 0, 40},
                                          Case{"three", {200, 150, 100}, 1, 1, 1, 13},
                                          Case{"three_equal", {100, 100, 100}, 1, 1, 0, 13}),
-                         [](const auto& info) { return std::string{info.param.name}; });
+                         [](const auto& each) { return std::string{each.param.name}; });
 
 } // namespace
 } // namespace holdfast::vrrp
