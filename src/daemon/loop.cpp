@@ -14,7 +14,9 @@
 namespace holdfast::daemon {
 namespace {
 
-// sd-event runs what is ready in this order: the wire before everything, the clock when nothing else waits.
+// sd-event runs what is ready in this order: the end of each turn, the wire before every other news, the clock when nothing
+// else waits. Where news never ends, the clock is served at the end of a turn (serve_overdue()).
+constexpr int priority_end = -30;
 constexpr int priority_wire = -20;
 constexpr int priority_kernel = -15;
 constexpr int priority_doors = -10;
@@ -131,7 +133,9 @@ Loop::Loop(Parts parts) : parts_{std::move(parts)}, facts_{std::make_shared<bus:
         static_cast<Loop*>(self)->end_turn();
         return 0;
     };
-    HF_ASSERT(sd_event_add_post(event_, &other_sources_.emplace_back(), after_dispatch, this) >= 0);
+    auto*& end = other_sources_.emplace_back();
+    HF_ASSERT(sd_event_add_post(event_, &end, after_dispatch, this) >= 0);
+    sd_event_source_set_priority(end, priority_end);
 }
 
 Loop::~Loop() {
@@ -232,8 +236,17 @@ void Loop::perform(engine::Action& any) {
                any);
 }
 
+/// While news of the kernel comes faster than it is taken, sd-event never gets to the clock, whose priority is the least.
+void Loop::serve_overdue() {
+    if (engine_.next_deadline() > monotonic_now()) return;
+    now_ = monotonic_now();
+    wires_->drain();
+    on_timer();
+}
+
 void Loop::end_turn() {
     perform();
+    if (!finished_) serve_overdue();
     wires_->flush();
     if (engine_.record_changed()) write_record();
     if (engine_.view_changed() || facts_changed_) publish();

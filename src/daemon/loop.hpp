@@ -52,6 +52,7 @@ class Loop {
     void perform();
     void perform(engine::Action& action);
     void end_turn();
+    void serve_overdue();
     void arm_timer();
     void on_timer();
     void publish();

@@ -70,6 +70,12 @@ void Wires::on_adverts(int fd) {
     deliver_heard();
 }
 
+void Wires::drain() {
+    for (auto& [fd, wire] : wires_)
+        read(wire);
+    deliver_heard();
+}
+
 /// A socket rests as long as each look finds something.
 void Wires::look_at_resting() {
     if (next_look_ == never) return;

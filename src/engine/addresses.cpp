@@ -199,17 +199,26 @@ void Engine::reconcile() {
     sweep_excluded(true);
     std::vector<AddressKey> dirty;
     dirty.swap(dirty_addresses_);
-    for (const auto& key : dirty) {
-        auto at = addresses_.find(key);
-        const auto* observed = kernel_.address(key);
-        if (at == addresses_.end()) {
-            if (!observed || !observed->ours) continue;
-            at = addresses_.try_emplace(key).first; // left behind by a process before us
-        }
-        reconcile(at->first, at->second);
-        if (!at->second.has_router && !at->second.operation && !kernel_.address(key)) addresses_.erase(at);
+    for (const auto& key : dirty)
+        reconcile(key);
+    while (!put_off_.empty() && may_issue_bulk()) {
+        const auto key = put_off_.back();
+        put_off_.pop_back();
+        reconcile(key);
     }
     sweep_excluded(false);
+}
+
+void Engine::reconcile(const AddressKey& key) {
+    auto at = addresses_.find(key);
+    const auto* observed = kernel_.address(key);
+    if (at == addresses_.end()) {
+        if (!observed || !observed->ours) return;
+        at = addresses_.try_emplace(key).first; // left behind by a process before us
+    }
+    if (is_bulk(at->second) && !may_issue_bulk()) return put_off_.push_back(key);
+    reconcile(at->first, at->second);
+    if (!at->second.has_router && !at->second.operation && !kernel_.address(key)) addresses_.erase(at);
 }
 
 void Engine::reconcile(const AddressKey& key, AddressSlot& slot) {
@@ -249,8 +258,8 @@ void Engine::reconcile(const AddressKey& key, AddressSlot& slot) {
     slot.issued_lease = wish ? std::optional<Duration>{wish->lease} : std::nullopt;
     if (!slot.removing && router) operation.not_after = router->lease_deadline;
     operations_.emplace(operation.id.value, key);
-    slot.counted = slot.excluded;
-    if (slot.counted) ++excluded_in_flight_;
+    slot.counted = is_bulk(slot);
+    if (slot.counted) ++bulk_in_flight_;
     if (router) router->view_changed = view_changed_ = true;
     out_->emplace_back(operation);
 }
@@ -270,7 +279,7 @@ void Engine::handle(const OperationDone& event) {
     if (entry == addresses_.end()) return;
     auto& slot = entry->second;
     slot.operation.reset();
-    if (std::exchange(slot.counted, false)) --excluded_in_flight_;
+    if (std::exchange(slot.counted, false)) --bulk_in_flight_;
     dirty_addresses_.push_back(key);
     settle_needed_ = true;
     if (auto* router = router_of(slot)) router->view_changed = view_changed_ = true;

@@ -52,7 +52,7 @@ class Engine {
         bool has_router{false};
         bool excluded{false};
         std::uint32_t item{};                 ///< in the router's model, in `addresses` or `excluded_addresses`
-        bool counted{false};                  ///< its operation is one of excluded_in_flight_
+        bool counted{false};                  ///< its operation is one of bulk_in_flight_
         bool dropped{false};                  ///< while claims are exchanged: it had a router
         bool there{false};                    ///< the router counted it
         Time add_after{};                     ///< another host had it: not before
@@ -182,6 +182,7 @@ class Engine {
     std::optional<Duration> lease_of(const Router&) const;
     std::optional<Duration> lease_on(const Router&, LinkIndex) const;
     void reconcile();
+    void reconcile(const AddressKey&);
     void reconcile(const AddressKey&, AddressSlot&);
     void confirmed(const AddressKey&, AddressSlot&);
     void refuse(const AddressKey&, AddressSlot&, int error);
@@ -198,6 +199,8 @@ class Engine {
     void sweep_excluded(bool leaving);
     void note_presence(const AddressKey&, AddressSlot&);
     void announce_excluded(Router&);
+    static bool is_bulk(const AddressSlot&);
+    bool may_issue_bulk() const;
     void announce_slice(Router&);
 
     // extras.cpp: routes and rules
@@ -316,8 +319,9 @@ class Engine {
     std::unordered_map<std::uint64_t, ExtraKey> extra_operations_; ///< in flight
     Time list_at_{never}; ///< when to look for what the kernel took along silently
     std::vector<WatchRoutes::Where> watched_routes_;
-    std::size_t excluded_in_flight_{0};
-    Time sweep_at_{never}; ///< excluded addresses wait for the next slice
+    std::size_t bulk_in_flight_{0};
+    std::vector<AddressKey> put_off_; ///< bulk that waits for room
+    Time sweep_at_{never};            ///< excluded addresses wait for the next slice
     Time next_renewal_{never};
     Time retry_at_{never};    ///< of addresses that back off or are about to be released
     Time lease_watch_{never}; ///< the earliest lease deadline of a serving router

@@ -16,6 +16,16 @@ constexpr Duration between_passes = 900ms; ///< the rounds of a takeover at 10 a
 
 } // namespace
 
+/// What nobody advertises, and what nobody wants any more: thousands of these must not stand before the renewal of an address
+/// that is served, because the executor takes everything in order.
+bool Engine::is_bulk(const AddressSlot& slot) {
+    return slot.excluded || !slot.has_router;
+}
+
+bool Engine::may_issue_bulk() const {
+    return bulk_in_flight_ < in_flight_at_once;
+}
+
 /// The router's count of what is there follows each change, because counting anew would take too long.
 void Engine::note_presence(const AddressKey& key, AddressSlot& slot) {
     auto* router = router_of(slot);
@@ -41,7 +51,7 @@ void Engine::sweep_excluded(bool leaving) {
 void Engine::sweep(Router& router, std::size_t& budget) {
     auto& excluded = router.excluded;
     for (; !excluded.looked_at(); ++excluded.next) {
-        if (excluded_in_flight_ >= in_flight_at_once) return; // their answers go on here
+        if (!may_issue_bulk()) return; // their answers go on here
         if (budget == 0) {
             sweep_at_ = now_;
             return;

@@ -39,7 +39,7 @@ bool Observer::is_wanted(const engine::Event& event) const {
 
 bool Observer::read(const std::function<void(engine::Event)>& each) {
     bool complete = true;
-    for (;;) {
+    for (int datagrams = 0; datagrams < datagrams_a_call; ++datagrams) {
         const auto bytes = socket_.receive(buffer_);
         if (!bytes) {
             complete = false; // ENOBUFS clears itself; anything else would repeat, so it ends the turn too
@@ -52,6 +52,7 @@ bool Observer::read(const std::function<void(engine::Event)>& each) {
             if (auto event = decode(message); event && is_wanted(*event)) each(std::move(*event));
         });
     }
+    return complete;
 }
 
 } // namespace holdfast::kernel

@@ -13,6 +13,9 @@
 
 namespace holdfast::kernel {
 
+/// Some thousands of addresses or routes: a millisecond or two of work.
+inline constexpr int datagrams_a_call = 64;
+
 class Observer {
   public:
     /// The error is an errno.
@@ -21,7 +24,7 @@ class Observer {
     int fd() const { return socket_.fd(); }
     /// Routes of others are told of only if they lead to one of these.
     void watch(const engine::WatchRoutes& routes) { watched_ = routes.where; }
-    /// Hands over everything that waits. False when notifications were lost (ENOBUFS): a complete list is needed.
+    /// Hands over what waits, at most `datagrams_a_call` of news: there may be no end of it. False when notifications were lost (ENOBUFS): a complete list is needed.
     bool read(const std::function<void(engine::Event)>& each);
 
   private:
