@@ -163,6 +163,11 @@ def suite_demo():
                            {"PYTHONPATH": "tests/lab", "HOLDFAST_BUILD": str(BUILD), "PYTHONDONTWRITEBYTECODE": "1"}, timeout=180)
 
 
+def suite_topologies():
+    yield from program("lab topologies", [sys.executable, "tests/lab/topologies.py"],
+                       {"PYTHONPATH": "tests/lab", "HOLDFAST_BUILD": str(BUILD), "PYTHONDONTWRITEBYTECODE": "1"}, timeout=180)
+
+
 def suite_boot():
     yield from pytest("tests/boot")
 
