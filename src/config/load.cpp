@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
+#include <iterator>
 #include <set>
 
 namespace holdfast::config {
@@ -296,6 +297,17 @@ void Load::resolve_groups(model::Config& config) const {
     std::ranges::sort(config.groups, {}, &Group::name);
 }
 
+/// The first address of an IPv6 advert is link-local (RFC 9568 5.2.9); else the order is the file's. By hand, because clang
+/// calls what libstdc++ 12 does in std::stable_partition deprecated.
+void link_local_first(std::vector<model::VirtualAddress>& addresses) {
+    std::vector<model::VirtualAddress> first, others;
+    for (auto& address : addresses)
+        (address.address.family == Family::ipv6 && address.address.is_link_local() ? first : others)
+            .push_back(std::move(address));
+    first.insert(first.end(), std::make_move_iterator(others.begin()), std::make_move_iterator(others.end()));
+    addresses = std::move(first);
+}
+
 /// `web` with one family, `web/ipv4` and `web/ipv6` with both.
 void split_families(const Instance& both, std::vector<Instance>& out) {
     const auto start = out.size();
@@ -312,9 +324,7 @@ void split_families(const Instance& both, std::vector<Instance>& out) {
             std::erase_if(one.routes, [&](const auto& route) { return route.to.address.family != family; });
             std::erase_if(one.rules, [&](const auto& rule) { return rule.family != family; });
         }
-        std::ranges::stable_partition(one.addresses, [&](const Prefix& prefix) {
-            return family == Family::ipv6 && prefix.address.is_link_local();
-        });
+        link_local_first(one.addresses);
         if (one.unicast)
             std::erase_if(one.unicast->peers, [&](const auto& peer) { return peer.address.family != family; });
         if (one.source && one.source->family != family) one.source.reset();
