@@ -23,7 +23,7 @@ Duration pause_after(unsigned failures) {
 void Mailer::configure(const std::optional<model::Mail>& mail) {
     if (mail == mail_) return;
     mail_ = mail;
-    if (!mail_) waiting_.clear();
+    if (!mail_) waiting_.resize(under_way_ ? 1 : 0); // the end of that one is still to come
     failures_ = 0;
     retry_at_ = never;
     begin();
@@ -67,7 +67,7 @@ void Mailer::begin() {
 
 void Mailer::ended(const ipc::Ended& result) {
     under_way_ = false;
-    if (!mail_ || waiting_.empty()) return;
+    if (!mail_) return waiting_.clear();
     const auto now = door_.now();
     const auto& message = waiting_.front();
     const bool given_up = !result.ok && now - message.since >= mail_->retry_for;

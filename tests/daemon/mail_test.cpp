@@ -1,6 +1,7 @@
 // The words of a mail: whole headers, lines that end as RFC 5322 wants, and no reason that could begin a header of its own.
 
 #include "daemon/mail_text.hpp"
+#include "daemon/mailer.hpp"
 
 #include <gtest/gtest.h>
 
@@ -58,11 +59,64 @@ TEST(MailText, KeepsAReasonOnItsLine) {
 TEST(MailText, TellsAGroupAndAnEnd) {
     auto group = std::make_shared<model::Group>();
     group->instances = {"web", "inside"};
-    engine::Transition end{
-        .instance = "edge", .from = "master", .to = "init", .is_group = true, .ended = true, .group = group};
+    engine::Transition end{.instance = "edge", .from = "master", .to = "init", .ended = true, .group = group};
     const auto text = mail_text(settings(), end, "lb1", 0);
     EXPECT_NE(text.find("Subject: [lb1] VRRP sync group edge stops\r\n"), std::string::npos) << text;
     EXPECT_NE(text.find("instances: web, inside\r\n"), std::string::npos) << text;
+}
+
+/// A mailer whose attempts end when a test says so.
+struct Post {
+    Time now{1h};
+    std::vector<std::string> sent, warnings;
+    std::function<void(const ipc::Ended&)> done;
+    Mailer mailer{{.attempt =
+                       [this](const auto& make, auto finish) {
+                           sent.push_back(std::get<ipc::SendMail>(make(ipc::WatchId{1})).text);
+                           done = std::move(finish);
+                           return ipc::WatchId{1};
+                       },
+                   .warn = [this](std::string text) { warnings.push_back(std::move(text)); },
+                   .now = [this] { return now; }}};
+
+    void end(bool ok) {
+        std::exchange(done, nullptr)({ipc::WatchId{1}, ok, ok ? "accepted (250)" : "cannot connect", {}});
+    }
+};
+
+TEST(Mailer, SendsOneAfterTheOtherAndTriesAgain) {
+    Post post;
+    post.mailer.configure(settings());
+    post.mailer.tell(edge(), "lb1");
+    post.mailer.tell(edge(), "lb1");
+    ASSERT_EQ(post.sent.size(), 1U);
+    post.end(false);
+    EXPECT_EQ(post.warnings.size(), 1U);
+    EXPECT_EQ(post.mailer.next_deadline(), post.now + 5s);
+    post.now += 5s;
+    post.mailer.on_deadline();
+    ASSERT_EQ(post.sent.size(), 2U);
+    EXPECT_EQ(post.sent[0], post.sent[1]);
+    post.end(true);
+    EXPECT_EQ(post.sent.size(), 3U);
+    post.end(true);
+    EXPECT_TRUE(post.mailer.idle());
+}
+
+TEST(Mailer, LosesNothingWhenAReloadTakesMailAwayAndGivesItBackDuringAnAttempt) {
+    Post post;
+    post.mailer.configure(settings());
+    post.mailer.tell(edge(), "lb1");
+    post.mailer.configure(std::nullopt);
+    post.mailer.configure(settings());
+    auto later = edge();
+    later.to = "fault";
+    post.mailer.tell(later, "lb1");
+    post.end(true); // of the first one
+    ASSERT_EQ(post.sent.size(), 2U);
+    EXPECT_NE(post.sent[1].find("web is fault now"), std::string::npos);
+    post.end(true);
+    EXPECT_TRUE(post.mailer.idle());
 }
 
 } // namespace
