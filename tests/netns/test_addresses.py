@@ -69,6 +69,7 @@ def test_an_address_with_a_label_and_a_peer_is_adopted_and_removed(world):
     pair.start()
     wait_for(lambda: pair.lb1.has("10.77.0.101"), 1, "the second address")
     pair.lb1.holdfastd.kill()
+    pair.lb1.holdfastd.wait()  # as every supervisor does: what is dying still holds its lock
     pair.lb1.start_holdfastd()
     time.sleep(2)
     wait_for(lambda: "Instances" in pair.lb1.status(), 3, "the daemon on the bus")

@@ -87,6 +87,7 @@ def test_killed_and_restarted_the_daemon_adopts_its_routes_and_cleans_up_those_t
     pair = Pair(world, interval="1s", instance_extra=ROUTES)
     wait_for(lambda: has_all(pair.lb1), 3, "the routes")
     pair.lb1.holdfastd.kill()
+    pair.lb1.holdfastd.wait()
     assert has_all(pair.lb1)
     pair.lb1.start_holdfastd()
     deadline = time.monotonic() + 3
