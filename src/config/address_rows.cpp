@@ -128,10 +128,6 @@ std::vector<Directive<VirtualAddress>> rows() {
     };
 }
 
-struct OneFamily {
-    std::string_view word;
-    Family family;
-};
 constexpr std::array one_family{OneFamily{"label", Family::ipv4},     OneFamily{"scope", Family::ipv4},
                                 OneFamily{"broadcast", Family::ipv4}, OneFamily{"home", Family::ipv6},
                                 OneFamily{"dad", Family::ipv6},       OneFamily{"manage_temporary", Family::ipv6}};

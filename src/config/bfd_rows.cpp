@@ -1,6 +1,6 @@
 // The directives inside `bfd:` of a tracker.
+#include "config/item.hpp"
 #include "config/list.hpp"
-#include "config/object.hpp"
 
 #include <fmt/format.h>
 
@@ -27,34 +27,13 @@ struct HostAddress {
     std::string print(const IpAddress& address) const { return fmt::format("\"{}\"", to_string(address)); }
 };
 
-/// A field that may be left out.
-template <auto Field, typename Type>
-Directive<BfdTracker> optional_row(std::string_view word, Type type, std::string_view help, std::string_view without) {
-    return {.word = word,
-            .shape = Shape::scalar,
-            .reload = Reload::live,
-            .values = type.values(),
-            .help = help,
-            .read =
-                [word, type](Context& context, const Node& node, BfdTracker& bfd) {
-                    return read_scalar(context, word, node, type, [&](auto value) { bfd.*Field = value; });
-                },
-            .write = [type](const BfdTracker& bfd, Secrets) -> std::optional<std::string> {
-                if (!(bfd.*Field)) return std::nullopt;
-                return type.print(*(bfd.*Field));
-            },
-            .required = false,
-            .in_defaults = false,
-            .default_text = std::string{without}};
-}
-
 std::vector<Directive<BfdTracker>> rows() {
     constexpr Duration longest = 1h; // below 32 bits of microseconds
     const Span pace{1ms, longest};
     return {
         row<&BfdTracker::neighbor>("neighbor", HostAddress{}, Reload::live, "The other end of the path.")
             .must_be_given(),
-        optional_row<&BfdTracker::source>(
+        item_row<BfdTracker, &BfdTracker::source>(
             "source", HostAddress{}, "This host's end of the path; only packets to it count.", "the kernel's choice"),
         row<&BfdTracker::min_tx>("min_tx", pace, Reload::live, "The fastest that this host sends."),
         row<&BfdTracker::min_rx>("min_rx", pace, Reload::live,
@@ -65,9 +44,9 @@ std::vector<Directive<BfdTracker>> rows() {
                                      "After how many packets that did not come the neighbor takes this host for gone."),
         row<&BfdTracker::passive>("passive", Flag{}, Reload::live, "Say nothing before the neighbor does."),
         row<&BfdTracker::ttl>("ttl", Number<std::uint8_t>{1, 255}, Reload::live, "TTL or hop limit of what is sent."),
-        optional_row<&BfdTracker::max_hops>("max_hops", Number<unsigned>{0, 255},
-                                            "How many routers a packet may have passed (255 less its TTL).",
-                                            "`0`; with multihop `255`, not looked at"),
+        item_row<BfdTracker, &BfdTracker::max_hops>("max_hops", Number<unsigned>{0, 255},
+                                                    "How many routers a packet may have passed (255 less its TTL).",
+                                                    "`0`; with multihop `255`, not looked at"),
         row<&BfdTracker::multihop>("multihop", Flag{}, Reload::live,
                                    "The path leads through routers: UDP port 4784 (RFC 5883) instead of 3784."),
     };

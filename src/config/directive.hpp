@@ -73,6 +73,42 @@ struct Directive {
     }
 };
 
+/// For `read`: a list or a map as a whole, by a reader (context, node) -> optional value, into one field.
+template <auto Field, typename Read>
+auto reads(Read read) {
+    return [read](Context& context, const Node& node, auto& object) -> std::optional<Mark> {
+        auto value = read(context, node);
+        if (!value) return std::nullopt;
+        object.*Field = std::move(*value);
+        return node.mark;
+    };
+}
+
+/// For `write`: a list that is left out while it is empty.
+template <auto Field, typename Write>
+auto writes_unless_empty(Write write) {
+    return [write](const auto& object, Secrets) -> std::optional<std::string> {
+        if ((object.*Field).empty()) return std::nullopt;
+        return write(object.*Field);
+    };
+}
+
+/// A row without what reads and writes it.
+template <typename Object>
+Directive<Object> bare_row(std::string_view word, Shape shape, std::string values, std::string_view help,
+                           std::string default_text = {}) {
+    return {.word = word,
+            .shape = shape,
+            .reload = model::Reload::live,
+            .values = std::move(values),
+            .help = help,
+            .read = {},
+            .write = {},
+            .required = false,
+            .in_defaults = false,
+            .default_text = std::move(default_text)};
+}
+
 std::span<const Directive<model::Instance>> instance_directives();
 std::span<const Directive<model::Tracker>> tracker_directives();
 std::span<const Directive<model::Group>> group_directives();

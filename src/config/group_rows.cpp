@@ -75,24 +75,16 @@ std::vector<Directive<Group>> rows() {
                          .reload = model::Reload::live,
                          .values = "as in an instance",
                          .help = "What every member depends on, beside its own trackers.",
-                         .read = [](Context& context, const Node& node, Group& group) -> std::optional<Mark> {
-                             auto track = read_track(context, node);
-                             if (!track) return std::nullopt;
-                             group.track = std::move(*track);
-                             return node.mark;
-                         },
+                         .read = reads<&Group::track>(read_track),
                          .write = [](const Group& group, Secrets) { return std::optional{write_track(group.track)}; }},
         Directive<Group>{.word = "notify",
                          .shape = Shape::map,
                          .reload = model::Reload::live,
                          .values = "as in an instance, without lower_advert and the hooks",
                          .help = "Scripts, mail, a FIFO and units that follow the state of the group.",
-                         .read = [](Context& context, const Node& node, Group& group) -> std::optional<Mark> {
-                             auto notify = read_notify(context, node, NotifyOf::group);
-                             if (!notify) return std::nullopt;
-                             group.notify = std::move(*notify);
-                             return node.mark;
-                         },
+                         .read = reads<&Group::notify>([](Context& context, const Node& node) {
+                             return read_notify(context, node, NotifyOf::group);
+                         }),
                          .write = [](const Group& group, Secrets) -> std::optional<std::string> {
                              if (group.notify == model::Notify{}) return std::nullopt;
                              return write_notify(group.notify);

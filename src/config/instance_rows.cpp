@@ -14,16 +14,10 @@ constexpr Duration hour = std::chrono::hours{1};
 template <typename Read, typename Write>
 Directive<Instance> list_row(std::string_view word, Shape shape, std::string values, std::string_view help, Read read,
                              Write write) {
-    return {.word = word,
-            .shape = shape,
-            .reload = Reload::live,
-            .values = std::move(values),
-            .help = help,
-            .read = std::move(read),
-            .write = std::move(write),
-            .required = false,
-            .in_defaults = false,
-            .default_text = {}};
+    auto row = bare_row<Instance>(word, shape, std::move(values), help);
+    row.read = std::move(read);
+    row.write = std::move(write);
+    return row;
 }
 
 Directive<Instance> addresses_row() {
@@ -32,64 +26,38 @@ Directive<Instance> addresses_row() {
                "a list of IP addresses, each with its prefix length (/32 or /128 without), at most 255 of a family",
                "The virtual addresses, in the order of the packet; both families make two objects, NAME/ipv4 and "
                "NAME/ipv6.",
-               [](Context& context, const Node& node, Instance& instance) -> std::optional<Mark> {
-                   auto addresses = read_addresses(context, "addresses", node, Addresses::advertised);
-                   if (!addresses) return std::nullopt;
-                   instance.addresses = std::move(*addresses);
-                   return node.mark;
-               },
+               reads<&Instance::addresses>([](Context& context, const Node& node) {
+                   return read_addresses(context, "addresses", node, Addresses::advertised);
+               }),
                [](const Instance& instance, Secrets) { return std::optional{write_addresses(instance.addresses)}; })
         .must_be_given();
 }
 
 Directive<Instance> excluded_addresses_row() {
-    return list_row(
-               "excluded_addresses", Shape::list, "as addresses, of any family, at most 10000",
-               "Addresses that move along but are not in the advert: added after the others, removed before them.",
-               [](Context& context, const Node& node, Instance& instance) -> std::optional<Mark> {
-                   auto addresses = read_addresses(context, "excluded_addresses", node, Addresses::excluded);
-                   if (!addresses) return std::nullopt;
-                   instance.excluded_addresses = std::move(*addresses);
-                   return node.mark;
-               },
-               [](const Instance& instance, Secrets) -> std::optional<std::string> {
-                   if (instance.excluded_addresses.empty()) return std::nullopt;
-                   return write_addresses(instance.excluded_addresses);
-               })
+    return list_row("excluded_addresses", Shape::list, "as addresses, of any family, at most 10000",
+                    "Addresses that move along but are not in the advert: added after the others, removed before them.",
+                    reads<&Instance::excluded_addresses>([](Context& context, const Node& node) {
+                        return read_addresses(context, "excluded_addresses", node, Addresses::excluded);
+                    }),
+                    writes_unless_empty<&Instance::excluded_addresses>(write_addresses))
         .says_default("none");
 }
 
 Directive<Instance> routes_row() {
-    return list_row(
-               "routes", Shape::list, "a list of {to, via, interface, source, table, metric, ...}, at most 1000",
-               "Routes that are in the kernel while the addresses are: added behind them, removed before them.",
-               [](Context& context, const Node& node, Instance& instance) -> std::optional<Mark> {
-                   auto routes = read_routes(context, "routes", node);
-                   if (!routes) return std::nullopt;
-                   instance.routes = std::move(*routes);
-                   return node.mark;
-               },
-               [](const Instance& instance, Secrets) -> std::optional<std::string> {
-                   if (instance.routes.empty()) return std::nullopt;
-                   return write_routes(instance.routes);
-               })
+    return list_row("routes", Shape::list, "a list of {to, via, interface, source, table, metric, ...}, at most 1000",
+                    "Routes that are in the kernel while the addresses are: added behind them, removed before them.",
+                    reads<&Instance::routes>(
+                        [](Context& context, const Node& node) { return read_routes(context, "routes", node); }),
+                    writes_unless_empty<&Instance::routes>(write_routes))
         .says_default("none");
 }
 
 Directive<Instance> rules_row() {
-    return list_row(
-               "rules", Shape::list, "a list of {priority, from, to, fwmark, table, ...}, at most 1000",
-               "Rules that are in the kernel while the addresses are.",
-               [](Context& context, const Node& node, Instance& instance) -> std::optional<Mark> {
-                   auto rules = read_rules(context, "rules", node);
-                   if (!rules) return std::nullopt;
-                   instance.rules = std::move(*rules);
-                   return node.mark;
-               },
-               [](const Instance& instance, Secrets) -> std::optional<std::string> {
-                   if (instance.rules.empty()) return std::nullopt;
-                   return write_rules(instance.rules);
-               })
+    return list_row("rules", Shape::list, "a list of {priority, from, to, fwmark, table, ...}, at most 1000",
+                    "Rules that are in the kernel while the addresses are.",
+                    reads<&Instance::rules>(
+                        [](Context& context, const Node& node) { return read_rules(context, "rules", node); }),
+                    writes_unless_empty<&Instance::rules>(write_rules))
         .says_default("none");
 }
 
@@ -97,12 +65,7 @@ Directive<Instance> track_row() {
     return list_row(
                "track", Shape::list, "a list of tracker names, or {tracker: NAME, weight: -253 to 253, reverse: true}",
                "What the instance depends on: a failure is a fault; with a weight it changes the priority instead.",
-               [](Context& context, const Node& node, Instance& instance) -> std::optional<Mark> {
-                   auto track = read_track(context, node);
-                   if (!track) return std::nullopt;
-                   instance.track = std::move(*track);
-                   return node.mark;
-               },
+               reads<&Instance::track>(read_track),
                [](const Instance& instance, Secrets) { return std::optional{write_track(instance.track)}; })
         .also_in_defaults();
 }
@@ -113,12 +76,7 @@ Directive<Instance> unicast_row() {
                "{peers: [ADDRESS or {address, min_ttl, max_ttl}, ...], ttl: 1 to 255, check_source: true}",
                "Adverts go to these hosts one by one, where a network carries no multicast; this host's own address is "
                "ignored.",
-               [](Context& context, const Node& node, Instance& instance) -> std::optional<Mark> {
-                   auto unicast = read_unicast(context, node);
-                   if (!unicast) return std::nullopt;
-                   instance.unicast = std::move(*unicast);
-                   return node.mark;
-               },
+               reads<&Instance::unicast>(read_unicast),
                [](const Instance& instance, Secrets) -> std::optional<std::string> {
                    if (!instance.unicast) return std::nullopt;
                    return write_unicast(*instance.unicast);
@@ -158,12 +116,7 @@ Directive<Instance> authentication_row() {
                "Whose adverts count. hmac: adverts are signed (HMAC-SHA256), old ones are refused; pass (a password in "
                "plain "
                "text) and ah (HMAC-MD5) are for version 2, on a wire that is shared with older routers.",
-               [](Context& context, const Node& node, Instance& instance) -> std::optional<Mark> {
-                   const auto authentication = read_authentication(context, node);
-                   if (!authentication) return std::nullopt;
-                   instance.authentication = *authentication;
-                   return node.mark;
-               },
+               reads<&Instance::authentication>(read_authentication),
                [](const Instance& instance, Secrets secrets) -> std::optional<std::string> {
                    if (!instance.authentication) return std::nullopt;
                    return write_authentication(*instance.authentication, secrets);
@@ -184,12 +137,8 @@ Directive<Instance> notify_row() {
                "back "
                "for "
                "hook_timeout at most.",
-               [](Context& context, const Node& node, Instance& instance) -> std::optional<Mark> {
-                   auto notify = read_notify(context, node, NotifyOf::instance);
-                   if (!notify) return std::nullopt;
-                   instance.notify = std::move(*notify);
-                   return node.mark;
-               },
+               reads<&Instance::notify>(
+                   [](Context& context, const Node& node) { return read_notify(context, node, NotifyOf::instance); }),
                [](const Instance& instance, Secrets) -> std::optional<std::string> {
                    if (instance.notify == model::Notify{}) return std::nullopt;
                    return write_notify(instance.notify);

@@ -5,9 +5,11 @@
 #include "config/object.hpp"
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 namespace holdfast::config {
 
@@ -41,6 +43,12 @@ Directive<Object> item_row(std::string_view word, Type type, std::string_view he
             .default_text = std::move(default_text)};
 }
 
+/// A directive of an item that only one family has.
+struct OneFamily {
+    std::string_view word;
+    Family family;
+};
+
 /// `{word: value, ...}` of everything that is not the default.
 template <typename Object>
 std::string write_item(std::span<const Directive<Object>> rows, const Object& object) {
@@ -52,6 +60,39 @@ std::string write_item(std::span<const Directive<Object>> rows, const Object& ob
             parts.push_back(fmt::format("{}: {}", row.word, *text));
     }
     return "{" + join(parts, ", ") + "}";
+}
+
+/// A list of items, each with an id() that no other has. `one` is what an item is called, `cure` goes on behind the place of
+/// the first of two.
+template <typename Item>
+std::optional<std::vector<Item>> read_items(Context& context, std::string_view word, const Node& node,
+                                            std::string_view one, std::size_t most, std::string_view example,
+                                            std::string_view cure,
+                                            const std::function<std::optional<Item>(Context&, const Node&)>& read) {
+    if (!node.is_list() || node.items.size() > most) {
+        complain(context, word, node,
+                 node.is_list()
+                     ? Complaint{fmt::format("has {} {}s, and {} is the most", node.items.size(), one, most), {}}
+                     : must_be(fmt::format("a list of {}s", one), node, fmt::format("write [{}]", example)));
+        return std::nullopt;
+    }
+    bool fine = true;
+    std::vector<Item> items;
+    std::map<decltype(Item{}.id()), Mark> seen;
+    for (const auto& each : node.items) {
+        auto item = read(context, each);
+        fine = fine && item;
+        if (!item) continue;
+        const auto [first, fresh] = seen.emplace(item->id(), each.mark);
+        if (!fresh) {
+            context.problems.error(each.mark, fmt::format("{} {} is given twice", one, to_string(item->id())),
+                                   fmt::format("first given at {}{}", context.sources.place(first->second), cure));
+            fine = false;
+        }
+        items.push_back(std::move(*item));
+    }
+    if (!fine) return std::nullopt;
+    return items;
 }
 
 /// Nothing when something was complained about. `check` sees only what was read well.

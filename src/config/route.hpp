@@ -18,7 +18,7 @@ std::span<const Directive<model::Rule>> rule_directives();
 
 std::optional<std::vector<model::Route>> read_routes(Context&, std::string_view word, const Node&);
 std::string write_routes(const std::vector<model::Route>&);
-/// A rule without addresses and without `family` is of `family`; nothing: it has to say it.
+/// A rule without addresses has to say its family.
 std::optional<std::vector<model::Rule>> read_rules(Context&, std::string_view word, const Node&);
 std::string write_rules(const std::vector<model::Rule>&);
 

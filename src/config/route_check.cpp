@@ -33,10 +33,6 @@ constexpr std::array foreign_words{
     ForeignWord{"protocol", "every route of holdfast has protocol 112, by which it knows its own: remove it"},
     ForeignWord{"proto", "every route of holdfast has protocol 112, by which it knows its own: remove it"}};
 
-struct OneFamily {
-    std::string_view word;
-    Family family;
-};
 constexpr std::array one_family{OneFamily{"scope", Family::ipv4},   OneFamily{"tos", Family::ipv4},
                                 OneFamily{"realm", Family::ipv4},   OneFamily{"from", Family::ipv6},
                                 OneFamily{"expires", Family::ipv6}, OneFamily{"preference", Family::ipv6}};
@@ -176,31 +172,8 @@ Parsed<Prefix> Network::parse(const Node& node) const {
 }
 
 std::optional<std::vector<Route>> read_routes(Context& context, std::string_view word, const Node& node) {
-    if (!node.is_list() || node.items.size() > most_routes) {
-        complain(context, word, node,
-                 node.is_list()
-                     ? Complaint{fmt::format("has {} routes, and {} is the most", node.items.size(), most_routes), {}}
-                     : must_be("a list of routes", node, "write [{to: 10.1.0.0/16, via: 192.0.2.1}]"));
-        return std::nullopt;
-    }
-    bool fine = true;
-    std::vector<Route> routes;
-    std::map<model::RouteId, Mark> seen;
-    for (const auto& item : node.items) {
-        auto route = read_route(context, item);
-        fine = fine && route;
-        if (!route) continue;
-        const auto [first, fresh] = seen.emplace(route->id(), item.mark);
-        if (!fresh) {
-            context.problems.error(item.mark, fmt::format("route {} is given twice", to_string(route->id())),
-                                   fmt::format("first given at {}; give one of them another metric or table",
-                                               context.sources.place(first->second)));
-            fine = false;
-        }
-        routes.push_back(std::move(*route));
-    }
-    if (!fine) return std::nullopt;
-    return routes;
+    return read_items<Route>(context, word, node, "route", most_routes, "{to: 10.1.0.0/16, via: 192.0.2.1}",
+                             "; give one of them another metric or table", read_route);
 }
 
 std::string write_routes(const std::vector<Route>& routes) {
@@ -222,11 +195,9 @@ void check_extras_together(Context& context, const std::vector<Extras>& all) {
         for (const auto& route : *extras.routes)
             if (const auto [at, fresh] = routes.emplace(route.id(), &extras); !fresh)
                 twice("route " + to_string(route.id()), *at->second, extras, extras.routes_mark);
-        for (auto rule : *extras.rules) {
-            rule.track = true;
-            if (const auto [at, fresh] = rules.emplace(rule, &extras); !fresh)
+        for (const auto& rule : *extras.rules)
+            if (const auto [at, fresh] = rules.emplace(rule.id(), &extras); !fresh)
                 twice("rule " + to_string(rule), *at->second, extras, extras.rules_mark);
-        }
     }
 }
 

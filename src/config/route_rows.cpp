@@ -68,24 +68,9 @@ Text link_text() {
     return {check_link, "the name of a network interface"};
 }
 
-template <typename Object>
-Directive<Object> part(std::string_view word, Shape shape, std::string values, std::string_view help,
-                       std::string default_text) {
-    return {.word = word,
-            .shape = shape,
-            .reload = model::Reload::live,
-            .values = std::move(values),
-            .help = help,
-            .read = {},
-            .write = {},
-            .required = false,
-            .in_defaults = false,
-            .default_text = std::move(default_text)};
-}
-
 Directive<Encap> labels_row() {
     auto row =
-        part<Encap>("labels", Shape::list, "a list of labels, 0 to 1048575", "The outermost first; mpls.", "none");
+        bare_row<Encap>("labels", Shape::list, "a list of labels, 0 to 1048575", "The outermost first; mpls.", "none");
     row.read = [](Context& context, const Node& node, Encap& encap) -> std::optional<Mark> {
         if (!node.is_list() || node.items.empty() || node.items.size() > most_labels) {
             complain(context, "labels", node, must_be(fmt::format("a list of 1 to {} labels", most_labels), node));
@@ -143,8 +128,9 @@ std::optional<Encap> read_encap(Context& context, const Node& node) {
 
 template <typename Object>
 Directive<Object> encap_row() {
-    auto row = part<Object>("encap", Shape::map, "{type: mpls, labels: [100]} or {type: ip, destination: ADDRESS, ...}",
-                            "What packets are wrapped into on their way.", "none");
+    auto row =
+        bare_row<Object>("encap", Shape::map, "{type: mpls, labels: [100]} or {type: ip, destination: ADDRESS, ...}",
+                         "What packets are wrapped into on their way.", "none");
     row.read = [](Context& context, const Node& node, Object& object) -> std::optional<Mark> {
         object.encap = read_encap(context, node);
         if (!object.encap) return std::nullopt;
@@ -172,8 +158,8 @@ std::optional<Nexthop> read_nexthop(Context& context, const Node& node) {
 }
 
 Directive<Route> nexthops_row() {
-    auto row = part<Route>("nexthops", Shape::list, "a list of {via, interface, weight, onlink, encap}, at most 16",
-                           "Several ways, taken by weight; instead of via, interface, onlink and encap.", "none");
+    auto row = bare_row<Route>("nexthops", Shape::list, "a list of {via, interface, weight, onlink, encap}, at most 16",
+                               "Several ways, taken by weight; instead of via, interface, onlink and encap.", "none");
     row.read = [](Context& context, const Node& node, Route& route) -> std::optional<Mark> {
         if (!node.is_list() || node.items.empty() || node.items.size() > most_nexthops) {
             complain(context, "nexthops", node,

@@ -263,32 +263,8 @@ void check_rule(Context& context, const Draft<Rule>& draft, const Node& node) {
 }
 
 std::optional<std::vector<Rule>> read_rules(Context& context, std::string_view word, const Node& node) {
-    if (!node.is_list() || node.items.size() > most_rules) {
-        complain(context, word, node,
-                 node.is_list()
-                     ? Complaint{fmt::format("has {} rules, and {} is the most", node.items.size(), most_rules), {}}
-                     : must_be("a list of rules", node, "write [{from: 192.0.2.0/24, table: 100, priority: 1000}]"));
-        return std::nullopt;
-    }
-    bool fine = true;
-    std::vector<Rule> rules;
-    std::map<Rule, Mark> seen;
-    for (const auto& item : node.items) {
-        auto rule = read_rule(context, item);
-        fine = fine && rule;
-        if (!rule) continue;
-        auto key = *rule;
-        key.track = true;
-        const auto [first, fresh] = seen.emplace(key, item.mark);
-        if (!fresh) {
-            context.problems.error(item.mark, fmt::format("rule {} is given twice", to_string(*rule)),
-                                   fmt::format("first given at {}", context.sources.place(first->second)));
-            fine = false;
-        }
-        rules.push_back(std::move(*rule));
-    }
-    if (!fine) return std::nullopt;
-    return rules;
+    return read_items<Rule>(context, word, node, "rule", most_rules, "{from: 192.0.2.0/24, table: 100, priority: 1000}",
+                            "", read_rule);
 }
 
 std::string write_rules(const std::vector<Rule>& rules) {

@@ -20,23 +20,10 @@ using model::UnitTracker;
 
 constexpr std::string_view one_of_these = "one of the ten";
 
-Directive<Tracker> bare(std::string_view word, Shape shape, std::string values, std::string_view help) {
-    return {.word = word,
-            .shape = shape,
-            .reload = Reload::live,
-            .values = std::move(values),
-            .help = help,
-            .read = {},
-            .write = {},
-            .required = false,
-            .in_defaults = false,
-            .default_text = {}};
-}
-
 /// A row that chooses the kind and says its target.
 template <typename Kind, std::string Kind::* Target>
 Directive<Tracker> kind_row(std::string_view word, Text type, std::string_view help) {
-    auto row = bare(word, Shape::scalar, type.values(), help);
+    auto row = bare_row<Tracker>(word, Shape::scalar, type.values(), help);
     row.read = [word, type](Context& context, const Node& node, Tracker& tracker) {
         return read_scalar(context, word, node, type, [&](std::string value) {
             Kind kind;
@@ -53,8 +40,8 @@ Directive<Tracker> kind_row(std::string_view word, Text type, std::string_view h
 }
 
 Directive<Tracker> bfd_row() {
-    auto row = bare("bfd", Shape::map, "{neighbor: ADDRESS, ...}, see below",
-                    "A BFD session with the neighbor is up (RFC 5880, asynchronous mode).");
+    auto row = bare_row<Tracker>("bfd", Shape::map, "{neighbor: ADDRESS, ...}, see below",
+                                 "A BFD session with the neighbor is up (RFC 5880, asynchronous mode).");
     row.read = [](Context& context, const Node& node, Tracker& tracker) -> std::optional<Mark> {
         const auto bfd = read_bfd(context, node);
         if (!bfd) return std::nullopt;
@@ -72,7 +59,8 @@ Directive<Tracker> bfd_row() {
 /// With `route`, `interface` was read before it and is the link that the route leads to.
 Directive<Tracker> route_row() {
     const Network type;
-    auto row = bare("route", Shape::scalar, type.values(), "Such a route is in the kernel's table, whoever made it.");
+    auto row = bare_row<Tracker>("route", Shape::scalar, type.values(),
+                                 "Such a route is in the kernel's table, whoever made it.");
     row.read = [type](Context& context, const Node& node, Tracker& tracker) {
         return read_scalar(context, "route", node, type, [&](const Prefix& prefix) {
             const auto* const link = std::get_if<InterfaceTracker>(&tracker.kind);
@@ -103,7 +91,8 @@ Directive<Tracker> interface_row() {
 
 Directive<Tracker> via_row() {
     const HostAddress type;
-    auto row = bare("via", Shape::scalar, type.values(), "The gateway that it has to have; only with route.");
+    auto row =
+        bare_row<Tracker>("via", Shape::scalar, type.values(), "The gateway that it has to have; only with route.");
     row.read = [type](Context& context, const Node& node, Tracker& tracker) {
         return read_scalar(context, "via", node, type, [&](const IpAddress& via) {
             if (auto* const kind = std::get_if<RouteTracker>(&tracker.kind)) kind->via = via;
@@ -120,10 +109,10 @@ Directive<Tracker> via_row() {
 /// The same for a list of words; `chooses`: it says the kind, else it only adds to it.
 template <typename Kind, model::Words Kind::* Target>
 Directive<Tracker> words_row(std::string_view word, WordsAre what, bool chooses, std::string_view help) {
-    auto row = bare(word, Shape::list,
-                    what == WordsAre::program ? "a list: a program with its whole path, then its arguments"
-                                              : "a list of words",
-                    help);
+    auto row = bare_row<Tracker>(word, Shape::list,
+                                 what == WordsAre::program ? "a list: a program with its whole path, then its arguments"
+                                                           : "a list of words",
+                                 help);
     row.read = [word, what, chooses](Context& context, const Node& node, Tracker& tracker) -> std::optional<Mark> {
         auto words = read_words(context, word, node, what);
         if (!words) return std::nullopt;
@@ -142,7 +131,7 @@ Directive<Tracker> words_row(std::string_view word, WordsAre what, bool chooses,
 /// A row that belongs to one kind. Read after that, whatever the order in the file: rows are read in the order below.
 template <typename Kind, auto Field, typename Type>
 Directive<Tracker> part_row(std::string_view word, Type type, std::string_view help) {
-    auto row = bare(word, Shape::scalar, type.values(), help);
+    auto row = bare_row<Tracker>(word, Shape::scalar, type.values(), help);
     row.read = [word, type](Context& context, const Node& node, Tracker& tracker) {
         return read_scalar(context, word, node, type, [&](auto value) {
             if (auto* const kind = std::get_if<Kind>(&tracker.kind)) kind->*Field = std::move(value);
@@ -169,7 +158,8 @@ Directive<Tracker> part_row(std::string_view word, Type type, std::string_view h
 
 /// keepalived's `delay`: both delays in one word.
 Directive<Tracker> delay_row(Span type) {
-    auto row = bare("delay", Shape::scalar, type.values(), "Sets fork_delay and terminate_delay; only with process.");
+    auto row = bare_row<Tracker>("delay", Shape::scalar, type.values(),
+                                 "Sets fork_delay and terminate_delay; only with process.");
     row.read = [type](Context& context, const Node& node, Tracker& tracker) {
         return read_scalar(context, "delay", node, type, [&](Duration value) {
             if (auto* const process = std::get_if<ProcessTracker>(&tracker.kind))

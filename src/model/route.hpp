@@ -108,6 +108,13 @@ struct Rule {
     std::uint8_t ipproto{0};
     bool l3mdev{false};
     bool track{true};
+
+    /// As the kernel tells rules apart: by everything that it knows of them.
+    Rule id() const {
+        auto result = *this;
+        result.track = true;
+        return result;
+    }
     friend auto operator<=>(const Rule&, const Rule&) = default;
     friend bool operator==(const Rule&, const Rule&) = default;
 };
