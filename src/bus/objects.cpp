@@ -424,7 +424,7 @@ void Objects::signal_transitions() {
             if (const auto at = objects.find(edge.instance); at != objects.end())
                 at->second->emitStateChanged(edge.from, edge.to, edge.reason_code, realtime_usec(edge.at));
         };
-        if (edge.is_group)
+        if (edge.is_group())
             emit(groups_);
         else
             emit(instances_);

@@ -240,7 +240,7 @@ void Loop::perform(engine::Action& any) {
 void Loop::serve_overdue() {
     if (engine_.next_deadline() > monotonic_now()) return;
     now_ = monotonic_now();
-    wires_->drain();
+    wires_->read_watched();
     on_timer();
 }
 

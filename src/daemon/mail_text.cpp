@@ -29,14 +29,14 @@ std::string date(std::time_t moment) {
 }
 
 std::string subject(const engine::Transition& edge, const std::string& node) {
-    const auto what = edge.is_group ? "sync group" : "instance";
+    const auto what = edge.is_group() ? "sync group" : "instance";
     if (edge.to == "init")
         return fmt::format("[{}] VRRP {} {} {}", node, what, edge.instance, edge.deleted ? "was deleted" : "stops");
     return fmt::format("[{}] VRRP {} {} is {} now", node, what, edge.instance, edge.to);
 }
 
 std::vector<std::string> body(const engine::Transition& edge, const std::string& node, std::time_t sent) {
-    std::vector<std::string> lines{fmt::format("{} {} on {}: {} -> {}", edge.is_group ? "sync group" : "instance",
+    std::vector<std::string> lines{fmt::format("{} {} on {}: {} -> {}", edge.is_group() ? "sync group" : "instance",
                                                edge.instance, node, edge.from, edge.to),
                                    fmt::format("why: {}", edge.reason.empty() ? edge.reason_code : edge.reason),
                                    fmt::format("priority: {}", edge.priority.value),

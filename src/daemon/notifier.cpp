@@ -31,7 +31,7 @@ std::pair<std::string, const model::Words*> script_of(const Transition& edge, co
 }
 
 std::string_view type_word(const Transition& edge) {
-    return edge.is_group ? "GROUP" : "INSTANCE";
+    return edge.is_group() ? "GROUP" : "INSTANCE";
 }
 
 /// As many as fit into one word.
@@ -182,7 +182,7 @@ void Notifier::write_line(const Edge& edge) {
         [&](ipc::WatchId number) {
             return ipc::WriteLine{number, path,
                                   fmt::format("{} \"{}\" {} {}\n", type_word(*edge), edge->instance, state_word(*edge),
-                                              edge->is_group ? 0 : edge->priority.value)};
+                                              edge->is_group() ? 0 : edge->priority.value)};
         },
         [this, path](const ipc::Ended& ended) {
             auto& left = lines_[path];

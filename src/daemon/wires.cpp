@@ -70,9 +70,9 @@ void Wires::on_adverts(int fd) {
     deliver_heard();
 }
 
-void Wires::drain() {
+void Wires::read_watched() {
     for (auto& [fd, wire] : wires_)
-        read(wire);
+        if (!wire.resting) read(wire);
     deliver_heard();
 }
 

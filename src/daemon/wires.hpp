@@ -33,8 +33,8 @@ class Wires {
     void announce(const engine::Announce& announce) { packets_.announce(announce); }
     void flush() { packets_.flush(); }
 
-    /// Everything that waits in any of them, before deadlines are looked at.
-    void drain();
+    /// Everything that waits in those that are watched, before deadlines are looked at; look_at_resting() has the others.
+    void read_watched();
     /// When resting sockets want to be looked at.
     Time next_look() const { return next_look_; }
     void look_at_resting();

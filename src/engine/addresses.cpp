@@ -15,8 +15,7 @@ constexpr Duration shortest_lease = 3s;
 constexpr std::size_t cheap_addresses = 2000;
 constexpr Duration stretched_lease_each = 6ms;
 
-constexpr Duration restore_window = 100ms; ///< quicker deletions than this are a fight with another program
-constexpr unsigned restores_at_once = 5;
+constexpr Duration refusal_pause = 100ms;
 constexpr Duration refusal_time = 3s; ///< how long a router whose address was refused stays out
 constexpr Duration duplicate_retry = 1s;
 
@@ -106,7 +105,7 @@ void Engine::claim(Router& router, const AddressKey& key, std::uint32_t item, bo
     slot.renew_at = router.serves() ? now_ : never;
     slot.announce_on_confirm = router.serves();
     slot.release_at = never;
-    dirty_addresses_.push_back(key);
+    if (!excluded) dirty_addresses_.push_back(key); // the others are swept: count_addresses() begins
 }
 
 void Engine::count_addresses(Router& router) {
@@ -340,7 +339,7 @@ void Engine::refuse(const AddressKey& key, AddressSlot& slot, int error) {
     auto* router = router_of(slot);
     if (error == ECANCELED || !router)
         return; // it came too late to be safe; whether it is still wanted is decided anew
-    slot.not_before = now_ + restore_window;
+    slot.not_before = now_ + refusal_pause;
     if (error == EEXIST || error == ENODEV) {
         out_->push_back(ListKernel{}); // what we believe of the kernel is out of date
         return;
@@ -431,10 +430,8 @@ void Engine::handle(const AddressRemoved& event) {
     if (!router || expired || slot.removing || !desired(key, slot)) return;
     if (before.ours && before.tentative && found_duplicate(key, slot)) return;
     ++router->counters.addresses_restored;
-    slot.restores = now_ - slot.last_restore < restore_window ? slot.restores + 1 : 0;
-    slot.last_restore = now_;
     slot.announce_on_confirm = true;
-    if (slot.restores > restores_at_once) slot.not_before = now_ + restore_window;
+    if (slot.restores.is_fought_over(now_)) slot.not_before = now_ + RestorePace::pause;
     complain(
         Severity::warning, NoteKind::address_deleted, *router, 0,
         fmt::format("{}: somebody deleted {} from {}: put back; with systemd-networkd set KeepConfiguration=yes there",

@@ -10,6 +10,7 @@
 #include "engine/extras.hpp"
 #include "engine/kernel_view.hpp"
 #include "engine/plan.hpp"
+#include "engine/restore_pace.hpp"
 #include "engine/router.hpp"
 #include "engine/snapshot.hpp"
 
@@ -65,8 +66,7 @@ class Engine {
         Time release_at{never}; ///< the successor announced it: served a moment longer, for what is in flight
         bool announce_on_confirm{false};
         Time not_before{}; ///< back-off when somebody keeps deleting it
-        unsigned restores{0};
-        Time last_restore{};
+        RestorePace restores;
     };
     struct Listener {
         enum class State : std::uint8_t { asked, open, failed } state{State::asked};
@@ -286,6 +286,7 @@ class Engine {
     std::shared_ptr<const TrackerView> view(const TrackerState&) const;
     void tell(Severity, NoteKind, const std::string& object, std::string text);
     void complain(Severity, NoteKind, const Router&, unsigned detail, std::string text);
+    void tell_limited(std::uint64_t key, Severity, NoteKind, const std::string& object, std::string text);
 
     std::shared_ptr<const model::Config> config_ = std::make_shared<const model::Config>();
     KernelView kernel_;
@@ -335,7 +336,6 @@ class Engine {
     std::shared_ptr<const Snapshot> snapshot_;
     std::vector<std::shared_ptr<const InstanceView>> instance_views_; ///< by slot
     std::map<std::string, std::shared_ptr<const TrackerView>> tracker_views_;
-    Time pause_told_{}; ///< not again before
     struct GroupTold {
         std::string_view state;
         Priority priority{};

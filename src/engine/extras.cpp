@@ -15,8 +15,6 @@
 namespace holdfast::engine {
 namespace {
 
-constexpr Duration fight_window = 100ms; ///< quicker deletions than this are a fight with another program
-constexpr unsigned restores_at_once = 5;
 constexpr Duration retry_soon = 100ms, retry_later = 5s;
 constexpr unsigned refusals_at_once = 5; ///< an address or a link may be about to be ready
 constexpr Duration refusal_time = 30s;   ///< a standby may have better luck, and needs time for it
@@ -42,11 +40,6 @@ std::string explain(int error, const ExtraKey& key) {
     case EOPNOTSUPP: return "Operation not supported: this kernel lacks what it asks for";
     default: return std::strerror(error);
     }
-}
-
-model::Rule key_of(model::Rule rule) {
-    rule.track = true; // nothing that the kernel knows
-    return rule;
 }
 
 bool is_tracked(const ExtraSlot& slot) {
@@ -87,8 +80,8 @@ void Engine::claim_all_extras(std::optional<std::uint32_t> router, const Routes&
         kept.insert(route.id());
     }
     for (const auto& rule : rules) {
-        claim_extra(key_of(rule), std::shared_ptr<const model::Rule>{keeper, &rule}, router);
-        kept.insert(key_of(rule));
+        claim_extra(rule.id(), std::shared_ptr<const model::Rule>{keeper, &rule}, router);
+        kept.insert(rule.id());
     }
     for (auto& [key, slot] : extras_) {
         if (!slot.is_wanted() || slot.is_static == router.has_value() || (router && slot.router != *router)) continue;
@@ -328,11 +321,8 @@ void Engine::refuse_extra(const ExtraKey& key, ExtraSlot& slot, int error) {
 }
 
 void Engine::warn_of_extra(Router* router, const std::string& text) {
-    if (!router) {
-        if (limiter_.pass(std::hash<std::string>{}(text), now_))
-            tell(Severity::warning, NoteKind::route_refused, "", text);
-        return;
-    }
+    if (!router)
+        return tell_limited(std::hash<std::string>{}(text), Severity::warning, NoteKind::route_refused, "", text);
     complain(Severity::warning, NoteKind::route_refused, *router, 0, fmt::format("{}: {}", router->name(), text));
     find(*router, {"route_refused", text});
 }
@@ -382,9 +372,7 @@ void Engine::extra_gone(const ExtraKey& key, bool told) {
     if (slot.removing && slot.operation) return;
     if (slot.is_static ? stopping_ : !router || !wants_extras(*router, true)) return;
     slot.was_deleted = told;
-    slot.restores = now_ - slot.last_restore < fight_window ? slot.restores + 1 : 0;
-    slot.last_restore = now_;
-    if (slot.restores > restores_at_once) slot.not_before = now_ + fight_window;
+    if (slot.restores.is_fought_over(now_)) slot.not_before = now_ + RestorePace::pause;
 }
 
 /// IPv4 routes vanish without a word when their link goes down or their source goes.
@@ -431,7 +419,7 @@ void Engine::view_extras(const std::vector<model::Route>& routes, const std::vec
     for (const auto& route : routes)
         shown_routes.push_back(view_of(route.id(), model::to_string(route)));
     for (const auto& rule : rules)
-        shown_rules.push_back(view_of(key_of(rule), model::to_string(rule)));
+        shown_rules.push_back(view_of(rule.id(), model::to_string(rule)));
 }
 
 } // namespace holdfast::engine

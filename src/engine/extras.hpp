@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/action.hpp"
+#include "engine/restore_pace.hpp"
 
 #include <memory>
 #include <optional>
@@ -25,8 +26,8 @@ struct ExtraSlot {
     bool foreign{false};                  ///< another one of this identity is in the way
     bool was_deleted{false};              ///< by somebody else: told when it is back
     Time not_before{};
-    Time last_restore{};
-    unsigned restores{0}, refusals{0};
+    RestorePace restores;
+    unsigned refusals{0};
     std::string refused; ///< why
 
     bool is_wanted() const { return !std::holds_alternative<std::monostate>(wish); }

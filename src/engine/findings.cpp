@@ -9,9 +9,9 @@
 namespace holdfast::engine {
 namespace {
 
-constexpr Duration remembered = 10s; ///< after it was seen last
-constexpr Duration told_every = 1min;
-constexpr Duration shortest_pause = 50ms; ///< less is a busy host, whatever the interval
+constexpr Duration remembered = 10s;                ///< after it was seen last
+constexpr auto one_of_the_node = ~std::uint64_t{0}; ///< as a key: whichever router noticed it
+constexpr Duration shortest_pause = 50ms;           ///< less is a busy host, whatever the interval
 
 /// 00-00-5E-00-01-{VRID} or 00-00-5E-00-02-{VRID} (RFC 9568 7.3).
 bool is_virtual_mac(const MacAddress& mac, Family family, Vrid vrid) {
@@ -116,10 +116,7 @@ void Engine::note_pause(Router& router, Duration late) {
         fmt::format("this host stood still for {}: no advert left and none was heard; look for snapshots of the "
                     "virtual machine, for swapping, and whether the daemon has real time",
                     to_string(std::chrono::floor<std::chrono::milliseconds>(late)));
-    if (now_ >= pause_told_) {
-        pause_told_ = now_ + told_every;
-        tell(Severity::warning, NoteKind::stood_still, router.name(), text);
-    }
+    tell_limited(one_of_the_node, Severity::warning, NoteKind::stood_still, router.name(), text);
     find(router, {"stood_still", std::move(text)});
 }
 

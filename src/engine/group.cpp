@@ -226,7 +226,6 @@ void Engine::note_group_state(const GroupView& view) {
                     .reason_code = view.reason_code,
                     .reason = view.reason,
                     .priority = view.priority,
-                    .is_group = true,
                     .ended = stopping_ && view.state == "init",
                     .group = view.model};
     if (before.state == view.state) {

@@ -142,7 +142,6 @@ struct Transition {
     std::string reason_code, reason;
     Priority priority{};
     Time at{};
-    bool is_group{false};
     TransitionKind kind{TransitionKind::state};
     bool ended{false};   ///< to init for good: the daemon stops, or it was deleted
     bool deleted{false}; ///< to init because a reload took it away
@@ -150,6 +149,7 @@ struct Transition {
     std::shared_ptr<const model::Instance> model;
     std::shared_ptr<const model::Group> group;
 
+    bool is_group() const { return group != nullptr; }
     const model::Notify& notify() const { return group ? group->notify : model->notify; }
 };
 

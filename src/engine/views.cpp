@@ -14,10 +14,16 @@ void Engine::tell(Severity severity, NoteKind kind, const std::string& object, s
 /// A complaint about something that others can repeat at will: at most once a minute for each (router, kind, detail).
 void Engine::complain(Severity severity, NoteKind kind, const Router& router, unsigned detail, std::string text) {
     const std::uint64_t key = std::uint64_t{router.slot} << 32 | static_cast<std::uint64_t>(kind) << 16 | detail;
+    tell_limited(key, severity, kind, router.name(), std::move(text));
+}
+
+/// Also what is no router's, by a key that no router has.
+void Engine::tell_limited(std::uint64_t key, Severity severity, NoteKind kind, const std::string& object,
+                          std::string text) {
     const auto suppressed = limiter_.pass(key, now_);
     if (!suppressed) return;
     if (*suppressed > 0) text += fmt::format(" ({} more like this since)", *suppressed);
-    tell(severity, kind, router.name(), std::move(text));
+    tell(severity, kind, object, std::move(text));
 }
 
 void Engine::touch_counters() {
