@@ -172,16 +172,25 @@ def suite_boot():
     yield from pytest("tests/boot")
 
 
+def clang_build() -> pathlib.Path | None:
+    """The pure rooms, once, for two suites: under ASan and UBSan, with what libFuzzer wants to know of their branches."""
+    directory = ROOT / "build-fuzz"
+    options = [*QUICK_BUILD_OPTIONS, "-Dfuzzers=true", "-Db_lundef=false", "--buildtype=plain",
+               "-Dcpp_args=-O1 -gline-tables-only -fsanitize=fuzzer-no-link,address,undefined",
+               "-Dcpp_link_args=-fsanitize=address,undefined"]
+    return directory if build(directory, options, {"CC": "clang-19", "CXX": "clang++-19"}) else None
+
+
 def suite_sanitizers():
     """The pure rooms under ASan and UBSan, the threads under TSan."""
-    asan = ROOT / "build-asan"
-    if build(asan, [*QUICK_BUILD_OPTIONS, "-Db_sanitize=address,undefined", "-Db_lundef=false", "--buildtype=debugoptimized"]):
-        yield from meson_tests(asan, {"unit"}, {"UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"})
-        yield from meson_tests(asan, {"scenario"}, {"UBSAN_OPTIONS": "halt_on_error=1"})
+    if directory := clang_build():
+        halt = {"UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
+        yield from meson_tests(directory, {"unit"}, halt)
+        yield from meson_tests(directory, {"scenario"}, halt)
     else:
         yield Result("build with ASan and UBSan", "failed", "it does not compile")
     tsan = ROOT / "build-tsan"
-    if build(tsan, ["-Dhardening=false", "-Db_sanitize=thread", "-Db_lundef=false", "--buildtype=debugoptimized"],
+    if build(tsan, ["-Dhardening=false", "-Db_sanitize=thread", "-Db_lundef=false", "--buildtype=plain", "-Dcpp_args=-O1 -g1"],
              targets=["tests/daemon/threads_test"]):
         yield from gtest([str(tsan / "tests/daemon/threads_test")], {"TSAN_OPTIONS": "halt_on_error=1"})
     else:
@@ -190,11 +199,8 @@ def suite_sanitizers():
 
 def suite_fuzz():
     """libFuzzer on each target for a while; the corpus alone runs with the unit tests."""
-    directory = ROOT / "build-fuzz"
-    clang = {"CC": "clang-19", "CXX": "clang++-19"}
-    if not build(directory, [*QUICK_BUILD_OPTIONS, "-Dfuzzers=true", "-Db_lundef=false", "--buildtype=debugoptimized",
-                             "-Dcpp_args=-fsanitize=fuzzer-no-link,address,undefined",
-                             "-Dcpp_link_args=-fsanitize=address,undefined"], clang):
+    directory = clang_build()
+    if not directory:
         yield Result("build with libFuzzer", "failed", "it does not compile")
         return
     for target in sorted((directory / "tests/fuzz").glob("fuzz-*")):

@@ -221,14 +221,15 @@ class Three(Topology):
 
 
 class Heartbeat(Topology):
-    """The client sits behind a gateway, so its answers need the default route, which only the master has."""
+    """The client sits behind a gateway, so its answers need the default route, which only the master has. A port of a switch
+    forwards later than its carrier is there, and no advert crosses this one to show it: hence up_delay."""
     name, title = "heartbeat", "heartbeat on a NIC of its own; the address and the default route on another move together"
     hosts, home = ("lb1", "lb2"), {A: "lb1"}
     config = ("defaults: {{interface: eth1, advert_interval: {interval}}}\n"
               f"instances:\n  web:\n    vrid: 51\n    priority: {{{{lb1: {FIRST}, lb2: {SECOND}}}}}\n"
               f"    addresses: [{{{{address: {A}/24, interface: eth0}}}}]\n"
               "    routes: [{{to: default, via: 10.77.0.254, interface: eth0}}]\n"
-              "    track: [service]\ntrackers:\n  service: {{interface: eth0}}\n")
+              "    track: [service]\ntrackers:\n  service: {{interface: eth0, up_delay: 2s}}\n")
 
     def wire(self, stage):
         stage.world.add_bridge("br1")
