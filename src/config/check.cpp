@@ -143,6 +143,7 @@ void check_owner(Context& context, const Named<Instance>& named) {
 void check_instance(Context& context, const Named<Instance>& named) {
     check_unicast(context, named);
     check_owner(context, named);
+    check_virtual_mac(context, named);
     if (!named.draft.usable("version")) return;
     if (named.draft.object.version == Version::v2)
         check_version_2(context, named);
@@ -192,6 +193,7 @@ void check_together(Context& context, const std::vector<Named<Instance>>& instan
         for (const auto& prefix : draft.object.addresses)
             check_address(context, named, prefix.address, seen);
     }
+    check_macvlan_names(context, instances);
 }
 
 } // namespace holdfast::config

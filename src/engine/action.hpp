@@ -22,8 +22,9 @@ struct SendAdvert {
     Priority priority{};
     std::uint8_t copies{1};
     std::uint8_t hop_limit{255};
-    std::uint64_t sequence{0}; ///< of its proof, never to be used again; 0: it has none
-    bool has_ip_header{false}; ///< the message is a whole IPv4 packet (authentication header)
+    std::uint64_t sequence{0};            ///< of its proof, never to be used again; 0: it has none
+    bool has_ip_header{false};            ///< the message is a whole IPv4 packet (authentication header)
+    std::optional<MacAddress> from_mac{}; ///< leaves as a whole frame from this address; nothing: as the link sends
 };
 struct Announce {
     LinkIndex link{};
@@ -68,11 +69,38 @@ struct RemoveAddress {
 struct PromoteSecondaries {
     LinkIndex link{};
 };
+/// A macvlan, down and with our tag from the start. It answers to nobody (VEPA mode: see docs/decisions).
+struct AddLink {
+    std::string name;
+    LinkIndex parent{};
+    MacAddress mac;
+};
+/// Its alias and settings; it makes no IPv6 address by itself.
+struct ConfigureLink {
+    LinkIndex link{};
+    std::string alias;
+    Ipv4Settings ipv4;
+    bool has_ipv6{true};
+};
+struct SetLinkUp {
+    LinkIndex link{};
+    bool up{false};
+};
+struct RemoveLink {
+    LinkIndex link{};
+};
+/// Of the interface that a macvlan is on.
+struct SetArp {
+    LinkIndex link{};
+    ArpSettings arp;
+};
 struct Operation {
     OperationId id{};
     /// The executor does not start it later than this: a renewal that comes after the lease would revive the address.
     Time not_after{never};
-    std::variant<AddAddress, RenewAddress, RemoveAddress, PromoteSecondaries> what;
+    std::variant<AddAddress, RenewAddress, RemoveAddress, PromoteSecondaries, AddLink, ConfigureLink, SetLinkUp,
+                 RemoveLink, SetArp>
+        what;
 };
 /// List links and addresses anew; answered by KernelListed.
 struct ListKernel {};

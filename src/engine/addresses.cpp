@@ -29,9 +29,9 @@ Router* Engine::router_of(const AddressSlot& slot) const {
 
 /// Every address of the router belongs to it on its link from now on. An owner's addresses are the interface's own.
 void Engine::claim_addresses(Router& router) {
-    if (!router.link || router.model->is_owner()) return;
+    if (!router.address_link || router.model->is_owner()) return;
     for (const auto& prefix : router.model->addresses) {
-        auto& slot = addresses_[{*router.link, prefix}];
+        auto& slot = addresses_[{*router.address_link, prefix}];
         slot.router = router.slot;
         slot.has_router = true;
         if (router.serves()) {
@@ -73,14 +73,14 @@ void Engine::expect_confirmations(Router& router) {
 void Engine::mark_addresses(Router& router) {
     for (const auto& [key, slot] : addresses_)
         if (router_of(slot) == &router) dirty_addresses_.push_back(key);
-    settle_needed_ = true;
+    settle_needed_ = links_dirty_ = true;
     router.view_changed = view_changed_ = true;
 }
 
 std::optional<Duration> Engine::lease_of(const Router& router) const {
     const auto& model = *router.model;
     if (!model.lease.on || model.is_owner()) return std::nullopt;
-    const auto promoted = router.link ? promoted_.find(*router.link) : promoted_.end();
+    const auto promoted = router.address_link ? promoted_.find(*router.address_link) : promoted_.end();
     if (promoted != promoted_.end() && promoted->second == Promote::refused) return std::nullopt;
     auto lease = std::max(shortest_lease, vrrp::master_down(router.self, router.self.interval) + 1s);
     if (addresses_.size() > cheap_addresses)
@@ -99,8 +99,16 @@ std::optional<DesiredAddress> Engine::desired(const AddressKey& key, const Addre
     if (!vrrp::holds_addresses(router->state) && !kept_for_adoption && !waits) return std::nullopt;
     DesiredAddress result;
     if (const auto lease = lease_of(*router)) result.lease = std::chrono::ceil<std::chrono::seconds>(*lease);
-    result.prefix_route = key.prefix.length < full_prefix(key.prefix.address.family) && !kernel_.covered_by_others(key);
+    result.prefix_route =
+        key.prefix.length < full_prefix(key.prefix.address.family) && !is_covered_by_others(*router, key);
     return result;
+}
+
+/// The interface under a macvlan has the way to the prefix as well; to a link-local one every link has its own.
+bool Engine::is_covered_by_others(const Router& router, const AddressKey& key) const {
+    if (kernel_.covered_by_others(key)) return true;
+    return router.link && router.link != key.link && !key.prefix.address.is_link_local() &&
+           kernel_.covered_by_others({*router.link, key.prefix});
 }
 
 // ---- reconciling --------------------------------------------------------------------------------------------------------
@@ -131,7 +139,7 @@ void Engine::reconcile(const AddressKey& key, AddressSlot& slot) {
             fmt::format(
                 "{}: {} is on {} already, and not by holdfast: it is left alone; remove it there, or it stays when "
                 "this host is backup",
-                router->name(), to_string(key.prefix), router->model->interface));
+                router->name(), to_string(key.prefix), router->model->address_interface()));
     }
     const auto body = plan(key, observed, wish, slot.renew_at, now_);
     if (!body && wish && observed) announce_confirmed(*router, key, slot); // no answer will come that could confirm it
@@ -160,6 +168,7 @@ void Engine::handle(const OperationDone& event) {
         promotions_.erase(promotion);
         return promotion_done(index, event.error);
     }
+    if (link_operation_done(event)) return;
     const auto at = operations_.find(event.id.value);
     if (at == operations_.end()) return;
     const auto key = at->second;
@@ -169,7 +178,7 @@ void Engine::handle(const OperationDone& event) {
     auto& slot = entry->second;
     slot.operation.reset();
     dirty_addresses_.push_back(key);
-    settle_needed_ = true;
+    settle_needed_ = links_dirty_ = true;
     if (auto* router = router_of(slot)) router->view_changed = view_changed_ = true;
     if (slot.removing) {
         if (event.error == 0 || event.error == EADDRNOTAVAIL || event.error == ENODEV)
@@ -226,7 +235,7 @@ void Engine::refuse(const AddressKey& key, AddressSlot& slot, int error) {
         return;
     }
     router->refused =
-        fmt::format("the kernel refused {} on {}: {}", to_string(key.prefix), router->model->interface,
+        fmt::format("the kernel refused {} on {}: {}", to_string(key.prefix), router->model->address_interface(),
                     error == EPERM ? "permission denied: the daemon needs CAP_NET_ADMIN" : std::strerror(error));
     router->refused_until = now_ + refusal_time;
     router->needs_assessment = true;
@@ -243,7 +252,7 @@ void Engine::promotion_done(LinkIndex index, int error) {
     promoted_[index] = error ? Promote::refused : Promote::granted;
     if (!error) return;
     for (auto& router : routers_) {
-        if (!router || router->link != index) continue;
+        if (!router || router->address_link != index) continue;
         complain(Severity::warning, NoteKind::lease_unsafe, *router, 0,
                  fmt::format(
                      "{}: promote_secondaries can't be set on {} ({}), so its addresses have no lease: an expiring one "
@@ -293,7 +302,7 @@ void Engine::handle(const AddressRemoved& event) {
     complain(
         Severity::warning, NoteKind::address_deleted, *router, 0,
         fmt::format("{}: somebody deleted {} from {}: put back; with systemd-networkd set KeepConfiguration=yes there",
-                    router->name(), to_string(key.prefix), router->model->interface));
+                    router->name(), to_string(key.prefix), router->model->address_interface()));
 }
 
 // ---- renewing -----------------------------------------------------------------------------------------------------------

@@ -25,8 +25,10 @@ bool must_leave_at_once(const std::vector<FaultCause>& faults) {
 
 void Engine::mark(const std::string& interface) {
     for (auto& router : routers_)
-        if (router && router->model->interface == interface) router->needs_assessment = true;
-    settle_needed_ = true;
+        if (router && (router->model->interface == interface ||
+                       (router->model->virtual_mac && router->model->address_interface() == interface)))
+            router->needs_assessment = true;
+    settle_needed_ = links_dirty_ = true;
 }
 
 // ---- what the kernel says -----------------------------------------------------------------------------------------------
@@ -48,6 +50,7 @@ void Engine::handle(const LinkRemoved& event) {
         if (router && router->link == event.link) detach(*router);
     kernel_.remove(event.link);
     promoted_.erase(event.link);
+    parents_.erase(event.link);
     mark(name);
     observe_interfaces();
 }
@@ -66,7 +69,7 @@ void Engine::handle(const KernelListed& event) {
         dirty_addresses_.push_back(key);
     for (const auto& [key, address] : kernel_.addresses())
         if (address.ours) dirty_addresses_.push_back(key);
-    settle_needed_ = true;
+    settle_needed_ = links_dirty_ = true;
     observe_interfaces();
 }
 
@@ -93,19 +96,20 @@ void Engine::attach(Router& router, const Link* link) {
     ++listener->second.users;
     if (is_new) out_->push_back(Listen{link->index, router.model->family});
     const auto widens = [](const Prefix& prefix) { return prefix.length < full_prefix(Family::ipv4); };
-    if (router.model->family == Family::ipv4 && router.model->lease.on && !promoted_.contains(link->index) &&
-        std::ranges::any_of(router.model->addresses, widens)) {
+    // A macvlan is set up with it.
+    if (router.model->family == Family::ipv4 && router.model->lease.on && !router.model->virtual_mac &&
+        !promoted_.contains(link->index) && std::ranges::any_of(router.model->addresses, widens)) {
         promoted_[link->index] = Promote::asked;
         promotions_[next_operation_] = link->index;
         out_->push_back(Operation{OperationId{next_operation_++}, never, PromoteSecondaries{link->index}});
     }
-    claim_addresses(router);
     routes_stale_ = true;
 }
 
 void Engine::detach(Router& router) {
     if (!router.link) return;
     drop_claims(router);
+    router.address_link.reset();
     const auto at = listeners_.find({*router.link, router.model->family});
     if (at != listeners_.end() && --at->second.users == 0) {
         out_->push_back(Unlisten{at->first.first, at->first.second});
@@ -191,6 +195,7 @@ std::vector<FaultCause> Engine::find_faults(Router& router, const Link* link) {
         if (at != trackers_.end() && is_fault(use, at->second))
             faults.push_back({"tracker", fault_text(use, at->second)});
     }
+    if (auto fault = find_link_fault(router)) faults.push_back(std::move(*fault));
     if (!router.refused.empty()) faults.push_back({"address_refused", router.refused});
     return faults;
 }
@@ -248,6 +253,8 @@ void Engine::examine(Router& router) {
     const auto& model = *router.model;
     const auto* link = kernel_.link(model.interface);
     attach(router, link);
+    find_address_link(router);
+    router.self.mac_moves = model.advert_mac().has_value();
     router.self.version = model.version;
     router.self.interval = model.advert_interval;
     router.self.preempt_delay = model.preempt_delay;
@@ -292,7 +299,7 @@ bool Engine::may_adopt(const Router& router, const Link& link) const {
     if (!router.candidate || now_ >= router.candidate->until) return false;
     if (router.candidate->link != link.index || router.candidate->mac != link.mac) return false;
     return router.model->is_owner() || std::ranges::all_of(router.model->addresses, [&](const Prefix& prefix) {
-               const auto* known = kernel_.address({link.index, prefix});
+               const auto* known = router.address_link ? kernel_.address({*router.address_link, prefix}) : nullptr;
                return known && known->ours;
            });
 }
@@ -301,6 +308,7 @@ bool Engine::may_adopt(const Router& router, const Link& link) const {
 std::string Engine::find_waiting(Router& router) {
     const auto listener = listeners_.find({*router.link, router.model->family});
     if (listener == listeners_.end() || listener->second.state != Listener::State::open) return "the group membership";
+    if (!router.address_link) return fmt::format("the interface {}", router.model->address_interface());
     if (router.own.may_adopt) return {};
     std::string waiting;
     const auto begins = *router.link_up_at + router.model->startup_delay;

@@ -4,6 +4,7 @@
 #include "base/id.hpp"
 #include "base/ip.hpp"
 #include "base/time.hpp"
+#include "engine/link.hpp"
 #include "engine/record.hpp"
 #include "model/config.hpp"
 #include "wire/arp.hpp"
@@ -17,17 +18,6 @@
 #include <vector>
 
 namespace holdfast::engine {
-
-/// A link as the kernel describes it (rtnetlink(7), RTM_NEWLINK).
-struct Link {
-    LinkIndex index{};
-    std::string name;
-    bool up{false}; ///< administratively up and with carrier (IFF_UP and IFF_LOWER_UP)
-    MacAddress mac;
-    unsigned mtu{1500};
-    bool has_arp{true}; ///< false: nothing is announced on it (IFF_NOARP, loopback)
-    bool operator==(const Link&) const = default;
-};
 
 /// An address as the kernel describes it (RTM_NEWADDR).
 struct KernelAddress {

@@ -10,14 +10,23 @@ namespace {
 std::string operation(const Operation& op) {
     const auto lease = [](const auto& add) { return add.lease ? fmt::format(" lease={}s", add.lease->count()) : ""; };
     return std::visit(
-        Overloaded{[&](const AddAddress& add) { return fmt::format("+{}{}", to_string(add.prefix), lease(add)); },
-                   [&](const RenewAddress& renew) {
-                       return fmt::format("renew({}{})", to_string(renew.prefix), lease(renew));
-                   },
-                   [](const RemoveAddress& remove) { return fmt::format("-{}", to_string(remove.prefix)); },
-                   [](const PromoteSecondaries& promote) {
-                       return fmt::format("promote_secondaries({})", promote.link.value);
-                   }},
+        Overloaded{
+            [&](const AddAddress& add) { return fmt::format("+{}{}", to_string(add.prefix), lease(add)); },
+            [&](const RenewAddress& renew) {
+                return fmt::format("renew({}{})", to_string(renew.prefix), lease(renew));
+            },
+            [](const RemoveAddress& remove) { return fmt::format("-{}", to_string(remove.prefix)); },
+            [](const PromoteSecondaries& promote) {
+                return fmt::format("promote_secondaries({})", promote.link.value);
+            },
+            [](const AddLink& add) { return fmt::format("+link {} {}", add.name, to_string(add.mac)); },
+            [](const ConfigureLink& link) { return fmt::format("configure({})", link.link.value); },
+            [](const SetLinkUp& set) { return fmt::format("link({} {})", set.link.value, set.up ? "up" : "down"); },
+            [](const RemoveLink& remove) { return fmt::format("-link {}", remove.link.value); },
+            [](const SetArp& set) {
+                return fmt::format("arp({} ignore={} filter={} announce={})", set.link.value, set.arp.arp_ignore,
+                                   set.arp.arp_filter, set.arp.arp_announce);
+            }},
         op.what);
 }
 

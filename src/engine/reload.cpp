@@ -67,7 +67,7 @@ void Engine::handle(const ConfigLoaded& event) {
     recovered_.clear();
     index_groups();
     recovered_numbers_.clear();
-    view_changed_ = record_changed_ = settle_needed_ = true;
+    view_changed_ = record_changed_ = settle_needed_ = links_dirty_ = true;
 }
 
 void Engine::add_router(std::shared_ptr<const model::Instance> model) {
@@ -152,7 +152,7 @@ void Engine::sweep_retired() {
         instance_views_[router->slot].reset();
         deadlines_[router->slot] = never;
         router.reset();
-        view_changed_ = record_changed_ = true;
+        view_changed_ = record_changed_ = links_dirty_ = settle_needed_ = true;
         if (next) add_router(next);
         recovered_numbers_.clear();
         index_groups();

@@ -44,7 +44,7 @@ std::shared_ptr<const InstanceView> Engine::view(const Router& router) const {
     v.contributions = router.contributions;
     v.faults = router.faults;
     for (const auto& prefix : router.model->addresses)
-        v.addresses.push_back({prefix, router.link ? address_state({*router.link, prefix}) : "absent"});
+        v.addresses.push_back({prefix, router.address_link ? address_state({*router.address_link, prefix}) : "absent"});
     for (const auto& [address, peer] : router.peers)
         v.peers.push_back(peer);
     const auto* backup = std::get_if<vrrp::Backup>(&router.state);
@@ -135,7 +135,8 @@ Record Engine::record() {
                              .marks = router->replay.marks(),
                              .last_advert = {}};
         for (const auto& prefix : router->model->addresses)
-            if (const auto* known = kernel_.address({*router->link, prefix}); known && known->ours)
+            if (const auto* known = router->address_link ? kernel_.address({*router->address_link, prefix}) : nullptr;
+                known && known->ours)
                 entry.addresses.push_back(prefix);
         result.routers.push_back(std::move(entry));
     }

@@ -2,42 +2,15 @@
 
 #include "base/assert.hpp"
 #include "base/result.hpp"
+#include "kernel/rtnl_link.hpp"
+#include "kernel/rtnl_message.hpp"
 
 #include <algorithm>
-#include <linux/if.h>
 #include <linux/if_addr.h>
-#include <linux/if_arp.h>
-#include <linux/if_link.h>
-#include <linux/ip.h>
 #include <linux/rtnetlink.h>
-#include <memory>
-#include <netlink/attr.h>
-#include <netlink/msg.h>
 
 namespace holdfast::kernel {
 namespace {
-
-using Message = std::unique_ptr<nl_msg, decltype(&nlmsg_free)>;
-
-Message new_message(std::uint16_t type, int flags, std::uint32_t sequence) {
-    Message message{nlmsg_alloc(), nlmsg_free};
-    HF_ASSERT(message);
-    HF_ASSERT(nlmsg_put(message.get(), 0, sequence, type, 0, NLM_F_REQUEST | flags));
-    return message;
-}
-
-template <typename T>
-void append(nl_msg* message, T header) {
-    HF_ASSERT(nlmsg_append(message, &header, sizeof header, NLMSG_ALIGNTO) == 0);
-}
-
-Bytes bytes_of(const Message& message) {
-    const auto* header = nlmsg_hdr(message.get());
-    const auto* first = reinterpret_cast<const std::uint8_t*>(header);
-    Bytes out{first, first + header->nlmsg_len};
-    out.resize(NLMSG_ALIGN(out.size()));
-    return out;
-}
 
 int address_family(Family family) {
     return family == Family::ipv4 ? AF_INET : AF_INET6;
@@ -77,56 +50,7 @@ Bytes put_address(const Put& put, int flags, std::uint32_t sequence) {
     return bytes_of(message);
 }
 
-Bytes promote(LinkIndex link, std::uint32_t sequence) {
-    auto message = new_message(RTM_SETLINK, NLM_F_ACK, sequence);
-    ifinfomsg header{};
-    header.ifi_index = static_cast<int>(link.value);
-    append(message.get(), header);
-    auto* af_spec = nla_nest_start(message.get(), IFLA_AF_SPEC);
-    auto* inet = nla_nest_start(message.get(), AF_INET);
-    auto* conf = nla_nest_start(message.get(), IFLA_INET_CONF);
-    HF_ASSERT(af_spec && inet && conf);
-    HF_ASSERT(nla_put_u32(message.get(), IPV4_DEVCONF_PROMOTE_SECONDARIES, 1) == 0);
-    nla_nest_end(message.get(), conf);
-    nla_nest_end(message.get(), inet);
-    nla_nest_end(message.get(), af_spec);
-    return bytes_of(message);
-}
-
 // ---- decoding -----------------------------------------------------------------------------------------------------------
-
-/// libnl's parser wants a mutable header but does not write to it.
-nlmsghdr* mutable_header(const nlmsghdr& header) {
-    return const_cast<nlmsghdr*>(&header); // NOLINT(cppcoreguidelines-pro-type-const-cast)
-}
-
-template <typename Header, std::size_t Max>
-std::optional<std::array<nlattr*, Max + 1>> attributes(const nlmsghdr& message) {
-    std::array<nlattr*, Max + 1> table{};
-    if (nlmsg_parse(mutable_header(message), sizeof(Header), table.data(), static_cast<int>(Max), nullptr) < 0)
-        return std::nullopt;
-    return table;
-}
-
-std::optional<engine::Event> decode_link(const nlmsghdr& message) {
-    const auto table = attributes<ifinfomsg, IFLA_MAX>(message);
-    if (!table) return std::nullopt;
-    const auto* header = static_cast<const ifinfomsg*>(nlmsg_data(&message));
-    if (header->ifi_family != AF_UNSPEC) return std::nullopt; // bridge port details, not the link
-    const LinkIndex index{static_cast<std::uint32_t>(header->ifi_index)};
-    if (message.nlmsg_type == RTM_DELLINK) return engine::LinkRemoved{index};
-    engine::Link link{.index = index};
-    if (auto* name = (*table)[IFLA_IFNAME]) {
-        const auto* text = static_cast<const char*>(nla_data(name));
-        link.name.assign(text, strnlen(text, static_cast<std::size_t>(nla_len(name))));
-    }
-    if (auto* mtu = (*table)[IFLA_MTU]; mtu && nla_len(mtu) >= 4) link.mtu = nla_get_u32(mtu);
-    if (auto* mac = (*table)[IFLA_ADDRESS]; mac && nla_len(mac) == 6)
-        std::copy_n(static_cast<const std::uint8_t*>(nla_data(mac)), 6, link.mac.bytes.begin());
-    link.up = (header->ifi_flags & IFF_UP) != 0 && (header->ifi_flags & IFF_LOWER_UP) != 0;
-    link.has_arp = (header->ifi_flags & (IFF_NOARP | IFF_LOOPBACK)) == 0 && header->ifi_type == ARPHRD_ETHER;
-    return engine::LinkChanged{std::move(link)};
-}
 
 std::optional<engine::Event> decode_address(const nlmsghdr& message) {
     const auto table = attributes<ifaddrmsg, IFA_MAX>(message);
@@ -164,7 +88,7 @@ Bytes encode(const engine::Operation& operation, std::uint32_t sequence) {
                    [&](const engine::RemoveAddress& remove) {
                        return bytes_of(address_message(RTM_DELADDR, 0, sequence, remove.link, remove.prefix));
                    },
-                   [&](const engine::PromoteSecondaries& p) { return promote(p.link, sequence); }},
+                   [&](const auto& link) { return encode(link, sequence); }},
         operation.what);
 }
 

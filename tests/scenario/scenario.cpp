@@ -118,6 +118,9 @@ void set_option(HostOptions& host, const std::string& key, const std::string& va
         instance.unicast.emplace();
         for (const auto& part : split(value, ','))
             instance.unicast->peers.push_back({.address = *parse_ip(part), .min_ttl = 255});
+    } else if (key == "virtual_mac") {
+        instance.virtual_mac = model::VirtualMac{.adverts_from = value == "parent" ? model::AdvertsFrom::parent
+                                                                                   : model::AdvertsFrom::virtual_mac};
     } else if (key == "down_adverts")
         instance.down_adverts = static_cast<unsigned>(std::stoi(value));
     else if (key == "source")
@@ -173,6 +176,8 @@ class Stage {
             world_.remove_link(host, words.at(2) == "appears");
         else if (verb == "delete")
             world_.delete_address(host, *parse_prefix(words.at(2)));
+        else if (verb == "unmake")
+            world_.delete_macvlan(host);
         else if (verb == "foreign")
             world_.add_foreign(host, *parse_prefix(words.at(2)));
         else if (verb == "rival")

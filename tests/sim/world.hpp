@@ -45,8 +45,12 @@ struct FakeKernel {
     struct Address {
         Time expires{never};
         bool ours{false};
+        LinkIndex link{eth0};
     };
     std::map<Prefix, Address> addresses;
+    std::map<LinkIndex, engine::Link> macvlans;
+    LinkIndex next_link{10};
+    engine::ArpSettings arp{}; ///< of eth0
     bool link_up{true}, link_exists{true};
     bool refuses{false}; ///< EPERM for every add
 };
@@ -129,6 +133,8 @@ class World {
         deliver(host, engine::AnnouncementSeen{eth0, {address, {{2, 0, 0, 0, 0, 99}}}}, true);
     }
     void add_foreign(std::size_t host, const Prefix& prefix);
+    /// A third party deletes the macvlan of the virtual MAC.
+    void delete_macvlan(std::size_t host);
     void observe(std::size_t host, const std::string& tracker, engine::Observation observation);
     void failover(std::size_t host, std::optional<Duration> hold = {});
     void reload(std::size_t host, const model::Instance& instance);
@@ -164,8 +170,9 @@ class World {
     std::set<std::pair<std::size_t, std::size_t>> cuts;
     std::set<std::tuple<std::size_t, std::size_t, Vrid>> vrid_cuts; ///< as if that member's link were cut
     std::function<void(const Turn&)> on_turn;
-    std::map<IpAddress, MacAddress> client_cache; ///< where the client sends
-    std::set<std::size_t> client_cuts;            ///< hosts that the client does not hear
+    std::map<IpAddress, MacAddress> client_cache;  ///< where the client sends
+    std::map<MacAddress, std::size_t> switch_port; ///< where the switch last saw a virtual MAC
+    std::set<std::size_t> client_cuts;             ///< hosts that the client does not hear
     std::uint64_t events{0}, trace_hash{0};
     bool records{false}; ///< keep what is on the wire, for replay()
     std::vector<engine::SendAdvert> recorded;
@@ -194,6 +201,8 @@ class World {
     void operate(std::size_t host, const engine::Operation& operation);
     static std::optional<Prefix> prefix_of(const engine::Operation& operation);
     int apply(Host& host, const engine::Operation& operation);
+    int apply_to_link(std::size_t host, const engine::Operation& operation);
+    void remove_macvlan(std::size_t host, LinkIndex link);
     void expire(std::size_t host, const Prefix& prefix);
     void tell(std::size_t host, engine::Event event);
     void ask_for_list(std::size_t host);
