@@ -200,7 +200,8 @@ std::vector<Directive<Instance>> rows() {
                                "Take over at once from a master whose priority falls below this node's.")
             .also_in_defaults(),
         row<&Instance::accept>("accept", Flag{}, Reload::live,
-                               "The master answers packets to the addresses even if it is not their owner.")
+                               "The master takes packets to the addresses even if it is not their owner; off: they are "
+                               "dropped (by the nft program), as for a router that is nothing but a gateway.")
             .also_in_defaults(),
         row<&Instance::startup_delay>(
             "startup_delay", Span{0s, hour}, Reload::live,

@@ -105,6 +105,12 @@ struct Operation {
 /// List links and addresses anew; answered by KernelListed.
 struct ListKernel {};
 
+/// Drop what comes to these addresses, and nothing else (no address: no table); answered by FilterDone.
+struct SetFilter {
+    OperationId id{};
+    std::vector<IpAddress> refused;
+};
+
 // ---- trackers, people ---------------------------------------------------------------------------------------------------
 struct StartTracker {
     model::Tracker tracker;
@@ -139,7 +145,7 @@ struct Tell {
 struct Finished {};
 
 using Action = std::variant<SendAdvert, Announce, Listen, ListenFor, Unlisten, Operation, ListKernel, StartTracker,
-                            StopTracker, RestartUnit, RunHook, Reply, Tell, Finished>;
+                            StopTracker, RestartUnit, RunHook, Reply, Tell, SetFilter, Finished>;
 using Actions = std::vector<Action>;
 
 } // namespace holdfast::engine

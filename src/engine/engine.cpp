@@ -27,6 +27,7 @@ void Engine::settle() {
         if (!kernel_.listed()) return;
         assess_all();
         run_commands();
+        reconcile_filter();
         reconcile_links(); // before the addresses: a macvlan is raised before them, and lowered before they go
         reconcile();
         sweep_retired();
@@ -45,7 +46,7 @@ void Engine::handle(const StopRequested&) {
 }
 
 void Engine::finish_if_stopped() {
-    if (!stopping_ || finished_ || !addresses_are_gone() || !links_are_gone()) return;
+    if (!stopping_ || finished_ || !addresses_are_gone() || !links_are_gone() || !filter_is_gone()) return;
     const auto stopped = [](const auto& router) {
         return !router || std::holds_alternative<vrrp::Init>(router->state);
     };

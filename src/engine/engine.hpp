@@ -101,6 +101,7 @@ class Engine {
     void handle(const KernelListed&);
     void handle(const OperationDone&);
     void handle(const ListenDone&);
+    void handle(const FilterDone&);
     void handle(const TrackerObserved&);
     void handle(const ScriptEnded&);
     void handle(const Recovered&);
@@ -215,6 +216,12 @@ class Engine {
     bool links_are_gone() const;
     std::vector<LinkIndex> address_links(LinkIndex) const;
 
+    // filter.cpp
+    std::vector<IpAddress> refused_addresses() const;
+    void reconcile_filter();
+    std::optional<FaultCause> filter_warning() const;
+    bool filter_is_gone() const;
+
     // hooks.cpp
     void notice(Router&, TransitionKind);
     void notice_lower_advert(Router&, const vrrp::Heard&);
@@ -271,6 +278,13 @@ class Engine {
     std::map<LinkIndex, Parent> parents_;
     std::unordered_map<std::uint64_t, LinkOperation> link_operations_; ///< in flight
     bool links_dirty_{true};
+    struct Filter {
+        std::optional<OperationId> operation;  ///< in flight
+        std::vector<IpAddress> asked, applied; ///< sorted
+        bool left_behind{false};               ///< a process before us had a table
+        std::string problem;
+        Time not_before{};
+    } filter_;
     std::map<ListenerKey, Listener> listeners_;
     struct RecoveredRouter {
         RecordedRouter router;

@@ -82,6 +82,10 @@ struct OperationDone {
     OperationId id{};
     int error{0}; ///< errno(3), 0 for success, ECANCELED when it came too late to be safe
 };
+struct FilterDone {
+    OperationId id{};
+    std::string problem; ///< what went wrong and its cure; empty: nothing
+};
 struct ListenDone {
     LinkIndex link{};
     Family family{};
@@ -140,8 +144,9 @@ struct StopRequested {};
 /// Some deadline has come. The loop sends it only when every receive queue was drained (PROTOCOL.md, "The lease").
 struct Elapsed {};
 
-using Event = std::variant<AdvertReceived, AdvertRejected, QueueOverflowed, AnnouncementSeen, LinkChanged, LinkRemoved,
-                           AddressChanged, AddressRemoved, KernelListed, OperationDone, ListenDone, TrackerObserved,
-                           ScriptEnded, Recovered, WallClockSet, ConfigLoaded, Commanded, StopRequested, Elapsed>;
+using Event =
+    std::variant<AdvertReceived, AdvertRejected, QueueOverflowed, AnnouncementSeen, LinkChanged, LinkRemoved,
+                 AddressChanged, AddressRemoved, KernelListed, OperationDone, ListenDone, TrackerObserved, ScriptEnded,
+                 FilterDone, Recovered, WallClockSet, ConfigLoaded, Commanded, StopRequested, Elapsed>;
 
 } // namespace holdfast::engine

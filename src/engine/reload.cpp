@@ -19,6 +19,7 @@ constexpr int adoption_window = 3; ///< intervals after the last advert: the lea
 
 void Engine::handle(const Recovered& event) {
     recovered_numbers_ = event.record.routers;
+    filter_.left_behind = event.record.has_filter;
     adoptions_ = event.now - event.record.first_adoption < adoption_memory ? event.record.adoptions : 0;
     first_adoption_ = adoptions_ > 0 ? event.record.first_adoption : event.now;
     if (adoptions_ >= adoptions_in_a_row) {
@@ -40,6 +41,7 @@ void Engine::handle(const ConfigLoaded& event) {
     const auto before = std::exchange(config_, event.config);
     const auto changes = model::diff(*before, *config_);
     reload_trackers(*before, *config_);
+    filter_.not_before = {};
     const auto find = [this](const std::string& name) {
         const auto at =
             std::ranges::find_if(routers_, [&](const auto& router) { return router && router->name() == name; });

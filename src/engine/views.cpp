@@ -65,6 +65,8 @@ std::shared_ptr<const InstanceView> Engine::view(const Router& router) const {
     v.group = router.group;
     for (const auto& finding : router.findings)
         v.warnings.push_back(finding.what);
+    if (auto warning = filter_warning(); warning && !router.model->accept && !router.model->is_owner())
+        v.warnings.push_back(std::move(*warning));
     v.script = router.script;
     v.counters = router.counters;
     return result;
@@ -116,6 +118,7 @@ Record Engine::record() {
     Record result;
     result.adoptions = adoptions_;
     result.first_adoption = first_adoption_;
+    result.has_filter = filter_.operation || filter_.left_behind || !filter_.applied.empty();
     for (const auto& router : routers_) {
         if (!router || !router->link || result.routers.size() == record_capacity || router->slot >= record_capacity)
             continue;

@@ -118,6 +118,8 @@ void set_option(HostOptions& host, const std::string& key, const std::string& va
         instance.unicast.emplace();
         for (const auto& part : split(value, ','))
             instance.unicast->peers.push_back({.address = *parse_ip(part), .min_ttl = 255});
+    } else if (key == "accept") {
+        instance.accept = value == "on";
     } else if (key == "virtual_mac") {
         instance.virtual_mac = model::VirtualMac{.adverts_from = value == "parent" ? model::AdvertsFrom::parent
                                                                                    : model::AdvertsFrom::virtual_mac};
@@ -336,6 +338,7 @@ class Stage {
             const bool shown = (operation && !setting && !(renewal && clock && edge.empty())) ||
                                (advert && (!clock || !edge.empty())) || (announcement && !clock) || told ||
                                std::holds_alternative<engine::RunHook>(action) ||
+                               std::holds_alternative<engine::SetFilter>(action) ||
                                std::holds_alternative<engine::Reply>(action);
             if (shown) rest += "  " + engine::to_string(action);
         }

@@ -109,6 +109,7 @@ void World::reboot(std::size_t index) {
     std::erase_if(host.kernel.addresses, [](const auto& entry) { return entry.second.ours; });
     host.kernel.macvlans.clear();
     host.kernel.arp = {};
+    host.kernel.refused.clear();
     host.record = {};
     host.last_advert.clear();
     host.last_sequence.clear();
@@ -228,6 +229,12 @@ void World::perform(std::size_t index, const engine::Action& any) {
                    [&](const engine::Unlisten&) { host.listening = false; },
                    [&](const engine::Operation& operation) { operate(index, operation); },
                    [&](const engine::ListKernel&) { ask_for_list(index); },
+                   [&](const engine::SetFilter& wish) {
+                       const bool works = !host.kernel.refuses;
+                       if (works) host.kernel.refused = wish.refused;
+                       later(host.options.kernel_delay,
+                             engine::FilterDone{wish.id, works ? "" : "there is no nft program: install nftables"});
+                   },
                    [&](const engine::Finished&) {
                        host.stopped = true;
                        host.record = host.engine->record();

@@ -50,7 +50,8 @@ struct FakeKernel {
     std::map<Prefix, Address> addresses;
     std::map<LinkIndex, engine::Link> macvlans;
     LinkIndex next_link{10};
-    engine::ArpSettings arp{}; ///< of eth0
+    engine::ArpSettings arp{};      ///< of eth0
+    std::vector<IpAddress> refused; ///< by the packet filter
     bool link_up{true}, link_exists{true};
     bool refuses{false}; ///< EPERM for every add
 };
