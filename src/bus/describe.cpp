@@ -58,8 +58,9 @@ Json instance_json(const engine::InstanceView& view) {
     json["Warnings"] =
         list(view.warnings, [](const auto& each) -> Json { return {{"Code", each.code}, {"Text", each.text}}; });
     json["Addresses"] = list(view.addresses, [&](const auto& each) -> Json {
-        return {{"Address", to_string(each.prefix)}, {"Link", model.interface}, {"State", each.state}};
+        return {{"Address", to_string(each.prefix)}, {"Link", each.link}, {"State", each.state}};
     });
+    json["ExcludedAddresses"] = {{"Wanted", view.excluded.wanted}, {"Assigned", view.excluded.assigned}};
     json["ActiveRouter"] = active_router_json(view);
     json["ObservedPeers"] = list(view.peers, [](const engine::PeerView& peer) -> Json {
         return {{"Address", to_string(peer.address)},

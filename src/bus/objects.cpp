@@ -183,8 +183,11 @@ class Objects::Instance final : public sdbus::AdaptorInterfaces<org::holdfast1::
     std::vector<Struct<std::string, std::string, std::string>> Addresses() override {
         decltype(Addresses()) result;
         for (const auto& each : view->addresses)
-            result.emplace_back(to_string(each.prefix), model().interface, std::string{each.state});
+            result.emplace_back(to_string(each.prefix), each.link, std::string{each.state});
         return result;
+    }
+    Struct<std::uint32_t, std::uint32_t> ExcludedAddresses() override {
+        return {static_cast<std::uint32_t>(view->excluded.wanted), static_cast<std::uint32_t>(view->excluded.assigned)};
     }
     Struct<std::string, std::uint8_t, std::uint64_t> ActiveRouter() override {
         const auto router = active_router(*view);

@@ -57,6 +57,7 @@ constexpr Row<InstanceView> instance_rows[] = {
     {"Faults", differ<&InstanceView::faults>},
     {"Warnings", differ<&InstanceView::warnings>},
     {"Addresses", differ<&InstanceView::addresses>},
+    {"ExcludedAddresses", differ<&InstanceView::excluded>},
     {"ActiveRouter", active_router_differs},
     {"ObservedPeers", peers_differ},
     {"AdvertIntervalUSec", model_differs<&model::Instance::advert_interval>},

@@ -1,4 +1,7 @@
+// The lists of addresses: advertised ones, and those that are only taken along. Invariant: as list.hpp says.
 #include "base/text.hpp"
+#include "config/address.hpp"
+#include "config/item.hpp"
 #include "config/list.hpp"
 #include "config/utf8.hpp"
 
@@ -9,7 +12,17 @@
 namespace holdfast::config {
 namespace {
 
+using model::VirtualAddress;
+
 constexpr std::size_t most_per_family = 255; // the packet counts them in one byte (RFC 9568 5.2.5)
+constexpr std::size_t most_excluded = 10'000;
+constexpr std::array foreign_words{ForeignWord{"dev", "write interface"},
+                                   ForeignWord{"brd", "write broadcast"},
+                                   ForeignWord{"nodad", "that is the default: remove it"},
+                                   ForeignWord{"mngtmpaddr", "write manage_temporary: on"},
+                                   ForeignWord{"noprefixroute", "write prefix_route: off"},
+                                   ForeignWord{"preferred_lft", "write preferred, with a unit: 60s"},
+                                   ForeignWord{"no_track", "write track: off"}};
 
 /// All bits after the prefix are `bit`.
 bool host_bits_are(const Prefix& prefix, bool bit) {
@@ -50,7 +63,7 @@ Complaint unusable(const Prefix& prefix) {
     return {};
 }
 
-std::optional<Prefix> read_address(Context& context, const Node& node) {
+std::optional<VirtualAddress> read_plain(Context& context, const Node& node) {
     if (!node.is_scalar()) {
         complain(context, "an address", node, must_be("like 192.0.2.10/24", node));
         return std::nullopt;
@@ -65,54 +78,99 @@ std::optional<Prefix> read_address(Context& context, const Node& node) {
                             : "write it like 192.0.2.10/24 or 2001:db8::10/64");
         return std::nullopt;
     }
-    if (const auto why = unusable(*prefix); !why.text.empty()) {
-        context.problems.error(node.mark, fmt::format("{} {}", quoted(node.text), why.text), why.hint);
+    return VirtualAddress{*prefix};
+}
+
+/// With a peer the length is of the peer's prefix, and says nothing about the address.
+Complaint unusable(const VirtualAddress& address, bool excluded) {
+    if (address.autojoin && excluded) return {};
+    if (address.autojoin) return {"is a multicast address", "it can be one of excluded_addresses"};
+    if (!address.peer) return unusable(address.prefix());
+    return unusable(Prefix{address.address, full_prefix(address.address.family)});
+}
+
+std::optional<VirtualAddress> read_address(Context& context, const Node& node, bool excluded) {
+    const auto check = [&](const Draft<VirtualAddress>& draft) { check_address_options(context, draft); };
+    auto address = node.is_map() ? read_item<VirtualAddress>(context, node, address_directives(), foreign_words,
+                                                             "an address", check)
+                                 : read_plain(context, node);
+    if (!address) return std::nullopt;
+    if (const auto why = unusable(*address, excluded); !why.text.empty()) {
+        const auto* const entry = node.find("address");
+        const auto& place = entry ? entry->value : node;
+        const auto text = place.is_scalar() ? place.text : to_string(address->prefix());
+        context.problems.error(place.mark, fmt::format("{} {}", quoted(text), why.text), why.hint);
         return std::nullopt;
     }
-    return prefix;
+    return address;
 }
+
+/// What is wrong with the list beside its items.
+class ListCheck {
+  public:
+    ListCheck(Context& context, bool excluded) : context_{context}, excluded_{excluded} {}
+
+    bool take(const VirtualAddress& address, Mark mark) {
+        const auto [first, fresh] = seen_.emplace(std::pair{address.interface, address.address}, mark);
+        if (!fresh) {
+            context_.problems.error(mark, fmt::format("{} is given twice", to_string(address.address)),
+                                    fmt::format("first given at {}", context_.sources.place(first->second)));
+            return false;
+        }
+        ++total_;
+        if (excluded_ && total_ == most_excluded + 1) {
+            context_.problems.error(mark, fmt::format("an instance has at most {} excluded addresses", most_excluded),
+                                    "put the rest into another instance with a vrid of its own");
+            return false;
+        }
+        if (excluded_ || ++count_[address.address.family] != most_per_family + 1) return true;
+        context_.problems.error(mark,
+                                fmt::format("an instance has at most {} addresses of one family", most_per_family),
+                                "put the rest under excluded_addresses, or into another instance");
+        return false;
+    }
+
+  private:
+    Context& context_;
+    bool excluded_;
+    std::size_t total_{0};
+    std::map<std::pair<std::string, IpAddress>, Mark> seen_;
+    std::map<Family, std::size_t> count_;
+};
 
 } // namespace
 
-std::optional<std::vector<Prefix>> read_addresses(Context& context, const Node& node) {
+std::optional<std::vector<VirtualAddress>> read_addresses(Context& context, std::string_view word, const Node& node,
+                                                          Addresses which) {
+    const bool excluded = which == Addresses::excluded;
     if (!node.is_list()) {
         const auto hint = node.is_scalar() && parse_prefix(node.text) ? fmt::format("write [{}]", node.text) : "";
-        complain(context, "addresses", node, must_be("a list", node, hint));
+        complain(context, word, node, must_be("a list", node, hint));
         return std::nullopt;
     }
-    if (node.items.empty()) {
+    if (node.items.empty() && !excluded) {
         context.problems.error(node.mark, "addresses is an empty list", "an instance holds at least one address");
         return std::nullopt;
     }
     bool fine = true;
-    std::vector<Prefix> result;
-    std::map<IpAddress, Mark> seen;
-    std::map<Family, std::size_t> count;
+    ListCheck check{context, excluded};
+    std::vector<VirtualAddress> result;
     for (const auto& item : node.items) {
-        const auto prefix = read_address(context, item);
-        fine = fine && prefix;
-        if (!prefix) continue;
-        const auto [first, fresh] = seen.emplace(prefix->address, item.mark);
-        if (!fresh) {
-            context.problems.error(item.mark, fmt::format("{} is given twice", to_string(prefix->address)),
-                                   fmt::format("first given at {}", context.sources.place(first->second)));
-            fine = false;
-        } else if (++count[prefix->address.family] == most_per_family + 1) {
-            context.problems.error(item.mark,
-                                   fmt::format("an instance has at most {} addresses of one family", most_per_family),
-                                   "put the rest into another instance with a vrid of its own");
-            fine = false;
-        }
-        result.push_back(*prefix);
+        auto address = read_address(context, item, excluded);
+        fine = fine && address;
+        if (!address) continue;
+        fine = check.take(*address, item.mark) && fine;
+        result.push_back(std::move(*address));
     }
     if (!fine) return std::nullopt;
     return result;
 }
 
-std::string write_addresses(const std::vector<Prefix>& addresses) {
+std::string write_addresses(const std::vector<VirtualAddress>& addresses) {
     std::vector<std::string> words;
-    for (const auto& prefix : addresses)
-        words.push_back(yaml_text(to_string(prefix)));
+    for (const auto& address : addresses)
+        words.push_back(address == VirtualAddress{address.prefix()} ? yaml_text(to_string(address.prefix()))
+                                                                    : write_item(address_directives(), address));
     return "[" + join(words, ", ") + "]";
 }
 

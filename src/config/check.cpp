@@ -16,13 +16,36 @@ bool has_family(const Instance& instance, Family family) {
                                [&](const Prefix& prefix) { return prefix.address.family == family; });
 }
 
-/// Where this address stands; `track` and `addresses` have one node per entry.
-Mark place_of(const Draft<Instance>& draft, const IpAddress& address, Mark otherwise) {
-    const auto at = draft.given.find("addresses");
+/// Where this address stands; a list has one node per entry.
+Mark place_of(const Draft<Instance>& draft, const IpAddress& address, Mark otherwise,
+              std::string_view list = "addresses") {
+    const auto at = draft.given.find(list);
     if (at == draft.given.end() || !at->second.node) return otherwise;
-    for (const auto& item : at->second.node->items)
-        if (const auto prefix = parse_prefix(item.text); prefix && prefix->address == address) return item.mark;
+    for (const auto& item : at->second.node->items) {
+        const auto* const entry = item.find("address");
+        const auto& text = entry ? entry->value.text : item.text;
+        if (const auto prefix = parse_prefix(text); prefix && prefix->address == address) return item.mark;
+    }
     return at->second.value;
+}
+
+/// A label names the link that its address is on.
+void check_labels(Context& context, const Named<Instance>& named) {
+    const auto& draft = named.draft;
+    if (!draft.usable("interface")) return;
+    const auto check = [&](std::string_view list, const std::vector<model::VirtualAddress>& addresses) {
+        if (!draft.usable(list)) return;
+        for (const auto& address : addresses) {
+            const auto& link = address.interface.empty() ? draft.object.interface : address.interface;
+            if (address.label.empty() || address.label.starts_with(link + ":")) continue;
+            context.problems.error(place_of(draft, address.address, named.mark, list),
+                                   fmt::format("label '{}' is of another link than {}, where {} is", address.label,
+                                               link, to_string(address.address)),
+                                   fmt::format("write {}{}", link, address.label.substr(address.label.find(':'))));
+        }
+    };
+    check("addresses", draft.object.addresses);
+    check("excluded_addresses", draft.object.excluded_addresses);
 }
 
 void check_version_2(Context& context, const Named<Instance>& named) {
@@ -97,6 +120,8 @@ bool share_a_peer(const Instance& a, const Instance& b) {
 struct Seen {
     std::map<std::tuple<std::string, Vrid, Family>, const Named<Instance>*> routers;
     std::map<std::pair<std::string, IpAddress>, const Named<Instance>*> addresses;
+    /// Also with excluded ones, which only have to differ on their link.
+    std::map<std::pair<std::string, IpAddress>, const Named<Instance>*> on_link;
 };
 
 void check_router(Context& context, const Named<Instance>& named, Family family, Seen& seen) {
@@ -126,6 +151,20 @@ void check_address(Context& context, const Named<Instance>& named, const IpAddre
                                        context.sources.place(place_of(other.draft, address, other.mark))));
 }
 
+std::string link_of(const Named<Instance>& named, const model::VirtualAddress& address) {
+    return address.interface.empty() ? named.draft.object.interface : address.interface;
+}
+
+void check_excluded(Context& context, const Named<Instance>& named, const model::VirtualAddress& address, Seen& seen) {
+    const auto [first, fresh] = seen.on_link.emplace(std::pair{link_of(named, address), address.address}, &named);
+    if (fresh) return;
+    const auto& other = *first->second;
+    context.problems.error(place_of(named.draft, address.address, named.mark, "excluded_addresses"),
+                           fmt::format("{} on {} is an address of instance '{}' already", to_string(address.address),
+                                       link_of(named, address), other.name),
+                           "an address has one instance, and is advertised or excluded: remove it from one");
+}
+
 /// The priority of an owner is what RFC 9568 says that it is, so nothing may be added to it.
 void check_owner(Context& context, const Named<Instance>& named) {
     const auto& instance = named.draft.object;
@@ -142,6 +181,7 @@ void check_owner(Context& context, const Named<Instance>& named) {
 
 void check_instance(Context& context, const Named<Instance>& named) {
     check_unicast(context, named);
+    check_labels(context, named);
     check_owner(context, named);
     check_virtual_mac(context, named);
     if (!named.draft.usable("version")) return;
@@ -190,10 +230,16 @@ void check_together(Context& context, const std::vector<Named<Instance>>& instan
         const bool is_router = draft.has("interface") && draft.has("vrid") && draft.usable("vrid");
         for (const auto family : {Family::ipv4, Family::ipv6})
             if (is_router && has_family(draft.object, family)) check_router(context, named, family, seen);
-        for (const auto& prefix : draft.object.addresses)
-            check_address(context, named, prefix.address, seen);
+        for (const auto& address : draft.object.addresses) {
+            check_address(context, named, address.address, seen);
+            seen.on_link.emplace(std::pair{link_of(named, address), address.address}, &named);
+        }
     }
     check_macvlan_names(context, instances);
+    for (const auto& named : instances)
+        if (named.draft.usable("interface") && named.draft.usable("excluded_addresses"))
+            for (const auto& address : named.draft.object.excluded_addresses)
+                check_excluded(context, named, address, seen);
 }
 
 } // namespace holdfast::config

@@ -1,5 +1,6 @@
 #include "config/document.hpp"
 
+#include "config/address.hpp"
 #include "config/directive.hpp"
 #include "config/list.hpp"
 
@@ -66,6 +67,11 @@ std::string directives_markdown() {
            "0), a new one starts "
            "as backup.\n\n";
     out += table(instance_directives(), true);
+    out +=
+        "\n### Inside `addresses` and `excluded_addresses`\n\nAn address is a text, `192.0.2.10/24`, or a map. Options "
+        "that differ after a reload take the address away and add it again, where the kernel can't change them in "
+        "place (IPv4).\n\n";
+    out += table(address_directives(), false);
     out += "\n## A sync group\n\n";
     out += table(group_directives(), false);
     out +=

@@ -25,6 +25,7 @@ std::vector<model::Instance> join_families(const std::vector<model::Instance>& i
         if (!result.empty() && result.back().name == name) {
             auto& addresses = result.back().addresses;
             addresses.insert(addresses.end(), instance.addresses.begin(), instance.addresses.end());
+            std::ranges::copy(instance.excluded_addresses, std::back_inserter(result.back().excluded_addresses));
             if (instance.unicast)
                 std::ranges::copy(instance.unicast->peers, std::back_inserter(result.back().unicast->peers));
             if (!result.back().source) result.back().source = instance.source;

@@ -15,7 +15,7 @@ constexpr std::array instance_words{
     ForeignWord{"virtual_router_id", "write vrid"},
     ForeignWord{"advert_int", "write advert_interval, with a unit: 1s"},
     ForeignWord{"virtual_ipaddress", "write addresses: [192.0.2.10/24]"},
-    ForeignWord{"virtual_ipaddress_excluded", "write all of them under addresses"},
+    ForeignWord{"virtual_ipaddress_excluded", "write excluded_addresses: [192.0.2.11/24]"},
     ForeignWord{"nopreempt", "write preempt: false"},
     ForeignWord{"no_accept", "write accept: false"},
     ForeignWord{"auth_type", "write authentication: {type: pass, credential: NAME}"},

@@ -32,13 +32,30 @@ Directive<Instance> addresses_row() {
                "The virtual addresses, in the order of the packet; both families make two objects, NAME/ipv4 and "
                "NAME/ipv6.",
                [](Context& context, const Node& node, Instance& instance) -> std::optional<Mark> {
-                   auto addresses = read_addresses(context, node);
+                   auto addresses = read_addresses(context, "addresses", node, Addresses::advertised);
                    if (!addresses) return std::nullopt;
                    instance.addresses = std::move(*addresses);
                    return node.mark;
                },
                [](const Instance& instance, Secrets) { return std::optional{write_addresses(instance.addresses)}; })
         .must_be_given();
+}
+
+Directive<Instance> excluded_addresses_row() {
+    return list_row(
+               "excluded_addresses", Shape::list, "as addresses, of any family, at most 10000",
+               "Addresses that move along but are not in the advert: added after the others, removed before them.",
+               [](Context& context, const Node& node, Instance& instance) -> std::optional<Mark> {
+                   auto addresses = read_addresses(context, "excluded_addresses", node, Addresses::excluded);
+                   if (!addresses) return std::nullopt;
+                   instance.excluded_addresses = std::move(*addresses);
+                   return node.mark;
+               },
+               [](const Instance& instance, Secrets) -> std::optional<std::string> {
+                   if (instance.excluded_addresses.empty()) return std::nullopt;
+                   return write_addresses(instance.excluded_addresses);
+               })
+        .says_default("none");
 }
 
 Directive<Instance> track_row() {
@@ -229,6 +246,7 @@ std::vector<Directive<Instance>> rows() {
         virtual_mac_row(),
         source_row(),
         addresses_row(),
+        excluded_addresses_row(),
         track_row(),
         notify_row(),
         authentication_row(),

@@ -9,8 +9,13 @@
 
 namespace holdfast::config {
 
-std::optional<std::vector<Prefix>> read_addresses(Context&, const Node&);
-std::string write_addresses(const std::vector<Prefix>&);
+enum class Addresses {
+    advertised, ///< at least one, at most 255 of a family
+    excluded,   ///< any number, at most 10,000
+};
+std::optional<std::vector<model::VirtualAddress>> read_addresses(Context&, std::string_view word, const Node&,
+                                                                 Addresses);
+std::string write_addresses(const std::vector<model::VirtualAddress>&);
 
 std::optional<std::vector<model::TrackUse>> read_track(Context&, const Node&);
 std::string write_track(const std::vector<model::TrackUse>&);

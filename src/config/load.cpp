@@ -253,10 +253,18 @@ void Load::resolve_groups(model::Config& config) const {
 /// `web` with one family, `web/ipv4` and `web/ipv6` with both.
 void split_families(const Instance& both, std::vector<Instance>& out) {
     const auto start = out.size();
+    const auto first = both.addresses.front().address.family;
+    const bool has_both =
+        std::ranges::any_of(both.addresses, [&](const Prefix& prefix) { return prefix.address.family != first; });
     for (const auto family : {Family::ipv4, Family::ipv6}) {
         auto one = both;
         one.family = family;
-        std::erase_if(one.addresses, [&](const Prefix& prefix) { return prefix.address.family != family; });
+        const auto of_other_family = [&](const Prefix& prefix) { return prefix.address.family != family; };
+        std::erase_if(one.addresses, of_other_family);
+        if (has_both) std::erase_if(one.excluded_addresses, of_other_family);
+        std::ranges::stable_partition(one.addresses, [&](const Prefix& prefix) {
+            return family == Family::ipv6 && prefix.address.is_link_local();
+        });
         if (one.unicast)
             std::erase_if(one.unicast->peers, [&](const auto& peer) { return peer.address.family != family; });
         if (one.source && one.source->family != family) one.source.reset();

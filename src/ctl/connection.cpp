@@ -173,6 +173,7 @@ Json shaped(const std::string& property, const Json& value) {
         {"Faults", {"Code", "Text"}},
         {"PriorityContributions", {"Tracker", "Weight"}},
         {"Addresses", {"Address", "Link", "State"}},
+        {"ExcludedAddresses", {"Wanted", "Assigned"}},
         {"ActiveRouter", {"Address", "Priority", "LastSeenUSec"}},
     };
     const auto found = keys.find(property);
@@ -191,8 +192,8 @@ Json changed_json(const Changed& changed) {
     for (const auto& [name, value] : changed)
         json[name] =
             shaped(name, first_of<string, bool, std::uint8_t, std::uint64_t, std::uint32_t, Struct<string, string>,
-                                  Struct<string, std::uint8_t, std::uint64_t>, std::vector<Struct<string, string>>,
-                                  std::vector<Struct<string, std::int32_t>>,
+                                  Struct<std::uint32_t, std::uint32_t>, Struct<string, std::uint8_t, std::uint64_t>,
+                                  std::vector<Struct<string, string>>, std::vector<Struct<string, std::int32_t>>,
                                   std::vector<Struct<string, string, string>>, std::vector<sdbus::ObjectPath>>(value));
     return json;
 }

@@ -76,6 +76,8 @@ void print_instance(const Look& look, const Json& instance) {
     for (const auto& each : instance["Addresses"])
         row("address", fmt::format("{} {}{}", text(each, "Address"), text(each, "State"),
                                    each["State"] == "assigned" ? lease(instance) : ""));
+    if (const auto& excluded = instance["ExcludedAddresses"]; excluded["Wanted"].get<std::size_t>() > 0)
+        row("excluded", fmt::format("{} of {} assigned", number(excluded, "Assigned"), number(excluded, "Wanted")));
     row("priority", priority(instance));
     if (instance["HeldBack"].get<bool>()) row("held back", "after a failover: it does not preempt its successor");
     for (const auto& fault : instance["Faults"])

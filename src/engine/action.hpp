@@ -53,6 +53,7 @@ struct AddAddress {
     Prefix prefix;
     std::optional<std::chrono::seconds> lease; ///< valid lifetime; nothing: for ever
     bool prefix_route{false};                  ///< let the kernel add the on-link route (else IFA_F_NOPREFIXROUTE)
+    model::AddressOptions options{};
 };
 /// Gives an address of ours a new lifetime.
 struct RenewAddress {
@@ -60,10 +61,12 @@ struct RenewAddress {
     Prefix prefix;
     std::optional<std::chrono::seconds> lease;
     bool prefix_route{false};
+    model::AddressOptions options{};
 };
 struct RemoveAddress {
     LinkIndex link{};
     Prefix prefix;
+    std::optional<IpAddress> peer{};
 };
 /// net.ipv4.conf.LINK.promote_secondaries = 1, by rtnetlink (IFLA_AF_SPEC).
 struct PromoteSecondaries {

@@ -17,15 +17,16 @@ std::string explain_errno(int error) {
 
 /// Waiting for a successor helps only when our own service failed; without link or address nobody can be served.
 bool must_leave_at_once(const std::vector<FaultCause>& faults) {
-    return std::ranges::any_of(
-        faults, [](const FaultCause& fault) { return fault.code != "tracker" && fault.code != "address_refused"; });
+    return std::ranges::any_of(faults, [](const FaultCause& fault) {
+        return fault.code != "tracker" && fault.code != "address_refused" && fault.code != "other_link";
+    });
 }
 
 } // namespace
 
 void Engine::mark(const std::string& interface) {
     for (auto& router : routers_)
-        if (router && (router->model->interface == interface ||
+        if (router && (router->model->interface == interface || router->other_links.contains(interface) ||
                        (router->model->virtual_mac && router->model->address_interface() == interface)))
             router->needs_assessment = true;
     settle_needed_ = links_dirty_ = true;
@@ -66,9 +67,11 @@ void Engine::handle(const KernelListed& event) {
     for (auto& router : routers_)
         if (router) router->needs_assessment = true;
     for (const auto& [key, slot] : addresses_)
-        dirty_addresses_.push_back(key);
+        if (!slot.excluded) dirty_addresses_.push_back(key);
     for (const auto& [key, address] : kernel_.addresses())
-        if (address.ours) dirty_addresses_.push_back(key);
+        if (address.ours && !addresses_.contains(key)) dirty_addresses_.push_back(key);
+    for (auto& router : routers_)
+        if (router) router->excluded.begin();
     settle_needed_ = links_dirty_ = true;
     observe_interfaces();
 }
@@ -92,17 +95,7 @@ void Engine::attach(Router& router, const Link* link) {
     if (!link) return;
     router.link = link->index;
     record_changed_ = true;
-    auto [listener, is_new] = listeners_.try_emplace({link->index, router.model->family});
-    ++listener->second.users;
-    if (is_new) out_->push_back(Listen{link->index, router.model->family});
-    const auto widens = [](const Prefix& prefix) { return prefix.length < full_prefix(Family::ipv4); };
-    // A macvlan is set up with it.
-    if (router.model->family == Family::ipv4 && router.model->lease.on && !router.model->virtual_mac &&
-        !promoted_.contains(link->index) && std::ranges::any_of(router.model->addresses, widens)) {
-        promoted_[link->index] = Promote::asked;
-        promotions_[next_operation_] = link->index;
-        out_->push_back(Operation{OperationId{next_operation_++}, never, PromoteSecondaries{link->index}});
-    }
+    listen_on({link->index, router.model->family});
     routes_stale_ = true;
 }
 
@@ -110,11 +103,7 @@ void Engine::detach(Router& router) {
     if (!router.link) return;
     drop_claims(router);
     router.address_link.reset();
-    const auto at = listeners_.find({*router.link, router.model->family});
-    if (at != listeners_.end() && --at->second.users == 0) {
-        out_->push_back(Unlisten{at->first.first, at->first.second});
-        listeners_.erase(at);
-    }
+    stop_listening({*router.link, router.model->family});
     router.link.reset();
     router.link_up_at.reset();
     router.has_source = false;
@@ -124,8 +113,10 @@ void Engine::detach(Router& router) {
 
 bool Engine::is_virtual(const IpAddress& ip) const {
     return std::ranges::any_of(config_->instances, [&](const model::Instance& instance) {
-        return !instance.is_owner() &&
-               std::ranges::find(instance.addresses, ip, &Prefix::address) != instance.addresses.end();
+        const auto has = [&](const auto& addresses) {
+            return std::ranges::any_of(addresses, [&](const Prefix& prefix) { return prefix.address == ip; });
+        };
+        return !instance.is_owner() && (has(instance.addresses) || has(instance.excluded_addresses));
     });
 }
 
@@ -196,6 +187,7 @@ std::vector<FaultCause> Engine::find_faults(Router& router, const Link* link) {
             faults.push_back({"tracker", fault_text(use, at->second)});
     }
     if (auto fault = find_link_fault(router)) faults.push_back(std::move(*fault));
+    if (auto fault = find_other_links(router)) faults.push_back(std::move(*fault));
     if (!router.refused.empty()) faults.push_back({"address_refused", router.refused});
     return faults;
 }
@@ -254,6 +246,7 @@ void Engine::examine(Router& router) {
     const auto* link = kernel_.link(model.interface);
     attach(router, link);
     find_address_link(router);
+    attach_other_links(router);
     router.self.mac_moves = model.advert_mac().has_value();
     router.self.version = model.version;
     router.self.interval = model.advert_interval;
@@ -298,8 +291,9 @@ void Engine::decide(Router& router) {
 bool Engine::may_adopt(const Router& router, const Link& link) const {
     if (!router.candidate || now_ >= router.candidate->until) return false;
     if (router.candidate->link != link.index || router.candidate->mac != link.mac) return false;
-    return router.model->is_owner() || std::ranges::all_of(router.model->addresses, [&](const Prefix& prefix) {
-               const auto* known = router.address_link ? kernel_.address({*router.address_link, prefix}) : nullptr;
+    if (router.model->is_owner()) return true;
+    return router.address_link && std::ranges::all_of(router.keys, [&](const AddressKey& key) {
+               const auto* known = kernel_.address(key);
                return known && known->ours;
            });
 }

@@ -113,6 +113,7 @@ void Engine::entered(Router& router, const vrrp::State& before, vrrp::Reason rea
     }
     if (!router.serves()) {
         router.rounds = {};
+        router.excluded.announce_at = never;
         router.lease_deadline = never;
         if (vrrp::serves(before)) ++router.counters.left_master;
         router.needs_assessment = true;
@@ -236,7 +237,7 @@ Time Engine::router_deadline(const Router& router) const {
     Time deadline = vrrp::next_deadline(router.state);
     const auto* backup = std::get_if<vrrp::Backup>(&router.state);
     if (backup && now_ >= backup->master_down && !may_take_over(router)) deadline = never; // a partner will wake it
-    deadline = std::min(deadline, router.rounds.next);
+    deadline = std::min({deadline, router.rounds.next, router.excluded.announce_at});
     if (router.held_until) deadline = std::min(deadline, *router.held_until);
     if (router.candidate) deadline = std::min(deadline, router.candidate->until);
     if (!router.refused.empty()) deadline = std::min(deadline, router.refused_until);
@@ -247,7 +248,7 @@ Time Engine::router_deadline(const Router& router) const {
 }
 
 Time Engine::next_deadline() const {
-    Time deadline = std::min({next_renewal_, retry_at_, lease_watch_});
+    Time deadline = std::min({next_renewal_, retry_at_, lease_watch_, sweep_at_});
     for (const auto& each : deadlines_)
         deadline = std::min(deadline, each);
     for (const auto& [name, tracker] : trackers_)
@@ -295,22 +296,29 @@ void Engine::handle(const Elapsed&) {
         retry_at_ = never;
         links_dirty_ = true;
         for (const auto& [key, slot] : addresses_) {
+            if (slot.excluded) continue;
             dirty_addresses_.push_back(key);
             if (slot.release_at > now_) retry_at_ = std::min(retry_at_, slot.release_at);
         }
+        for (auto& router : routers_)
+            if (router && std::exchange(router->excluded.backs_off, false)) router->excluded.begin();
         finish_released();
         settle_needed_ = true;
     }
     if (now_ >= next_renewal_) renew_round();
+    if (now_ >= sweep_at_) {
+        sweep_at_ = never;
+        settle_needed_ = true;
+    }
 }
 
 /// A router whose successor has every address need not wait for its deadline.
 void Engine::finish_released() {
     for (auto& router : routers_) {
         if (!router || !std::holds_alternative<vrrp::Leaving>(router->state)) continue;
-        const bool owns_any = router->link && !router->model->is_owner();
-        const bool all = owns_any && std::ranges::all_of(addresses_, [&](const auto& entry) {
-                             return router_of(entry.second) != router.get() || now_ >= entry.second.release_at;
+        const bool owns_any = router->link && !router->keys.empty();
+        const bool all = owns_any && std::ranges::all_of(router->keys, [&](const AddressKey& key) {
+                             return now_ >= addresses_[key].release_at;
                          });
         if (all) apply(*router, vrrp::Released{});
     }
@@ -355,6 +363,7 @@ void Engine::elapsed(Router& router) {
         share_wakeups(router);
     }
     if (router.rounds.next <= now_) next_round(router);
+    if (router.excluded.announce_at <= now_) announce_slice(router);
     deadlines_[router.slot] = router_deadline(router);
 }
 

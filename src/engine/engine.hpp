@@ -50,6 +50,12 @@ class Engine {
     struct AddressSlot {
         std::uint32_t router{};
         bool has_router{false};
+        bool excluded{false};
+        std::uint32_t item{};                 ///< in the router's model, in `addresses` or `excluded_addresses`
+        bool counted{false};                  ///< its operation is one of excluded_in_flight_
+        bool dropped{false};                  ///< while claims are exchanged: it had a router
+        bool there{false};                    ///< the router counted it
+        Time add_after{};                     ///< another host had it: not before
         std::optional<OperationId> operation; ///< in flight
         bool adding{false}, removing{false};  ///< what is in flight
         bool gone_meanwhile{false};           ///< a deletion was told while it was
@@ -179,12 +185,19 @@ class Engine {
 
     // addresses.cpp
     void claim_addresses(Router&);
+    void claim(Router&, const AddressKey&, std::uint32_t item, bool excluded, const model::Instance& before);
     void drop_claims(Router&);
+    void exchange_addresses(Router&, std::shared_ptr<const model::Instance>);
+    void count_addresses(Router&);
+    const model::VirtualAddress& wanted(const AddressSlot&) const;
+    std::optional<LinkIndex> link_of(const Router&, const model::VirtualAddress&) const;
+    bool found_duplicate(const AddressKey&, AddressSlot&);
     void expect_confirmations(Router&);
     void mark_addresses(Router&);
     std::optional<DesiredAddress> desired(const AddressKey&, const AddressSlot&) const;
     std::optional<Duration> lease_of(const Router&) const;
     bool is_covered_by_others(const Router&, const AddressKey&) const;
+    std::optional<Duration> lease_on(const Router&, LinkIndex) const;
     void reconcile();
     void reconcile(const AddressKey&, AddressSlot&);
     void confirmed(const AddressKey&, AddressSlot&);
@@ -221,6 +234,20 @@ class Engine {
     void reconcile_filter();
     std::optional<FaultCause> filter_warning() const;
     bool filter_is_gone() const;
+    // excluded.cpp
+    void sweep(Router&, std::size_t& budget);
+    void sweep_excluded(bool leaving);
+    void note_presence(const AddressKey&, AddressSlot&);
+    void announce_excluded(Router&);
+    void announce_slice(Router&);
+
+    // other_links.cpp
+    void listen_on(const ListenerKey&);
+    void stop_listening(const ListenerKey&);
+    void promote_on(LinkIndex);
+    void attach_other_links(Router&);
+    void listen_for_announcements(Router&);
+    std::optional<FaultCause> find_other_links(const Router&) const;
 
     // hooks.cpp
     void notice(Router&, TransitionKind);
@@ -299,6 +326,8 @@ class Engine {
     std::deque<Commanded> commands_;
     std::uint64_t next_operation_{1};
     std::uint64_t next_hook_{1};
+    std::size_t excluded_in_flight_{0};
+    Time sweep_at_{never}; ///< excluded addresses wait for the next slice
     Time next_renewal_{never};
     Time retry_at_{never};    ///< of addresses that back off or are about to be released
     Time lease_watch_{never}; ///< the earliest lease deadline of a serving router

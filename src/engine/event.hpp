@@ -19,6 +19,14 @@
 
 namespace holdfast::engine {
 
+/// What of an IPv4 address can't be changed in place: what differs here is taken away and added again. IPv6 has none of it.
+struct AddressTraits {
+    std::string label; ///< empty: the link's name
+    std::uint8_t scope{model::scope_global};
+    std::optional<IpAddress> peer, broadcast;
+    bool operator==(const AddressTraits&) const = default;
+};
+
 /// An address as the kernel describes it (RTM_NEWADDR).
 struct KernelAddress {
     LinkIndex link{};
@@ -26,6 +34,8 @@ struct KernelAddress {
     bool ours{false};                 ///< IFA_PROTO is our tag
     bool tentative{false};            ///< duplicate address detection has not ended, or it failed
     std::optional<Duration> lifetime; ///< valid lifetime left; nothing: for ever
+    AddressTraits traits{};
+    bool is_duplicate{false}; ///< duplicate address detection found another host
     bool operator==(const KernelAddress&) const = default;
 };
 

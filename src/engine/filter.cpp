@@ -21,8 +21,9 @@ std::vector<IpAddress> Engine::refused_addresses() const {
     if (stopping_ && addresses_are_gone() && std::ranges::all_of(routers_, at_rest)) return result;
     for (const auto& router : routers_)
         if (router && !router->model->accept && !router->model->is_owner())
-            for (const auto& prefix : router->model->addresses)
-                result.push_back(prefix.address);
+            for (const auto* addresses : {&router->model->addresses, &router->model->excluded_addresses})
+                for (const auto& each : *addresses)
+                    result.push_back(each.address);
     std::ranges::sort(result);
     const auto twice = std::ranges::unique(result);
     result.erase(twice.begin(), twice.end());

@@ -4,6 +4,7 @@
 
 #include "engine/engine.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace holdfast::engine {
@@ -60,8 +61,8 @@ bool Engine::waits_for_hook(const Router& router, const AddressKey& key) const {
 
 void Engine::run_adding_hook(Router& router) {
     if (router.adding_told || !std::holds_alternative<vrrp::Master>(router.state)) return;
-    for (const auto& [key, slot] : addresses_)
-        if (router_of(slot) == &router && !kernel_.address(key)) return;
+    const auto missing = [&](const AddressKey& key) { return !kernel_.address(key); };
+    if (std::ranges::any_of(router.keys, missing) || router.excluded.there < router.excluded.keys.size()) return;
     router.adding_told = true;
     out_->push_back(RunHook{next_hook_++, "after_adding", router.model, "master", router.self.priority});
 }

@@ -5,6 +5,7 @@ namespace holdfast::engine {
 void KernelView::replace(const KernelListed& listed, Time now) {
     links_.clear();
     addresses_.clear();
+    others_.clear();
     for (const auto& link : listed.links)
         set(link);
     for (const auto& address : listed.addresses)
@@ -15,6 +16,7 @@ void KernelView::replace(const KernelListed& listed, Time now) {
 void KernelView::remove(LinkIndex index) {
     links_.erase(index);
     std::erase_if(addresses_, [&](const auto& entry) { return entry.first.link == index; });
+    std::erase_if(others_, [&](const AddressKey& key) { return key.link == index; });
 }
 
 void KernelView::set(const KernelAddress& address, Time now) {
@@ -23,6 +25,12 @@ void KernelView::set(const KernelAddress& address, Time now) {
     at->second.ours = address.ours;
     at->second.tentative = address.tentative;
     at->second.expires = address.lifetime ? now + *address.lifetime : never;
+    at->second.traits = address.traits;
+    at->second.is_duplicate = address.is_duplicate;
+    if (address.ours)
+        others_.erase(at->first);
+    else
+        others_.insert(at->first);
 }
 
 const Link* KernelView::link(LinkIndex index) const {
@@ -42,19 +50,17 @@ const KernelView::Address* KernelView::address(const AddressKey& key) const {
 }
 
 bool KernelView::has_own(LinkIndex link, const IpAddress& ip) const {
-    for (auto at = addresses_.lower_bound({link, {ip, 0}}); at != addresses_.end() && at->first.link == link; ++at) {
-        if (at->first.prefix.address != ip) return false;
-        if (!at->second.ours && !at->second.tentative) return true;
+    for (auto at = others_.lower_bound({link, {ip, 0}}); at != others_.end() && at->link == link; ++at) {
+        if (at->prefix.address != ip) return false;
+        if (!address(*at)->tentative) return true;
     }
     return false;
 }
 
 bool KernelView::covered_by_others(const AddressKey& key) const {
-    for (auto at = addresses_.lower_bound({key.link, {}}); at != addresses_.end() && at->first.link == key.link; ++at) {
-        const auto& [other, info] = *at;
-        if (!info.ours && other.prefix.length == key.prefix.length && key.prefix.contains(other.prefix.address))
-            return true;
-    }
+    for (auto at = others_.lower_bound({key.link, {}}); at != others_.end() && at->link == key.link; ++at)
+        if (at->prefix.length == key.prefix.length && key.prefix.contains(at->prefix.address)) return true;
+
     return false;
 }
 

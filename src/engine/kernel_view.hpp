@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -23,13 +24,18 @@ class KernelView {
     void set(const Link& link) { links_[link.index] = link; }
     void remove(LinkIndex);
     void set(const KernelAddress&, Time now);
-    void remove(const AddressKey& key) { addresses_.erase(key); }
+    void remove(const AddressKey& key) {
+        addresses_.erase(key);
+        others_.erase(key);
+    }
 
     struct Address {
         bool ours{false};
         bool tentative{false};
         Time expires{never};
         std::uint64_t order{}; ///< of arrival: the kernel's first address of a link is its primary one
+        AddressTraits traits{};
+        bool is_duplicate{false};
         bool operator==(const Address&) const = default;
     };
 
@@ -46,12 +52,13 @@ class KernelView {
     std::optional<IpAddress> primary(LinkIndex link, Family family, IsVirtual is_virtual, bool global = false) const {
         const Address* best = nullptr;
         std::optional<IpAddress> result;
-        for (auto at = addresses_.lower_bound({link, {}}); at != addresses_.end() && at->first.link == link; ++at) {
-            const auto& ip = at->first.prefix.address;
-            if (ip.family != family || at->second.ours || at->second.tentative || is_virtual(ip)) continue;
+        for (auto at = others_.lower_bound({link, {}}); at != others_.end() && at->link == link; ++at) {
+            const auto& ip = at->prefix.address;
+            const auto* known = address(*at);
+            if (ip.family != family || known->tentative || is_virtual(ip)) continue;
             if (family == Family::ipv6 && ip.is_link_local() == global) continue;
-            if (best && best->order < at->second.order) continue;
-            best = &at->second;
+            if (best && best->order < known->order) continue;
+            best = known;
             result = ip;
         }
         return result;
@@ -66,6 +73,7 @@ class KernelView {
   private:
     std::map<LinkIndex, Link> links_;
     std::map<AddressKey, Address> addresses_;
+    std::set<AddressKey> others_; ///< those that are not ours: few, however many we serve
     std::uint64_t order_{0};
     bool listed_{false};
 };

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fmt/format.h>
+#include <ranges>
 #include <set>
 
 namespace holdfast::engine {
@@ -34,19 +35,26 @@ std::string explain_refusal(const OperationBody& body, int error) {
 
 bool Engine::holds_address(const Router& router) const {
     if (!router.address_link) return false;
-    for (auto at = addresses_.lower_bound({*router.address_link, {}});
-         at != addresses_.end() && at->first.link == *router.address_link; ++at)
-        if (router_of(at->second) == &router && desired(at->first, at->second)) return true;
-    return false;
+    const auto held = [&](const AddressKey& key) {
+        const auto at = addresses_.find(key);
+        return key.link == router.address_link && at != addresses_.end() && router_of(at->second) == &router &&
+               desired(key, at->second);
+    };
+    return std::ranges::any_of(router.keys, held) ||
+           (!router.excluded.keys.empty() && vrrp::holds_addresses(router.state) &&
+            std::ranges::any_of(router.excluded.keys, held));
 }
 
 /// It goes with the router, when the last address has left it.
 bool Engine::is_done_with_link(const Router& router) const {
     if ((!stopping_ && !router.retiring) || !std::holds_alternative<vrrp::Init>(router.state)) return false;
-    return std::ranges::none_of(addresses_, [&](const auto& entry) {
-        const auto* observed = kernel_.address(entry.first);
-        return router_of(entry.second) == &router && (entry.second.operation || (observed && observed->ours));
-    });
+    const auto is_left = [&](const AddressKey& key) {
+        const auto at = addresses_.find(key);
+        const auto* observed = kernel_.address(key);
+        return at != addresses_.end() && (at->second.operation || (observed && observed->ours));
+    };
+    return std::ranges::none_of(router.keys, is_left) &&
+           std::ranges::none_of(router.excluded.keys | std::views::reverse, is_left);
 }
 
 std::optional<DesiredLink> Engine::desired_link(const Router& router) const {
@@ -73,7 +81,6 @@ void Engine::find_address_link(Router& router) {
         link = ready || (there && router.address_link == macvlan->index) ? std::optional{macvlan->index} : std::nullopt;
     }
     if (link == router.address_link) return;
-    if (router.address_link) drop_claims(router);
     router.address_link = link;
     claim_addresses(router);
     record_changed_ = true;
@@ -230,11 +237,13 @@ void Engine::link_changed_by_us(const LinkOperation& done) {
     kernel_.set(link);
     if (!set || !set->up) return;
     // What it had before was deaf and mute meanwhile; what is being added speaks for itself.
-    for (auto at = addresses_.lower_bound({link.index, {}}); at != addresses_.end() && at->first.link == link.index;
-         ++at)
-        if (auto* router = router_of(at->second); router && std::holds_alternative<vrrp::Master>(router->state) &&
-                                                  !at->second.operation && kernel_.address(at->first))
-            announce(*router, at->first);
+    for (auto& router : routers_) {
+        if (!router || router->address_link != link.index || !std::holds_alternative<vrrp::Master>(router->state))
+            continue;
+        for (const auto& key : router->keys)
+            if (kernel_.address(key) && !addresses_[key].operation) announce(*router, key);
+        if (router->excluded.there > 0) announce_excluded(*router);
+    }
 }
 
 void Engine::link_refused(const LinkOperation& done, int error) {

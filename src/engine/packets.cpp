@@ -183,6 +183,7 @@ void Engine::announced_elsewhere(LinkIndex where, const wire::Announcement& anno
         // A virtual MAC is every host's: whether that was another one, its adverts tell.
         if (router && router->model->address_mac() == announcement.mac) continue;
         if (router) note_rival(*router, announcement);
+        if (at->second.excluded) continue; // they go with the state
         const auto* leaving = router ? std::get_if<vrrp::Leaving>(&router->state) : nullptr;
         if (!leaving || !leaving->successor || leaving->waits_for_partners || at->second.release_at != never) continue;
         at->second.release_at = now_ + in_flight;
@@ -256,21 +257,25 @@ void Engine::push_advert(Router& router, SendAdvert&& advert) {
 }
 
 void Engine::announce(Router& router, const AddressKey& key) {
-    const auto* link = router.link ? kernel_.link(*router.link) : nullptr;
-    if (!link || !link->has_arp || !link->up) return;
-    if (const auto* macvlan = kernel_.link(key.link); macvlan && macvlan->ours && !macvlan->admin_up) return;
+    // What is on the macvlan is announced by the interface under it, as the adverts are.
+    const bool on_macvlan = router.model->virtual_mac && router.address_link == key.link;
+    const auto* link = kernel_.link(on_macvlan ? *router.link : key.link);
+    if (!link || !link->has_arp || !link->up || key.prefix.address.is_multicast()) return;
+    if (const auto* macvlan = kernel_.link(key.link); on_macvlan && macvlan && !macvlan->admin_up) return;
+    const auto mac = on_macvlan ? router.model->address_mac() : std::nullopt;
     ++router.counters.announcements_sent;
-    out_->push_back(Announce{link->index, {key.prefix.address, router.model->address_mac().value_or(link->mac)}});
+    out_->push_back(Announce{link->index, {key.prefix.address, mac.value_or(link->mac)}});
 }
 
 /// Every address that the kernel has now; the others are announced when they are confirmed.
 void Engine::announce(Router& router) {
     if (!std::holds_alternative<vrrp::Master>(router.state)) return; // a leaving router is silent
     if (router.model->is_owner() && router.link) // its addresses are the interface's own, so no slot speaks for them
-        for (const auto& prefix : router.model->addresses)
+        for (const Prefix& prefix : router.model->addresses)
             announce(router, {*router.link, prefix});
-    for (const auto& [key, slot] : addresses_)
-        if (router_of(slot) == &router && kernel_.address(key)) announce(router, key);
+    for (const auto& key : router.keys)
+        if (const auto* known = kernel_.address(key); known && !known->tentative) announce(router, key);
+    announce_excluded(router);
 }
 
 void Engine::start_rounds(Router& router, unsigned first_round) {

@@ -13,12 +13,16 @@ namespace holdfast::engine {
 struct DesiredAddress {
     std::optional<std::chrono::seconds> lease; ///< nothing: for ever
     bool prefix_route{false};
+    model::AddressOptions options{};
     bool operator==(const DesiredAddress&) const = default;
 };
 
 using OperationBody = decltype(Operation::what);
 
-/// Nothing to do gives nothing. A renewal is due when `renew_at` has passed, or when the kernel's lifetime is not of the
+/// What the kernel will say of an address that was added with these options.
+AddressTraits traits_of(const model::AddressOptions&, Family);
+
+/// Nothing to do gives nothing. What can't be changed in place is removed first, and so is a duplicate. A renewal is due when `renew_at` has passed, or when the kernel's lifetime is not of the
 /// wanted kind (a lease where there is none, or the reverse).
 std::optional<OperationBody> plan(const AddressKey&, const KernelView::Address* observed,
                                   const std::optional<DesiredAddress>& desired, Time renew_at, Time now);

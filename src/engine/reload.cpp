@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <ranges>
 
 namespace holdfast::engine {
 namespace {
@@ -121,11 +122,13 @@ void Engine::keep_numbers(const Router& router) {
 
 /// Same router on the wire, other settings: nothing leaves, only what differs moves.
 void Engine::change_router(Router& router, std::shared_ptr<const model::Instance> model) {
-    const bool other_addresses = model->addresses != router.model->addresses;
+    const bool other_addresses =
+        model->addresses != router.model->addresses || model->excluded_addresses != router.model->excluded_addresses;
     const bool other_interval = model->advert_interval != router.model->advert_interval;
-    if (other_addresses) drop_claims(router);
-    router.model = std::move(model);
-    if (other_addresses) claim_addresses(router);
+    if (other_addresses)
+        exchange_addresses(router, std::move(model));
+    else
+        router.model = std::move(model);
     if (other_interval) renew_early(router); // the lease follows the interval
     router.messages.clear();
     router.needs_assessment = router.view_changed = true;
@@ -143,11 +146,15 @@ void Engine::sweep_retired() {
     for (auto& router : routers_) {
         if (!router || (!router->retiring && !router->replacement) || stopping_) continue;
         if (!std::holds_alternative<vrrp::Init>(router->state)) continue;
-        const bool gone = std::ranges::none_of(addresses_, [&](const auto& entry) {
-            const auto* observed = kernel_.address(entry.first);
-            return router_of(entry.second) == router.get() && (entry.second.operation || (observed && observed->ours));
-        });
-        if (!gone) continue;
+        const auto is_left = [&](const AddressKey& key) {
+            const auto at = addresses_.find(key);
+            const auto* observed = kernel_.address(key);
+            return at != addresses_.end() && (at->second.operation || (observed && observed->ours));
+        };
+        if (std::ranges::any_of(router->keys, is_left)) continue;
+        // The many are looked at when they have been through, from their end: the last ones go last.
+        if (!router->excluded.looked_at() || std::ranges::any_of(router->excluded.keys | std::views::reverse, is_left))
+            continue;
         auto next = router->replacement;
         if (next) keep_numbers(*router);
         detach(*router);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/action.hpp"
+#include "engine/kernel_view.hpp"
 #include "engine/replay.hpp"
 #include "engine/snapshot.hpp"
 #include "vrrp/step.hpp"
@@ -38,6 +39,22 @@ struct Finding {
 struct Contest {
     IpAddress by;
     Time since{}, last{};
+};
+
+/// Addresses that a router takes along unadvertised. There may be ten thousand: nothing that an advert waits for looks at all of
+/// them, so work on them goes through cursors, a slice in each turn.
+struct Excluded {
+    std::vector<AddressKey> keys;
+    std::size_t there{0};     ///< so many the kernel has
+    std::size_t next{0};      ///< to be reconciled next; the size: all were looked at
+    Time renewed_from{};      ///< what was issued before is renewed when the cursor comes by
+    bool backs_off{false};    ///< one of them waits until it is tried again
+    std::size_t announced{0}; ///< the same for announcements
+    Time announce_at{never};
+    Time announce_began{-1s};
+
+    void begin() { next = 0; }
+    bool looked_at() const { return next >= keys.size(); }
 };
 
 struct Router {
@@ -85,7 +102,12 @@ struct Router {
     Time lease_deadline{never}; ///< when the kernel may have dropped the addresses, if nobody renewed them
     Time last_sent{};
     AnnounceRounds rounds;
-    std::vector<IpAddress> destinations;                ///< the group, or the peers that are not this host
+    std::vector<AddressKey> keys; ///< where its advertised addresses belong, as far as their links exist
+    std::size_t keys_there{0};    ///< of these the kernel has so many
+    Excluded excluded;
+    std::map<std::string, std::optional<LinkIndex>> other_links; ///< that its addresses name, as they were when claimed
+    std::vector<std::pair<LinkIndex, Family>> announces_on;      ///< beside its own link and family
+    std::vector<IpAddress> destinations;                         ///< the group, or the peers that are not this host
     std::vector<std::shared_ptr<const Bytes>> messages; ///< encoded advert for each of them, at `message_priority`
     Priority message_priority{};
 

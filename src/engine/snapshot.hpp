@@ -49,7 +49,14 @@ struct PeerView {
 struct AddressView {
     Prefix prefix;
     std::string_view state; ///< "absent" "adding" "assigned" "removing" "foreign" "refused"
+    std::string link{};
     bool operator==(const AddressView&) const = default;
+};
+
+/// Too many to be shown one by one.
+struct ExcludedView {
+    std::size_t wanted{0}, assigned{0};
+    bool operator==(const ExcludedView&) const = default;
 };
 
 struct Contribution {
@@ -77,6 +84,7 @@ struct InstanceView {
     std::vector<Contribution> contributions;
     std::vector<FaultCause> faults;
     std::vector<AddressView> addresses;
+    ExcludedView excluded;
     std::optional<PeerView> master; ///< the active router, when it is not this node
     std::vector<PeerView> peers;
     std::optional<IpAddress> source; ///< primary address, that adverts come from

@@ -43,8 +43,12 @@ std::shared_ptr<const InstanceView> Engine::view(const Router& router) const {
     v.priority = router.self.priority;
     v.contributions = router.contributions;
     v.faults = router.faults;
-    for (const auto& prefix : router.model->addresses)
-        v.addresses.push_back({prefix, router.address_link ? address_state({*router.address_link, prefix}) : "absent"});
+    for (const auto& address : router.model->addresses) {
+        const auto link = link_of(router, address);
+        v.addresses.push_back({address.prefix(), link ? address_state({*link, address.prefix()}) : "absent",
+                               address.interface.empty() ? router.model->address_interface() : address.interface});
+    }
+    v.excluded = {router.model->excluded_addresses.size(), router.excluded.there};
     for (const auto& [address, peer] : router.peers)
         v.peers.push_back(peer);
     const auto* backup = std::get_if<vrrp::Backup>(&router.state);
@@ -137,10 +141,8 @@ Record Engine::record() {
                              .sequence = router->replay.last(),
                              .marks = router->replay.marks(),
                              .last_advert = {}};
-        for (const auto& prefix : router->model->addresses)
-            if (const auto* known = router->address_link ? kernel_.address({*router->address_link, prefix}) : nullptr;
-                known && known->ours)
-                entry.addresses.push_back(prefix);
+        for (const auto& key : router->keys)
+            if (const auto* known = kernel_.address(key); known && known->ours) entry.addresses.push_back(key.prefix);
         result.routers.push_back(std::move(entry));
     }
     return result;

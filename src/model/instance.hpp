@@ -5,6 +5,7 @@
 #include "base/id.hpp"
 #include "base/ip.hpp"
 #include "base/time.hpp"
+#include "model/address.hpp"
 #include "model/authentication.hpp"
 #include "model/notify.hpp"
 #include "model/virtual_mac.hpp"
@@ -72,7 +73,9 @@ struct Instance {
     Checksum checksum{Checksum::pseudo_header};
     unsigned down_adverts{3}; ///< adverts that a standby misses before it takes over, 1 to 100; RFC 9568 6.1 has 3
     std::optional<Authentication> authentication; ///< pass: version 2 only; ah: version 2 over IPv4 only
-    std::vector<Prefix> addresses;                ///< in the file's order, all of `family`, at most 255
+    /// In the packet's order: the file's, IPv6 link-local ones first (RFC 9568 5.2.9). All of `family`, at most 255.
+    std::vector<VirtualAddress> addresses;
+    std::vector<VirtualAddress> excluded_addresses; ///< taken along, but not in the advert; of any family
     std::vector<TrackUse> track;
     Notify notify;
     std::optional<VirtualMac> virtual_mac; ///< nothing: the addresses are at the interface's own MAC address

@@ -288,7 +288,7 @@ engine::InstanceView backup(const std::string& name) {
     model.addresses = {*parse_prefix(model.family == Family::ipv6 ? "2001:db8::10/64" : "192.0.2.10/24")};
     model.track = {{"nginx", std::nullopt}};
     engine::InstanceView view;
-    view.addresses = {{model.addresses.front(), "absent"}};
+    view.addresses = {{model.addresses.front(), "absent", model.interface}};
     view.model = std::make_shared<const model::Instance>(std::move(model));
     view.state = "backup";
     view.reason_code = "higher_priority";

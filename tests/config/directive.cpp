@@ -54,6 +54,7 @@ TEST(Directives, SayAboutAReloadWhatTheModelDoes) {
                                                         {"virtual_mac", "on"},
                                                         {"source", "10.0.0.1"},
                                                         {"addresses", "[192.0.2.11/24]"},
+                                                        {"excluded_addresses", "[192.0.2.11/24]"},
                                                         {"track", "[t]"},
                                                         {"notify", "{all: [/bin/true]}"}};
     const std::string trackers = "trackers: {t: {process: t}}\n";

@@ -207,7 +207,8 @@ TEST(Addresses, AreWrittenAsAListOfUsableAddresses) {
         {"255.255.255.255", "'255.255.255.255' is the broadcast address", ""},
         {"\"::ffff:10.0.0.1\"", "'::ffff:10.0.0.1' is an IPv4 address in an IPv6 notation", "write it as IPv4"},
         {"10.0.0.1/0", "'10.0.0.1/0' has the prefix length 0: every address would be on this link", ""},
-        {"{a: b}", "an address must be like 192.0.2.10/24, not a map", ""},
+        {"[a]", "an address must be like 192.0.2.10/24, not a list", ""},
+        {"{label: \"eth0:x\"}", "an address has no address", "add address: ADDRESS/LENGTH"},
     };
     for (const auto& one : cases) {
         const auto loaded =
@@ -255,7 +256,7 @@ TEST(Addresses, AreAtMost255OfAFamily) {
               R"(holdfast.yaml:516:7: error: an instance has at most 255 addresses of one family
     - 10.1.0.1
       ^
-  hint: put the rest into another instance with a vrid of its own
+  hint: put the rest under excluded_addresses, or into another instance
 )");
 }
 

@@ -108,6 +108,11 @@ void set_option(HostOptions& host, const std::string& key, const std::string& va
         for (const auto& part : split(value, ','))
             instance.addresses.push_back(*parse_prefix(part));
         instance.family = instance.addresses.front().address.family;
+    } else if (key == "excluded") {
+        for (const auto& part : split(value, ','))
+            instance.excluded_addresses.push_back(*parse_prefix(part));
+    } else if (key == "label") {
+        instance.addresses.front().label = value;
     } else if (key == "track") {
         const auto parts = split(value, ':');
         model::TrackUse use{parts[0], {}};

@@ -37,7 +37,8 @@ engine::KernelListed World::list(const Host& host) const {
              .prefix = prefix,
              .ours = address.ours,
              .tentative = false,
-             .lifetime = address.expires == never ? std::nullopt : std::optional{address.expires - now_}});
+             .lifetime = address.expires == never ? std::nullopt : std::optional{address.expires - now_},
+             .traits = address.traits});
     return listed;
 }
 
@@ -129,13 +130,15 @@ int World::apply(Host& host, const engine::Operation& operation) {
         auto& address = addresses[wish.prefix];
         address.ours = true;
         address.link = wish.link;
+        address.traits = engine::traits_of(wish.options, wish.prefix.address.family);
         address.expires = wish.lease ? now_ + *wish.lease : never;
         if (wish.lease)
             schedule(address.expires + rng.between(0ms, expiry_scan_slack),
                      [this, index, prefix = wish.prefix] { expire(index, prefix); });
         const auto lifetime = wish.lease ? std::optional<Duration>{*wish.lease} : std::nullopt;
         tell(index,
-             engine::AddressChanged{{.link = wish.link, .prefix = wish.prefix, .ours = true, .lifetime = lifetime}});
+             engine::AddressChanged{
+                 {.link = wish.link, .prefix = wish.prefix, .ours = true, .lifetime = lifetime, .traits = address.traits}});
         return 0;
     };
     return std::visit(Overloaded{[&](const engine::AddAddress& add) {
@@ -254,7 +257,8 @@ void World::remove_link(std::size_t index, bool exists) {
     if (exists) {
         tell(index, engine::LinkChanged{link_of(host)});
         for (const auto& [prefix, address] : host.kernel.addresses)
-            tell(index, engine::AddressChanged{{.link = eth0, .prefix = prefix, .ours = address.ours}});
+            tell(index, engine::AddressChanged{
+                            {.link = eth0, .prefix = prefix, .ours = address.ours, .traits = address.traits}});
         return;
     }
     while (!host.kernel.macvlans.empty())

@@ -362,7 +362,9 @@ void Oracle::check_removals(const Turn& turn) {
     for (const auto& action : turn.actions) {
         const auto* operation = std::get_if<engine::Operation>(&action);
         const auto* removal = operation ? std::get_if<engine::RemoveAddress>(&operation->what) : nullptr;
-        if (!removal || std::ranges::find(model_->addresses, removal->prefix) == model_->addresses.end()) continue;
+        if (!removal || std::ranges::find(model_->addresses, removal->prefix, &model::VirtualAddress::prefix) ==
+                            model_->addresses.end())
+            continue;
         if (!going_.announced.contains(removal->prefix.address))
             complain("N6", "removed before the successor announced it");
     }

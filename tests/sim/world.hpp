@@ -46,6 +46,7 @@ struct FakeKernel {
         Time expires{never};
         bool ours{false};
         LinkIndex link{eth0};
+        engine::AddressTraits traits{};
     };
     std::map<Prefix, Address> addresses;
     std::map<LinkIndex, engine::Link> macvlans;
