@@ -29,6 +29,7 @@ A value marked *per host* may be one value, or a map from node name to value, wi
 | `instances` | a map from name to instance: the virtual routers |
 | `sync_groups` | a map from name to sync group: instances that move together |
 | `trackers` | a map from name to tracker: what instances depend on |
+| `mail` | where mail about transitions goes, for every `notify` with `mail: true` |
 
 )";
 
@@ -80,6 +81,9 @@ std::string directives_markdown() {
     out += table(tracker_directives(), false);
     out += "\n### Inside `bfd`\n\nAny change is a new session.\n\n";
     out += table(bfd_directives(), false);
+    out += "\n## `mail`\n\nA message that can't be delivered is tried again; what waits is lost when the daemon "
+           "stops.\n\n";
+    out += table(mail_directives(), false);
     return out;
 }
 

@@ -1,6 +1,7 @@
 #include "config/dump.hpp"
 
 #include "base/assert.hpp"
+#include "config/list.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -42,6 +43,11 @@ std::vector<model::Instance> join_families(const std::vector<model::Instance>& i
 std::string dump(const model::Config& config, Secrets secrets) {
     std::string out;
     if (!config.node_name.empty()) out += fmt::format("node_name: {}\n", yaml_text(config.node_name));
+    if (config.mail) {
+        out += "mail:\n";
+        for (const auto& row : mail_directives())
+            if (const auto text = row.write(*config.mail, secrets)) out += fmt::format("  {}: {}\n", row.word, *text);
+    }
     const auto instances = join_families(config.instances);
     out += instances.empty() ? "instances: {}\n" : "instances:\n";
     for (const auto& instance : instances)

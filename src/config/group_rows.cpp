@@ -86,7 +86,7 @@ std::vector<Directive<Group>> rows() {
                          .shape = Shape::map,
                          .reload = model::Reload::live,
                          .values = "as in an instance, without lower_advert and the hooks",
-                         .help = "Scripts, a FIFO and units that follow the state of the group.",
+                         .help = "Scripts, mail, a FIFO and units that follow the state of the group.",
                          .read = [](Context& context, const Node& node, Group& group) -> std::optional<Mark> {
                              auto notify = read_notify(context, node, NotifyOf::group);
                              if (!notify) return std::nullopt;

@@ -163,11 +163,13 @@ Directive<Instance> virtual_mac_row() {
 Directive<Instance> notify_row() {
     return list_row(
                "notify", Shape::map,
-               "{master, backup, fault, stop, deleted, priority, lower_advert, all: [PROGRAM, ...], fifo: PATH, user: "
+               "{master, backup, fault, stop, deleted, priority, lower_advert, all: [PROGRAM, ...], mail: true, fifo: "
+               "PATH, user: "
                "NAME, "
                "timeout: 30s, units: {master, backup: [UNIT, ...]}, before_removal, after_adding: [PROGRAM, ...], "
                "hook_timeout: 500ms}",
-               "Scripts, a FIFO and units that follow the state; before_removal holds a leaving node's addresses back "
+               "Scripts, mail, a FIFO and units that follow the state; before_removal holds a leaving node's addresses "
+               "back "
                "for "
                "hook_timeout at most.",
                [](Context& context, const Node& node, Instance& instance) -> std::optional<Mark> {

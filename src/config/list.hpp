@@ -3,6 +3,7 @@
 #pragma once
 
 #include "config/directive.hpp"
+#include "model/mail.hpp"
 
 #include <optional>
 #include <vector>
@@ -42,6 +43,9 @@ enum class WordsAre {
 };
 std::optional<model::Words> read_words(Context&, std::string_view word, const Node&, WordsAre);
 std::string write_words(const model::Words&);
+
+std::span<const Directive<model::Mail>> mail_directives();
+std::optional<model::Mail> read_mail(Context&, const Node&);
 
 std::span<const Directive<model::BfdTracker>> bfd_directives();
 std::optional<model::BfdTracker> read_bfd(Context&, const Node&);

@@ -2,6 +2,7 @@
 
 #include "base/assert.hpp"
 #include "config/check.hpp"
+#include "config/list.hpp"
 #include "config/yaml.hpp"
 
 #include <algorithm>
@@ -18,7 +19,7 @@ using model::Tracker;
 
 constexpr std::array sections{std::string_view{"node_name"}, std::string_view{"defaults"},
                               std::string_view{"instances"}, std::string_view{"sync_groups"},
-                              std::string_view{"trackers"}};
+                              std::string_view{"trackers"},  std::string_view{"mail"}};
 
 /// "instance", for `instances`.
 std::string_view one_of(std::string_view section) {
@@ -44,6 +45,7 @@ class Load {
     void read_trackers();
     void read_instances();
     void read_groups();
+    void read_mail();
     void resolve_groups(model::Config&) const;
     Loaded finish();
     void add_origins(Loaded&) const;
@@ -56,6 +58,8 @@ class Load {
     bool whole_{true};        ///< every file became a tree
     const Entry* node_name_{nullptr};
     const Entry* defaults_entry_{nullptr};
+    const Entry* mail_entry_{nullptr};
+    std::optional<model::Mail> mail_;
     bool has_instances_{false};
     std::vector<const Entry*> instance_entries_, tracker_entries_, group_entries_;
     std::map<std::pair<std::string, std::string>, Mark> first_; ///< (section, name), so that a second one can name it
@@ -114,7 +118,7 @@ void Load::collect_sections(const Node& root) {
             if (!fresh)
                 problems_.error(entry.mark, fmt::format("'{}' is given twice", entry.key),
                                 fmt::format("first given at {}; keep one of them", sources_.place(first->second)));
-            (entry.key == "node_name" ? node_name_ : defaults_entry_) = &entry;
+            (entry.key == "node_name" ? node_name_ : entry.key == "mail" ? mail_entry_ : defaults_entry_) = &entry;
         }
     }
 }
@@ -228,6 +232,22 @@ void Load::read_groups() {
     check_groups(context_, groups_, instances_);
 }
 
+/// Who wants mail must be able to get it.
+void Load::read_mail() {
+    if (mail_entry_) mail_ = config::read_mail(context_, mail_entry_->value);
+    if (mail_entry_) return;
+    const auto wants = [&](const auto& named, std::string_view what) {
+        if (!named.draft.usable("notify") || !named.draft.object.notify.mail) return;
+        problems_.error(named.draft.place("notify", named.mark),
+                        fmt::format("{} '{}' has mail: true, and there is no 'mail:'", what, named.name),
+                        "add mail: {server: smtp://localhost, from: ADDRESS, to: [ADDRESS]} at the top level");
+    };
+    for (const auto& named : instances_)
+        wants(named, "instance");
+    for (const auto& named : groups_)
+        wants(named, "sync group");
+}
+
 /// Names of the file become names of the model: `web` is `web/ipv4` and `web/ipv6` when it has both. Those two move together
 /// anyway, so a pair outside every group is a group of its own.
 void Load::resolve_groups(model::Config& config) const {
@@ -285,6 +305,7 @@ Loaded Load::finish() {
     std::ranges::sort(loaded.config.instances, {}, &Instance::name);
     std::ranges::sort(loaded.config.trackers, {}, &Tracker::name);
     resolve_groups(loaded.config);
+    loaded.config.mail = mail_;
     add_origins(loaded);
     loaded.origins.sources = std::move(sources_);
     return loaded;
@@ -318,6 +339,7 @@ std::expected<Loaded, std::vector<Diagnostic>> Load::run() {
     read_trackers();
     read_instances();
     read_groups();
+    read_mail();
     if (problems_.failed()) return std::unexpected{problems_.diagnostics(sources_)};
     return finish();
 }

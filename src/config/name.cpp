@@ -171,6 +171,26 @@ Parsed<std::string> check_host_port(const Node& node) {
     return node.text;
 }
 
+Parsed<std::string> check_mail_server(const Node& node) {
+    const std::string_view wanted = "a server like smtp://mail.example.org or smtps://mail.example.org:465";
+    if (!node.is_scalar() || node.text.size() > longest_url) return std::unexpected{must_be(wanted, node)};
+    const std::string_view url = node.text;
+    const auto start = url.find("://");
+    if (start == url.npos) {
+        const bool bare = !url.empty() && !has_control_or_space(url) && url.find('/') == url.npos;
+        return std::unexpected{must_be(wanted, node, bare ? fmt::format("write smtp://{}", printable(url)) : "")};
+    }
+    const auto scheme = url.substr(0, start);
+    const auto authority = split_authority(url.substr(start + 3));
+    const auto legal = [](char c) { return is_name(std::string_view{&c, 1}) || c == ':'; };
+    if ((scheme != "smtp" && scheme != "smtps") || !authority || authority->host.empty() ||
+        !std::ranges::all_of(authority->host, legal))
+        return std::unexpected{must_be(wanted, node)};
+    if (!authority->port.empty() && !is_port(authority->port))
+        return complain(fmt::format("has a port that is not 1 to 65535: {}", quoted(authority->port)));
+    return std::string{url};
+}
+
 Parsed<std::string> check_path(const Node& node) {
     const std::string_view wanted = "the path of a file, from '/' on";
     const bool fine = node.is_scalar() && node.text.starts_with('/') && !node.text.ends_with('/') &&

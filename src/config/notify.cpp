@@ -40,7 +40,7 @@ constexpr Span script_time{100ms, std::chrono::hours{1}};
 constexpr Span hook_time{10ms, 10s};
 
 std::vector<std::string_view> all_words(NotifyOf whom) {
-    std::vector<std::string_view> result{"fifo", "user", "timeout", "units"};
+    std::vector<std::string_view> result{"mail", "fifo", "user", "timeout", "units"};
     for (const auto& each : scripts)
         if (each.of_groups || whom == NotifyOf::instance) result.push_back(each.word);
     if (whom == NotifyOf::instance) result.push_back("hook_timeout");
@@ -106,6 +106,7 @@ bool read_entry(Context& context, const Entry& entry, NotifyOf whom, Notify& not
         if (words) notify.*script->field = std::move(*words);
         return words.has_value();
     }
+    if (entry.key == "mail") return read_into(context, "mail of notify", entry.value, Flag{}, notify.mail);
     if (entry.key == "fifo")
         return read_into(context, "fifo of notify", entry.value, Text{check_path, ""}, notify.fifo);
     if (entry.key == "user")
@@ -139,6 +140,7 @@ std::string write_notify(const Notify& notify) {
     std::vector<std::string> out;
     for (const auto& [word, field, of_groups] : scripts)
         if (!(notify.*field).empty()) out.push_back(fmt::format("{}: {}", word, write_words(notify.*field)));
+    if (notify.mail) out.push_back("mail: true");
     if (!notify.fifo.empty()) out.push_back("fifo: " + yaml_text(notify.fifo));
     if (!notify.user.empty()) out.push_back("user: " + yaml_text(notify.user));
     if (notify.timeout != defaults.timeout) out.push_back("timeout: " + to_string(notify.timeout));

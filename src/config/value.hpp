@@ -151,6 +151,8 @@ Parsed<std::string> check_unit(const Node&);
 Parsed<std::string> check_local_url(const Node&);
 /// "ADDRESS:PORT", the address in brackets when it is IPv6.
 Parsed<std::string> check_host_port(const Node&);
+/// smtp:// or smtps:// with a host, and a port if need be; nothing behind it.
+Parsed<std::string> check_mail_server(const Node&);
 Parsed<std::string> check_path(const Node&);
 Parsed<std::string> check_user(const Node&);
 Parsed<std::string> check_object_name(const Node&);

@@ -85,48 +85,60 @@ Loop::Loop(Parts parts) : parts_{std::move(parts)}, facts_{std::make_shared<bus:
                 },
             .now = [this] { return now_; }});
 
-    notifier_ = std::make_unique<Notifier>(Notifier::Door{
-        .once = [this](const auto& make, auto done) { return trackers_->once(make, std::move(done)); },
-        .forget = [this](ipc::WatchId id) { trackers_->forget(id); },
-        .deliver = [this](engine::Event event) { deliver(event); },
-        .tell_bus = parts_.tell_bus,
-        .warn =
-            [this](std::string text) {
-                parts_.tell_bus(engine::Note{
-                    engine::Severity::warning, engine::NoteKind::script_ended, "", std::move(text), {}, {}, {}});
-            }});
+    const auto warn_of_notification = [this](std::string text) {
+        parts_.tell_bus(
+            engine::Note{engine::Severity::warning, engine::NoteKind::script_ended, "", std::move(text), {}, {}, {}});
+    };
+    mailer_ = std::make_unique<Mailer>(Mailer::Door{
+        .attempt = [this](const auto& make,
+                          auto done) { return trackers_->once(Trackers::By::prober, make, std::move(done)); },
+        .warn = warn_of_notification,
+        .now = [this] { return now_; }});
+    notifier_ = std::make_unique<Notifier>(Notifier::Door{.once =
+                                                              [this](const auto& make, auto done) {
+                                                                  return trackers_->once(Trackers::By::runner, make,
+                                                                                         std::move(done));
+                                                              },
+                                                          .forget = [this](ipc::WatchId id) { trackers_->forget(id); },
+                                                          .deliver = [this](engine::Event event) { deliver(event); },
+                                                          .tell_bus = parts_.tell_bus,
+                                                          .warn = warn_of_notification},
+                                           *mailer_);
+}
+});
 
-    watch(observer_->fd(), priority_kernel, [this] { on_kernel_news(); });
-    watch(from_executor_.fd(), priority_kernel, [this] { on_outcomes(); });
-    watch(parts_.from_bus->fd(), priority_doors, [this] { on_bus(); });
-    watch(from_loader_.fd(), priority_doors, [this] { on_loaded(); });
-    const auto on_signal_source = [](sd_event_source*, const signalfd_siginfo* info, void* self) {
-        auto* loop = static_cast<Loop*>(self);
-        loop->now_ = monotonic_now();
-        loop->on_signal(static_cast<int>(info->ssi_signo));
-        return 0;
-    };
-    for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
-        auto*& source = other_sources_.emplace_back();
-        HF_ASSERT(sd_event_add_signal(event_, &source, number, on_signal_source, this) >= 0);
-        sd_event_source_set_priority(source, priority_doors);
-    }
-    const auto on_time = [](sd_event_source*, std::uint64_t, void* self) {
-        static_cast<Loop*>(self)->on_timer();
-        return 0;
-    };
-    HF_ASSERT(sd_event_add_time(event_, &timer_, CLOCK_MONOTONIC, UINT64_MAX, timer_accuracy_usec, on_time, this) >= 0);
-    sd_event_source_set_priority(timer_, priority_timer);
-    // After every dispatch, whatever it was: carry out, publish, and set the clock.
-    const auto after_dispatch = [](sd_event_source*, void* self) {
-        static_cast<Loop*>(self)->end_turn();
-        return 0;
-    };
-    HF_ASSERT(sd_event_add_post(event_, &other_sources_.emplace_back(), after_dispatch, this) >= 0);
+watch(observer_->fd(), priority_kernel, [this] { on_kernel_news(); });
+watch(from_executor_.fd(), priority_kernel, [this] { on_outcomes(); });
+watch(parts_.from_bus->fd(), priority_doors, [this] { on_bus(); });
+watch(from_loader_.fd(), priority_doors, [this] { on_loaded(); });
+const auto on_signal_source = [](sd_event_source*, const signalfd_siginfo* info, void* self) {
+    auto* loop = static_cast<Loop*>(self);
+    loop->now_ = monotonic_now();
+    loop->on_signal(static_cast<int>(info->ssi_signo));
+    return 0;
+};
+for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
+    auto*& source = other_sources_.emplace_back();
+    HF_ASSERT(sd_event_add_signal(event_, &source, number, on_signal_source, this) >= 0);
+    sd_event_source_set_priority(source, priority_doors);
+}
+const auto on_time = [](sd_event_source*, std::uint64_t, void* self) {
+    static_cast<Loop*>(self)->on_timer();
+    return 0;
+};
+HF_ASSERT(sd_event_add_time(event_, &timer_, CLOCK_MONOTONIC, UINT64_MAX, timer_accuracy_usec, on_time, this) >= 0);
+sd_event_source_set_priority(timer_, priority_timer);
+// After every dispatch, whatever it was: carry out, publish, and set the clock.
+const auto after_dispatch = [](sd_event_source*, void* self) {
+    static_cast<Loop*>(self)->end_turn();
+    return 0;
+};
+HF_ASSERT(sd_event_add_post(event_, &other_sources_.emplace_back(), after_dispatch, this) >= 0);
 }
 
 Loop::~Loop() {
     notifier_.reset();
+    mailer_.reset();
     trackers_.reset();
     wires_.reset();
     sources_.clear();
@@ -150,6 +162,7 @@ int Loop::run() {
         auto record = parts_.record->read();
         if (record) deliver(engine::Recovered{std::move(*record), boot_now()});
     }
+    mailer_->configure(parts_.config.config->mail);
     deliver(engine::ConfigLoaded{parts_.config.config});
     list_kernel();
     if (parts_.heartbeat > Duration::zero()) next_heartbeat_ = now_;
@@ -236,7 +249,7 @@ void Loop::end_turn() {
 
 void Loop::arm_timer() {
     const auto deadline = std::min({finished_ ? last_deadline() : engine_.next_deadline(), trackers_->next_deadline(),
-                                    next_counters_, next_heartbeat_, wires_->next_look()});
+                                    mailer_->next_deadline(), next_counters_, next_heartbeat_, wires_->next_look()});
     sd_event_source_set_time(timer_, to_usec(deadline));
     sd_event_source_set_enabled(timer_, SD_EVENT_ONESHOT);
 }
@@ -247,6 +260,7 @@ void Loop::on_timer() {
     wires_->look_at_resting(); // the receive queues before the deadlines
     if (engine_.next_deadline() <= now) deliver(engine::Elapsed{});
     if (trackers_->next_deadline() <= now) trackers_->on_deadline();
+    if (mailer_->next_deadline() <= now) mailer_->on_deadline();
     if (now >= next_counters_) {
         next_counters_ = now + counters_every;
         engine_.touch_counters();
@@ -281,7 +295,8 @@ Time Loop::last_deadline() const {
 /// What the end was told to has heard it, or had its time.
 bool Loop::notified() const {
     const auto now = monotonic_now();
-    return (notifier_->idle() || now >= scripts_until_) && (!notifier_->lines_wait() || now >= lines_until_);
+    return ((notifier_->idle() && mailer_->idle()) || now >= scripts_until_) &&
+           (!notifier_->lines_wait() || now >= lines_until_);
 }
 
 // ---- the doors ----------------------------------------------------------------------------------------------------------
@@ -383,6 +398,7 @@ void Loop::on_loaded() {
             facts_->config_hash = loaded.hash;
             facts_->config_loaded_usec = read_clock(CLOCK_REALTIME) / 1us;
             reloads_->dispose(std::exchange(parts_.config.config, loaded.config));
+            mailer_->configure(loaded.config->mail);
             deliver(engine::ConfigLoaded{loaded.config});
         }
         const auto kind = loaded.config ? engine::NoteKind::config_loaded : engine::NoteKind::config_rejected;

@@ -86,6 +86,7 @@ class Loop {
     std::vector<engine::Event> held_news_; ///< kernel news that came while a listing is under way
     bool listing_{false};
     std::unique_ptr<Trackers> trackers_;
+    std::unique_ptr<Mailer> mailer_;
     std::unique_ptr<Notifier> notifier_;
 
     Mailbox<kernel::Outcome> from_executor_;

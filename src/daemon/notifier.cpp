@@ -93,6 +93,7 @@ void Notifier::notify(const Edge& edge) {
     if (wanted == model::Notify{}) return;
     if (edge->to == "init" && !edge->ended) return; // on its way from a fault to backup
     if (edge->kind == TransitionKind::state) move_units(*edge);
+    if (wanted.mail && edge->kind == TransitionKind::state) mailer_.tell(*edge, node_);
     if (!wanted.fifo.empty()) write_line(edge);
     if (!wanted.all.empty() || !script_of(*edge, wanted).second->empty()) queue(edge);
 }

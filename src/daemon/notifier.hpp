@@ -1,9 +1,10 @@
-// Tells the world of transitions: scripts, FIFO lines and units, from the numbered list of the Snapshot, so that none is
+// Tells the world of transitions: scripts, mail, FIFO lines and units, from the numbered list of the Snapshot, so that none is
 // lost or merged on the way here (DESIGN, rule 2). Of one object one script runs at a time, in order; while it runs the
 // newest state waits, and an older one that waited is left out and said to be. Decides nothing about routers.
 #pragma once
 
 #include "bus/messages.hpp"
+#include "daemon/mailer.hpp"
 #include "engine/event.hpp"
 #include "engine/snapshot.hpp"
 #include "ipc/message.hpp"
@@ -31,7 +32,7 @@ class Notifier {
         std::function<void(bus::ToBus)> tell_bus;
         std::function<void(std::string)> warn;
     };
-    explicit Notifier(Door door) : door_{std::move(door)} {}
+    Notifier(Door door, Mailer& mailer) : door_{std::move(door)}, mailer_{mailer} {}
 
     void take(const engine::Snapshot& snapshot);
     void run(const engine::RunHook& hook);
@@ -61,6 +62,7 @@ class Notifier {
     void move_units(const engine::Transition& edge);
 
     Door door_;
+    Mailer& mailer_;
     std::string node_;
     std::uint64_t last_{0};
     std::map<std::string, Object> objects_; ///< those with something to run

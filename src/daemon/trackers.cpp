@@ -144,11 +144,11 @@ void Trackers::on_report(const ipc::FileFound& found) {
                                 .value = found.legible ? value : 0});
 }
 
-ipc::WatchId Trackers::once(const std::function<ipc::Request(ipc::WatchId)>& make,
+ipc::WatchId Trackers::once(By helper, const std::function<ipc::Request(ipc::WatchId)>& make,
                             std::function<void(const ipc::Ended&)> done) {
     const ipc::WatchId id{next_id_++};
-    once_.emplace(id, std::move(done));
-    const auto asked = runner().subscribe(make(id), door_.now());
+    once_.emplace(id, Once{helper, std::move(done)});
+    const auto asked = (helper == By::prober ? prober() : runner()).subscribe(make(id), door_.now());
     if (asked) return id;
     // Not from inside the call: whoever asks does not expect its answer yet.
     refused_.push_back({id, false, ipc::printable(asked.error()), {}});
@@ -156,13 +156,16 @@ ipc::WatchId Trackers::once(const std::function<ipc::Request(ipc::WatchId)>& mak
 }
 
 void Trackers::forget(ipc::WatchId id) {
-    once_.erase(id);
-    if (runner_) runner_->unsubscribe(id, door_.now());
+    const auto at = once_.find(id);
+    if (at == once_.end()) return;
+    const auto& helper = at->second.helper == By::prober ? prober_ : runner_;
+    once_.erase(at);
+    if (helper) helper->unsubscribe(id, door_.now());
 }
 
 void Trackers::on_report(ipc::Ended& ended) {
     if (const auto at = once_.find(ended.id); at != once_.end()) {
-        const auto done = std::move(at->second);
+        const auto done = std::move(at->second.done);
         forget(ended.id);
         return done(ended);
     }

@@ -35,8 +35,9 @@ class Trackers {
     void start(const model::Tracker& tracker);
     void stop(const std::string& name);
 
-    /// Asks the runner for what is done once; `done` is called with its end.
-    ipc::WatchId once(const std::function<ipc::Request(ipc::WatchId)>& make,
+    enum class By : std::uint8_t { runner, prober };
+    /// Asks for what is done once; `done` is called with its end.
+    ipc::WatchId once(By helper, const std::function<ipc::Request(ipc::WatchId)>& make,
                       std::function<void(const ipc::Ended&)> done);
     void forget(ipc::WatchId id);
 
@@ -68,7 +69,11 @@ class Trackers {
     Bfd bfd_;
     std::unique_ptr<ipc::Helper> prober_, runner_;
     std::map<ipc::WatchId, Watch> watches_;
-    std::map<ipc::WatchId, std::function<void(const ipc::Ended&)>> once_;
+    struct Once {
+        By helper;
+        std::function<void(const ipc::Ended&)> done;
+    };
+    std::map<ipc::WatchId, Once> once_;
     std::map<std::string, ipc::WatchId> ids_; ///< of the trackers that a helper serves
     std::vector<ipc::Ended> refused_;         ///< to be told at the next turn
     std::uint64_t next_id_{1};

@@ -33,6 +33,8 @@ constexpr unsigned kind<WatchFile> = 8;
 template <>
 constexpr unsigned kind<WriteLine> = 9;
 template <>
+constexpr unsigned kind<SendMail> = 10;
+template <>
 constexpr unsigned kind<FileFound> = 66;
 template <>
 constexpr unsigned kind<Ended> = 67;
@@ -77,6 +79,11 @@ auto fields(M& m) {
 template <Is<WriteLine> M>
 auto fields(M& m) {
     return std::tie(m.id, m.path, m.line);
+}
+template <Is<SendMail> M>
+auto fields(M& m) {
+    return std::tie(m.id, m.server, m.hello, m.from, m.to, m.user, m.password, m.ca_file, m.starttls, m.verified,
+                    m.text, m.timeout);
 }
 template <Is<FileFound> M>
 auto fields(M& m) {

@@ -18,7 +18,9 @@ constexpr int messages_a_call = 64;
 /// What ends a subscription.
 Request ending(const Request& request) {
     const WatchId id = id_of(request);
-    if (std::holds_alternative<StartHttp>(request) || std::holds_alternative<StartTcp>(request)) return Stop{id};
+    if (std::holds_alternative<StartHttp>(request) || std::holds_alternative<StartTcp>(request) ||
+        std::holds_alternative<SendMail>(request))
+        return Stop{id};
     return Unwatch{id};
 }
 

@@ -83,6 +83,28 @@ Result<void> check(const WriteLine& m) {
     if (auto path = text("path", m.path, max_path); !path) return path;
     return text("line", m.line, max_line);
 }
+/// Goes into a line of the protocol: without an end of it.
+Result<void> word_of_mail(std::string_view what, const std::string& value) {
+    if (auto given = text(what, value, max_url); !given) return given;
+    const bool whole = value.find_first_of("\r\n") == std::string::npos;
+    return whole ? Result<void>{} : unexpected{fmt::format("the {} contains the end of a line", what)};
+}
+Result<void> check(const SendMail& m) {
+    if (!m.server.starts_with("smtp://") && !m.server.starts_with("smtps://"))
+        return unexpected{std::string{"a mail server that is neither smtp nor smtps"}};
+    for (const auto& [what, value] :
+         {std::pair{"mail server", &m.server}, std::pair{"name of the host", &m.hello}, std::pair{"sender", &m.from}})
+        if (auto fine = word_of_mail(what, *value); !fine) return fine;
+    if (m.to.empty()) return unexpected{std::string{"mail without a recipient"}};
+    for (const auto& each : m.to)
+        if (auto fine = word_of_mail("recipient", each); !fine) return fine;
+    if (auto recipients = words("the recipients", m.to, 16'000); !recipients) return recipients;
+    for (const auto* optional : {&m.user, &m.password, &m.ca_file})
+        if (!optional->empty())
+            if (auto fine = text("login", *optional, max_path); !fine) return fine;
+    if (auto message = text("message", m.text, max_mail); !message) return message;
+    return probe_time("timeout", m.timeout);
+}
 Result<void> check(const Unwatch&) {
     return {};
 }

@@ -28,6 +28,7 @@ inline constexpr std::size_t max_words = 128;       ///< of a command, arguments
 inline constexpr std::size_t max_word = 4096;       ///< bytes
 inline constexpr std::size_t max_path = 4096;       ///< bytes
 inline constexpr std::size_t max_line = 512;        ///< bytes of a line for a FIFO
+inline constexpr std::size_t max_mail = 16384;      ///< bytes of a message
 inline constexpr std::size_t max_processes_a_message = 4096;
 inline constexpr Duration shortest_probe = 1ms; ///< the least interval and timeout
 inline constexpr Duration longest_probe = std::chrono::hours{24 * 366};
@@ -50,6 +51,21 @@ struct StartTcp {
     Duration interval;
     Duration timeout;
     bool operator==(const StartTcp&) const = default;
+};
+/// Deliver one message, in one attempt: an Ended says what came of it.
+struct SendMail {
+    WatchId id;
+    std::string server; ///< smtp://HOST[:PORT] or smtps://HOST[:PORT]
+    std::string hello;
+    std::string from;
+    model::Words to;
+    std::string user, password; ///< empty: no login
+    std::string ca_file;        ///< empty: the system's
+    bool starttls{true};        ///< when offered
+    bool verified{false};       ///< encrypted, to a server that proves its name, or not at all
+    std::string text;           ///< header and body, lines end with CR LF (RFC 5322)
+    Duration timeout;
+    bool operator==(const SendMail&) const = default;
 };
 /// Ends a probe; a verdict already under way may still arrive, also after a replacement: a probe of another URL
 /// deserves another id.
@@ -160,8 +176,8 @@ struct Ended {
     bool operator==(const Ended&) const = default;
 };
 
-using Request =
-    std::variant<StartHttp, Stop, WatchProcesses, Unwatch, StartTcp, StartScript, RunScript, WatchFile, WriteLine>;
+using Request = std::variant<StartHttp, Stop, WatchProcesses, Unwatch, StartTcp, StartScript, RunScript, WatchFile,
+                             WriteLine, SendMail>;
 using Report = std::variant<Verdict, ProcessesFound, FileFound, Ended>;
 
 inline WatchId id_of(const Request& request) {

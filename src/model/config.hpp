@@ -4,6 +4,7 @@
 
 #include "model/group.hpp"
 #include "model/instance.hpp"
+#include "model/mail.hpp"
 #include "model/tracker.hpp"
 
 #include <string>
@@ -16,6 +17,7 @@ struct Config {
     std::vector<Instance> instances; ///< sorted by name, names unique
     std::vector<Tracker> trackers;   ///< sorted by name, names unique
     std::vector<Group> groups;       ///< sorted by name; an instance is in one at most
+    std::optional<Mail> mail;        ///< given, when somebody's `notify` has mail: true
     bool operator==(const Config&) const = default;
 };
 

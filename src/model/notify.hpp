@@ -14,6 +14,7 @@ struct Notify {
     Words master, backup, fault, stop, deleted, priority, lower_advert;
     /// Behind each of these, with keepalived's four arguments: INSTANCE or GROUP, name, state, priority.
     Words all;
+    bool mail{false};      ///< as Config::mail says where
     std::string fifo;      ///< a line for each, in keepalived's format
     std::string user;      ///< of all scripts; empty: whom the runner runs as
     Duration timeout{30s}; ///< then SIGTERM, 2 s later SIGKILL

@@ -1,12 +1,11 @@
-// The HTTP driver: libcurl does the protocol (libcurl-multi(3), socket interface), this says what a probe may do.
+// The HTTP driver: libcurl does the protocol, this says what a probe may do.
 // Invariant: what a server sends can only make a probe good or bad: it is never kept, followed, unpacked or waited for
 // beyond the timeout, and at most max_headers + max_body bytes of it are taken.
 #pragma once
 
-#include "ipc/epoll.hpp"
+#include "prober/curl.hpp"
 #include "prober/outcome.hpp"
 
-#include <curl/curl.h>
 #include <map>
 #include <memory>
 
@@ -19,32 +18,23 @@ class HttpDriver {
   public:
     using Done = prober::Done;
 
-    HttpDriver(ipc::Epoll& epoll, Done done);
+    HttpDriver(CurlMulti& curl, Done done);
     ~HttpDriver();
     HttpDriver(const HttpDriver&) = delete;
     HttpDriver& operator=(const HttpDriver&) = delete;
 
     /// GET `url`; the outcome comes within `timeout` (whole milliseconds, at least one). One probe per id at a time.
-    void start(ipc::WatchId id, const std::string& url, Duration timeout, Time now);
+    void start(ipc::WatchId id, const std::string& url, Duration timeout);
     void cancel(ipc::WatchId id);
-    bool busy(ipc::WatchId id) const { return transfers_.contains(id); }
-
-    void on_socket(int fd, std::uint32_t events);
-    Time next_deadline() const { return deadline_; }
-    void on_timer();
+    bool busy(ipc::WatchId id) const { return probes_.contains(id); }
 
   private:
-    struct Transfer;
-    static int socket_changed(CURL*, curl_socket_t, int what, void* self, void*);
-    static int timer_changed(CURLM*, long milliseconds, void* self);
-    void finish_all();
+    struct Probe;
 
-    ipc::Epoll& epoll_;
+    CurlMulti& curl_;
     Done done_;
-    CURLM* multi_;
     curl_slist* headers_;
-    Time deadline_{never};
-    std::map<ipc::WatchId, std::unique_ptr<Transfer>> transfers_;
+    std::map<ipc::WatchId, std::unique_ptr<Probe>> probes_;
 };
 
 } // namespace holdfast::prober

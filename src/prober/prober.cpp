@@ -14,8 +14,11 @@ constexpr std::string_view name = "holdfast-prober";
 
 Prober::Prober(ipc::Channel channel)
     : channel_{std::move(channel)},
-      http_{epoll_, [this](ipc::WatchId id, const Outcome& outcome) { done(id, outcome); }},
-      tcp_{epoll_, [this](ipc::WatchId id, const Outcome& outcome) { done(id, outcome); }} {
+      http_{curl_, [this](ipc::WatchId id, const Outcome& outcome) { done(id, outcome); }},
+      tcp_{epoll_, [this](ipc::WatchId id, const Outcome& outcome) { done(id, outcome); }},
+      mail_{curl_, [this](ipc::WatchId id, const Outcome& outcome) {
+                tell(ipc::Ended{id, outcome.ok, outcome.detail, outcome.latency});
+            }} {
     epoll_.set(channel_.fd(), EPOLLIN);
 }
 
@@ -27,19 +30,19 @@ void Prober::run() {
             if (tcp_.owns(event.data.fd))
                 tcp_.on_socket(event.data.fd);
             else if (event.data.fd != channel_.fd())
-                http_.on_socket(event.data.fd, event.events);
+                curl_.on_socket(event.data.fd, event.events);
             else if (!flush() || !take_requests())
                 return;
         }
         const Time now = ipc::clock_now();
-        if (now >= http_.next_deadline()) http_.on_timer();
+        if (now >= curl_.next_deadline()) curl_.on_timer();
         if (now >= tcp_.next_deadline()) tcp_.on_timer(now);
         start_due(now);
     }
 }
 
 Time Prober::next_deadline() const {
-    return std::min({http_.next_deadline(), tcp_.next_deadline(), due_.empty() ? never : due_.top().first});
+    return std::min({curl_.next_deadline(), tcp_.next_deadline(), due_.empty() ? never : due_.top().first});
 }
 
 // False: the daemon is gone.
@@ -61,12 +64,14 @@ void Prober::take(const ipc::Request& request) {
     const ipc::WatchId id = ipc::id_of(request);
     const auto* http = std::get_if<ipc::StartHttp>(&request);
     const auto* tcp = std::get_if<ipc::StartTcp>(&request);
+    if (const auto* mail = std::get_if<ipc::SendMail>(&request)) return mail_.send(*mail);
     if (http == nullptr && tcp == nullptr && !std::holds_alternative<ipc::Stop>(request)) {
         ipc::warn(name, "ignored a request that is the runner's");
         return;
     }
     http_.cancel(id);
     tcp_.cancel(id);
+    mail_.cancel(id);
     watches_.erase(id);
     if (http == nullptr && tcp == nullptr) return;
     if (watches_.size() >= max_watches) {
@@ -100,7 +105,7 @@ void Prober::start_due(Time now) {
         Watch& watch = it->second;
         watch.pace.started();
         if (const auto* http = std::get_if<ipc::StartHttp>(&watch.what))
-            http_.start(id, http->url, http->timeout, now);
+            http_.start(id, http->url, http->timeout);
         else if (const auto* tcp = std::get_if<ipc::StartTcp>(&watch.what))
             tcp_.start(id, tcp->address, tcp->timeout, now);
         schedule(id, watch.pace.due());
@@ -115,7 +120,7 @@ void Prober::done(ipc::WatchId id, const Outcome& outcome) {
     const Time due = pace.due();
     pace.ended(now);
     if (due <= now) schedule(id, pace.due()); // its entry was skipped while the probe ran, or is out of date
-    if (!outcome.our_fault) return tell({id, outcome.ok, outcome.detail, outcome.latency, 0});
+    if (!outcome.our_fault) return tell(ipc::Verdict{id, outcome.ok, outcome.detail, outcome.latency, 0});
     const auto* http = std::get_if<ipc::StartHttp>(&it->second.what);
     ipc::warn(name, fmt::format(
                         "cannot probe {}: {}; raise LimitNOFILE or memory",
@@ -123,9 +128,9 @@ void Prober::done(ipc::WatchId id, const Outcome& outcome) {
                         outcome.detail));
 }
 
-void Prober::tell(const ipc::Verdict& verdict) {
-    auto bytes = ipc::encode(ipc::Report{verdict});
-    if (!bytes) return ipc::warn(name, fmt::format("dropped a verdict: {}", bytes.error()));
+void Prober::tell(const ipc::Report& report) {
+    auto bytes = ipc::encode(report);
+    if (!bytes) return ipc::warn(name, fmt::format("dropped a report: {}", bytes.error()));
     if (waiting_.size() >= max_waiting) waiting_.pop_front();
     waiting_.push_back(*std::move(bytes));
     flush(); // a daemon that is gone is met at the next turn, as its end becomes readable

@@ -5,6 +5,7 @@
 #include "ipc/channel.hpp"
 #include "ipc/pace.hpp"
 #include "prober/http.hpp"
+#include "prober/mail.hpp"
 #include "prober/tcp.hpp"
 
 #include <deque>
@@ -34,14 +35,16 @@ class Prober {
     void start_due(Time now);
     void schedule(ipc::WatchId id, Time due);
     void done(ipc::WatchId id, const Outcome& outcome);
-    void tell(const ipc::Verdict& verdict);
+    void tell(const ipc::Report& report);
     bool flush();
     Time next_deadline() const;
 
     ipc::Channel channel_;
     ipc::Epoll epoll_;
+    CurlMulti curl_{epoll_};
     HttpDriver http_;
     TcpDriver tcp_;
+    MailDriver mail_;
     std::map<ipc::WatchId, Watch> watches_;
     // By time, with entries that are out of date: one counts only while its watch is due at that very time.
     using Entry = std::pair<Time, ipc::WatchId>;

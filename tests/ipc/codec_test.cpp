@@ -40,7 +40,7 @@ model::Words script(Random& random) {
 
 Request any_request(Random& random) {
     const WatchId id{random()};
-    switch (below(random, 9)) {
+    switch (below(random, 10)) {
     case 0: return StartHttp{id, text(random, 1, max_url, false), probe_time(random), probe_time(random)};
     case 1: return Stop{id};
     case 2:
@@ -52,6 +52,20 @@ Request any_request(Random& random) {
     case 5: return RunScript{id, script(random), text(random, 0, 32, false), probe_time(random), words(random)};
     case 6: return WatchFile{id, text(random, 1, max_path, false)};
     case 7: return WriteLine{id, text(random, 1, max_path, false), text(random, 1, max_line, false)};
+    case 8: {
+        SendMail mail{.id = id, .server = "smtp://" + text(random, 1, 40, true), .hello = text(random, 1, 40, true)};
+        mail.from = text(random, 1, 100, true);
+        for (auto recipients = 1 + below(random, 5); recipients > 0; --recipients)
+            mail.to.push_back(text(random, 1, 100, true));
+        mail.user = text(random, 0, 40, true);
+        mail.password = text(random, 0, 40, true);
+        mail.ca_file = text(random, 0, 40, true);
+        mail.starttls = coin(random);
+        mail.verified = coin(random);
+        mail.text = text(random, 1, max_mail, false);
+        mail.timeout = probe_time(random);
+        return mail;
+    }
     default: return Unwatch{id};
     }
 }

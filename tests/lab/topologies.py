@@ -140,8 +140,8 @@ class Stage:
     def ctl(self, host: str, *arguments: str):
         return lambda: self.hosts[host].ctl(*arguments)
 
-    def cable(self, host: str, plugged: bool):
-        return lambda: self.hosts[host].cable(plugged)
+    def cable(self, host: str, plugged: bool, link: str = "eth0"):
+        return lambda: self.hosts[host].cable(plugged, link)
 
     def stop(self, host: str):
         def do():
@@ -220,7 +220,36 @@ class Three(Topology):
         stage.act("lb1 is back", stage.cable("lb1", True), self.home, {A: YIELD})
 
 
-TOPOLOGIES = {topology.name: topology for topology in (Standby(), DualMaster(), Three())}
+class Heartbeat(Topology):
+    """The client sits behind a gateway, so its answers need the default route, which only the master has."""
+    name, title = "heartbeat", "heartbeat on a NIC of its own; the address and the default route on another move together"
+    hosts, home = ("lb1", "lb2"), {A: "lb1"}
+    config = ("defaults: {{interface: eth1, advert_interval: {interval}}}\n"
+              f"instances:\n  web:\n    vrid: 51\n    priority: {{{{lb1: {FIRST}, lb2: {SECOND}}}}}\n"
+              f"    addresses: [{{{{address: {A}/24, interface: eth0}}}}]\n"
+              "    routes: [{{to: default, via: 10.77.0.254, interface: eth0}}]\n"
+              "    track: [service]\ntrackers:\n  service: {{interface: eth0}}\n")
+
+    def wire(self, stage):
+        stage.world.add_bridge("br1")
+        for host in stage.hosts.values():
+            host.add_link("eth1", "br1", f"10.78.0.{host.number}/24")
+        client = stage.client_host
+        client.ip("address", "add", "10.77.0.254/24", "dev", "eth0")
+        client.ip("address", "add", "10.99.0.1/32", "dev", "lo")
+        client.ip("route", "replace", "10.77.0.0/24", "dev", "eth0", "src", "10.99.0.1")
+
+    def play(self, stage):
+        there = {A: "lb2"}
+        stage.act("lb1 is told to fail over", stage.ctl("lb1", "failover", "web"), there, HANDOVER)
+        stage.act("lb2 is told to fail over", stage.ctl("lb2", "failover", "web"), self.home, HANDOVER)
+        skew = stage.interval * (256 - SECOND) / 256 * 1000
+        stage.act("lb1 loses the cable of its service: it says so by the heartbeat", stage.cable("lb1", False), there,
+                  (skew + 10 + NOISE_MS, f"skew {skew:.1f} ms + 10 ms"))
+        stage.act("the cable is back", stage.cable("lb1", True), self.home, YIELD)
+
+
+TOPOLOGIES = {topology.name: topology for topology in (Standby(), DualMaster(), Three(), Heartbeat())}
 
 
 # ---- the verb ---------------------------------------------------------------------------------------------------------------

@@ -111,6 +111,14 @@ class Host:
             self.ip("address", "add", address, "dev", "eth0")
         run("ip", "-n", self.world.switch, "link", "set", self.port, "master", "br0", "up")
 
+    def add_link(self, name: str, bridge: str, address: str):
+        """A second cable, into a bridge of its own in the switch (World.add_bridge)."""
+        port = f"p-{self.name}-{name}"
+        run("ip", "link", "add", name, "netns", self.namespace, "type", "veth", "peer", "name", port, "netns", self.world.switch)
+        self.ip("link", "set", name, "up")
+        self.ip("address", "add", address, "dev", name)
+        run("ip", "-n", self.world.switch, "link", "set", port, "master", bridge, "up")
+
     # ---- looking and touching ------------------------------------------------------------------------------------
 
     def run(self, *command: str, check: bool = True) -> str:
@@ -199,9 +207,10 @@ class Host:
 
     # ---- the cable -----------------------------------------------------------------------------------------------
 
-    def cable(self, plugged: bool) -> float:
+    def cable(self, plugged: bool, link: str = "eth0") -> float:
         moment = now()
-        run("ip", "-n", self.world.switch, "link", "set", self.port, "up" if plugged else "down")
+        port = self.port if link == "eth0" else f"p-{self.name}-{link}"
+        run("ip", "-n", self.world.switch, "link", "set", port, "up" if plugged else "down")
         return moment
 
 
@@ -228,13 +237,16 @@ class World:
         run("ip", "netns", "del", self.switch, check=False)  # of a lab that was killed
         run("ip", "netns", "add", self.switch)
         self.undo(lambda: run("ip", "netns", "del", self.switch, check=False))
-        run("ip", "-n", self.switch, "link", "add", "br0", "type", "bridge", "stp_state", "0", "forward_delay", "0",
-            "mcast_snooping", "0")
-        run("ip", "-n", self.switch, "link", "set", "br0", "up")
+        self.add_bridge("br0")
         libexec = self.directory / "libexec"
         libexec.mkdir()
         for program in ("prober", "runner"):
             (libexec / f"holdfast-{program}").symlink_to(BUILD / f"src/{program}/holdfast-{program}")
+
+    def add_bridge(self, name: str):
+        run("ip", "-n", self.switch, "link", "add", name, "type", "bridge", "stp_state", "0", "forward_delay", "0",
+            "mcast_snooping", "0")
+        run("ip", "-n", self.switch, "link", "set", name, "up")
 
     def undo(self, action):
         self._undo.append(action)

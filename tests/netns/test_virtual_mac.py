@@ -148,6 +148,25 @@ def test_two_masters_hear_each_other_although_both_have_the_mac(world):
     assert pair.instance(pair.lb1)["Warnings"] == [] and pair.instance(pair.lb2)["Warnings"] == []
 
 
+ROUTER = """
+import socket, struct
+s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+prefix = struct.pack("!BBBBIII16s", 3, 4, 64, 0xc0, 3600, 3600, 0, socket.inet_pton(socket.AF_INET6, "2001:db8:1::"))
+s.sendto(struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 0, 0, 0) + prefix, ("ff02::1", 0, 0, socket.if_nametoindex("eth0")))
+"""
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_the_macvlan_takes_no_address_from_a_router(world, family):
+    pair = VirtualPair(world, family)
+    world.add("router").run("/usr/bin/python3", "-c", ROUTER)
+    advertised = lambda name: [entry["local"] for entry in links(pair.lb1)[name]["addr_info"]
+                               if entry["local"].startswith("2001:db8:1:")]
+    wait_for(lambda: advertised("eth0"), 3, "the advertisement to arrive")
+    assert advertised(pair.macvlan) == []
+
+
 @pytest.mark.parametrize("family", [4, 6])
 def test_killed_and_restarted_the_daemon_adopts_the_macvlan(world, family):
     pair = VirtualPair(world, family, interval="1s")

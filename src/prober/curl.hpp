@@ -1,0 +1,61 @@
+// libcurl's multi interface (libcurl-multi(3)) in the prober's epoll: transfers in, their ends out. The drivers say what a
+// transfer may do; here is only the waiting.
+#pragma once
+
+#include "ipc/epoll.hpp"
+
+#include <curl/curl.h>
+
+namespace holdfast::prober {
+
+/// One transfer of a driver. It leaves the multi before it dies.
+struct Transfer {
+    Transfer();
+    virtual ~Transfer();
+    Transfer(const Transfer&) = delete;
+    Transfer& operator=(const Transfer&) = delete;
+
+    /// It is out of the multi already, and may destroy itself.
+    virtual void ended(CURLcode result) = 0;
+    template <typename Value>
+    void set(CURLoption option, Value value) {
+        curl_easy_setopt(easy, option, value);
+    }
+    /// The socket was opened and what it said is bounded by `timeout`.
+    void set_common(Duration timeout);
+    /// Why it failed, for people; never a word of the other end's.
+    std::string failure(CURLcode result) const;
+    /// No descriptors, no memory: says nothing about the other end.
+    bool is_our_fault(CURLcode result) const;
+
+    CURL* easy;
+    Time started{};
+    Duration timeout{0};
+    int socket_error{0};
+};
+
+class CurlMulti {
+  public:
+    explicit CurlMulti(ipc::Epoll& epoll);
+    ~CurlMulti();
+    CurlMulti(const CurlMulti&) = delete;
+    CurlMulti& operator=(const CurlMulti&) = delete;
+
+    void add(Transfer&);
+    void remove(Transfer&);
+
+    void on_socket(int fd, std::uint32_t events);
+    Time next_deadline() const { return deadline_; }
+    void on_timer();
+
+  private:
+    static int socket_changed(CURL*, curl_socket_t, int what, void* self, void*);
+    static int timer_changed(CURLM*, long milliseconds, void* self);
+    void finish_all();
+
+    ipc::Epoll& epoll_;
+    CURLM* multi_;
+    Time deadline_{never};
+};
+
+} // namespace holdfast::prober
