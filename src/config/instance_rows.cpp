@@ -125,6 +125,29 @@ Directive<Instance> authentication_row() {
         .says_default("none");
 }
 
+Directive<Instance> virtual_mac_row() {
+    auto row =
+        list_row(
+            "virtual_mac", Shape::map,
+            "on, off or {interface: NAME, adverts_from: virtual or parent, address: MAC}; the interface is a macvlan "
+            "that is made for it (vrrp.VRID, vrrp6.VRID), the address is 00:00:5e:00:01:VRID (IPv6: 02:VRID)",
+            "The addresses have a MAC address that moves with them, so that no client has to learn another one.",
+            [](Context& context, const Node& node, Instance& instance) -> std::optional<Mark> {
+                auto mac = read_virtual_mac(context, node);
+                if (!mac) return std::nullopt;
+                instance.virtual_mac = std::move(*mac);
+                return node.mark;
+            },
+            [](const Instance& instance, Secrets) -> std::optional<std::string> {
+                if (!instance.virtual_mac) return std::nullopt;
+                return write_virtual_mac(*instance.virtual_mac);
+            })
+            .also_in_defaults()
+            .says_default("off");
+    row.reload = Reload::restart; // the address is what clients know the router by
+    return row;
+}
+
 Directive<Instance> notify_row() {
     return list_row(
                "notify", Shape::map,
@@ -180,7 +203,8 @@ std::vector<Directive<Instance>> rows() {
                                "Take over at once from a master whose priority falls below this node's.")
             .also_in_defaults(),
         row<&Instance::accept>("accept", Flag{}, Reload::live,
-                               "The master answers packets to the addresses even if it is not their owner.")
+                               "The master takes packets to the addresses even if it is not their owner; off: they are "
+                               "dropped (by the nft program), as for a router that is nothing but a gateway.")
             .also_in_defaults(),
         row<&Instance::startup_delay>(
             "startup_delay", Span{0s, hour}, Reload::live,
@@ -205,6 +229,7 @@ std::vector<Directive<Instance>> rows() {
             "What the checksum of a version 3 advert over IPv4 covers when it is sent; both are accepted.")
             .also_in_defaults(),
         unicast_row(),
+        virtual_mac_row(),
         source_row(),
         addresses_row(),
         excluded_addresses_row(),

@@ -33,6 +33,10 @@ std::string_view type_name(const model::Authentication&);
 std::optional<model::Unicast> read_unicast(Context&, const Node&);
 std::string write_unicast(const model::Unicast&);
 
+/// Nothing: complained; nothing inside: off.
+std::optional<std::optional<model::VirtualMac>> read_virtual_mac(Context&, const Node&);
+std::string write_virtual_mac(const model::VirtualMac&);
+
 enum class WordsAre {
     program, ///< to run: the first one is an absolute path
     words,   ///< to compare

@@ -148,6 +148,7 @@ Loop::~Loop() {
         sd_event_source_disable_unref(source);
     sd_event_source_disable_unref(timer_);
     reloads_.reset();
+    nft_.reset();
     executor_.reset();
     sd_event_unref(event_);
 }
@@ -212,6 +213,12 @@ void Loop::perform(engine::Action& any) {
                    [&](engine::ListenFor& action) { wires_->listen_for(action); },
                    [&](engine::Unlisten& action) {
                        if (auto sockets = wires_->closed(action)) executor_->close(std::move(sockets));
+                   },
+                   [&](engine::SetFilter& action) {
+                       if (!nft_)
+                           nft_ = std::make_unique<kernel::Nft>(
+                               [this](engine::Event event) { from_executor_.push(std::move(event)); });
+                       nft_->set(std::move(action));
                    },
                    [&](engine::Operation& action) { executor_->run(std::move(action)); },
                    [&](engine::ListKernel&) { list_kernel(); },

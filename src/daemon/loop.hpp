@@ -14,6 +14,7 @@
 #include "daemon/wires.hpp"
 #include "engine/engine.hpp"
 #include "kernel/executor.hpp"
+#include "kernel/nft.hpp"
 #include "kernel/observer.hpp"
 
 #include <functional>
@@ -91,6 +92,7 @@ class Loop {
 
     Mailbox<kernel::Outcome> from_executor_;
     Mailbox<LoadedConfig> from_loader_;
+    std::unique_ptr<kernel::Nft> nft_;           ///< once there is a filter to set
     std::unique_ptr<kernel::Executor> executor_; // behind the mailboxes: their threads end before these do
     std::unique_ptr<Reloads> reloads_;
 

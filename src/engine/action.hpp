@@ -22,8 +22,9 @@ struct SendAdvert {
     Priority priority{};
     std::uint8_t copies{1};
     std::uint8_t hop_limit{255};
-    std::uint64_t sequence{0}; ///< of its proof, never to be used again; 0: it has none
-    bool has_ip_header{false}; ///< the message is a whole IPv4 packet (authentication header)
+    std::uint64_t sequence{0};            ///< of its proof, never to be used again; 0: it has none
+    bool has_ip_header{false};            ///< the message is a whole IPv4 packet (authentication header)
+    std::optional<MacAddress> from_mac{}; ///< leaves as a whole frame from this address; nothing: as the link sends
 };
 struct Announce {
     LinkIndex link{};
@@ -87,12 +88,37 @@ struct PutRule {
 struct RemoveRule {
     std::shared_ptr<const model::Rule> rule;
 };
+/// A macvlan, down and with our tag from the start. It answers to nobody (VEPA mode: see docs/decisions).
+struct AddLink {
+    std::string name;
+    LinkIndex parent{};
+    MacAddress mac;
+};
+/// Its alias and settings; it makes no IPv6 address by itself.
+struct ConfigureLink {
+    LinkIndex link{};
+    std::string alias;
+    Ipv4Settings ipv4;
+    bool has_ipv6{true};
+};
+struct SetLinkUp {
+    LinkIndex link{};
+    bool up{false};
+};
+struct RemoveLink {
+    LinkIndex link{};
+};
+/// Of the interface that a macvlan is on.
+struct SetArp {
+    LinkIndex link{};
+    ArpSettings arp;
+};
 struct Operation {
     OperationId id{};
     /// The executor does not start it later than this: a renewal that comes after the lease would revive the address.
     Time not_after{never};
-    std::variant<AddAddress, RenewAddress, RemoveAddress, PromoteSecondaries, PutRoute, RemoveRoute, PutRule,
-                 RemoveRule>
+    std::variant<AddAddress, RenewAddress, RemoveAddress, PromoteSecondaries, PutRoute, RemoveRoute, PutRule, RemoveRule,
+                 AddLink, ConfigureLink, SetLinkUp, RemoveLink, SetArp>
         what;
 };
 /// List links, addresses, routes and rules anew; answered by KernelListed.
@@ -105,6 +131,12 @@ struct WatchRoutes {
         friend auto operator<=>(const Where&, const Where&) = default;
     };
     std::vector<Where> where;
+};
+
+/// Drop what comes to these addresses, and nothing else (no address: no table); answered by FilterDone.
+struct SetFilter {
+    OperationId id{};
+    std::vector<IpAddress> refused;
 };
 
 // ---- trackers, people ---------------------------------------------------------------------------------------------------
@@ -141,7 +173,7 @@ struct Tell {
 struct Finished {};
 
 using Action = std::variant<SendAdvert, Announce, Listen, ListenFor, Unlisten, Operation, ListKernel, WatchRoutes,
-                            StartTracker, StopTracker, RestartUnit, RunHook, Reply, Tell, Finished>;
+                            SetFilter, StartTracker, StopTracker, RestartUnit, RunHook, Reply, Tell, Finished>;
 using Actions = std::vector<Action>;
 
 } // namespace holdfast::engine

@@ -33,7 +33,7 @@ const model::VirtualAddress& Engine::wanted(const AddressSlot& slot) const {
 }
 
 std::optional<LinkIndex> Engine::link_of(const Router& router, const model::VirtualAddress& address) const {
-    if (address.interface.empty()) return router.link;
+    if (address.interface.empty()) return router.address_link;
     const auto* link = kernel_.link(address.interface);
     return link ? std::optional{link->index} : std::nullopt;
 }
@@ -151,13 +151,12 @@ void Engine::mark_addresses(Router& router) {
     dirty_addresses_.insert(dirty_addresses_.end(), router.keys.begin(), router.keys.end());
     mark_extras(router);
     router.excluded.begin();
-    settle_needed_ = true;
+    settle_needed_ = links_dirty_ = true;
     router.view_changed = view_changed_ = true;
 }
 
 std::optional<Duration> Engine::lease_of(const Router& router) const {
-    if (!router.link) return lease_on(router, {});
-    return lease_on(router, *router.link);
+    return lease_on(router, router.address_link.value_or(LinkIndex{}));
 }
 
 std::optional<Duration> Engine::lease_on(const Router& router, LinkIndex link) const {
@@ -187,8 +186,15 @@ std::optional<DesiredAddress> Engine::desired(const AddressKey& key, const Addre
     const auto& address = wanted(slot);
     result.options = address.options();
     result.prefix_route = address.prefix_route.value_or(key.prefix.length < full_prefix(key.prefix.address.family) &&
-                                                        !kernel_.covered_by_others(key));
+                                                        !is_covered_by_others(*router, key));
     return result;
+}
+
+/// The interface under a macvlan has the way to the prefix as well; to a link-local one every link has its own.
+bool Engine::is_covered_by_others(const Router& router, const AddressKey& key) const {
+    if (kernel_.covered_by_others(key)) return true;
+    return router.model->virtual_mac && router.link && router.address_link == key.link && !key.prefix.address.is_link_local() &&
+           kernel_.covered_by_others({*router.link, key.prefix});
 }
 
 // ---- reconciling --------------------------------------------------------------------------------------------------------
@@ -269,7 +275,7 @@ void Engine::handle(const OperationDone& event) {
         promotions_.erase(promotion);
         return promotion_done(index, event.error);
     }
-    if (extra_done(event)) return;
+    if (extra_done(event) || link_operation_done(event)) return;
     const auto at = operations_.find(event.id.value);
     if (at == operations_.end()) return;
     const auto key = at->second;
@@ -280,7 +286,7 @@ void Engine::handle(const OperationDone& event) {
     slot.operation.reset();
     if (std::exchange(slot.counted, false)) --bulk_in_flight_;
     dirty_addresses_.push_back(key);
-    settle_needed_ = true;
+    settle_needed_ = links_dirty_ = true;
     if (auto* router = router_of(slot)) router->view_changed = view_changed_ = true;
     if (slot.removing) {
         if (event.error == 0 || event.error == EADDRNOTAVAIL || event.error == ENODEV)

@@ -26,9 +26,10 @@ bool must_leave_at_once(const std::vector<FaultCause>& faults) {
 
 void Engine::mark(const std::string& interface) {
     for (auto& router : routers_)
-        if (router && (router->model->interface == interface || router->other_links.contains(interface)))
+        if (router && (router->model->interface == interface || router->other_links.contains(interface) ||
+                       (router->model->virtual_mac && router->model->address_interface() == interface)))
             router->needs_assessment = true;
-    settle_needed_ = true;
+    settle_needed_ = links_dirty_ = true;
 }
 
 // ---- what the kernel says -----------------------------------------------------------------------------------------------
@@ -56,6 +57,7 @@ void Engine::handle(const LinkRemoved& event) {
     kernel_.remove(event.link);
     expect_lost_routes();
     promoted_.erase(event.link);
+    parents_.erase(event.link);
     mark(name);
     observe_interfaces();
 }
@@ -78,7 +80,7 @@ void Engine::handle(const KernelListed& event) {
         if (address.ours && !addresses_.contains(key)) dirty_addresses_.push_back(key);
     for (auto& router : routers_)
         if (router) router->excluded.begin();
-    settle_needed_ = true;
+    settle_needed_ = links_dirty_ = true;
     observe_interfaces();
 }
 
@@ -102,13 +104,13 @@ void Engine::attach(Router& router, const Link* link) {
     router.link = link->index;
     record_changed_ = true;
     listen_on({link->index, router.model->family});
-    claim_addresses(router);
     routes_stale_ = true;
 }
 
 void Engine::detach(Router& router) {
     if (!router.link) return;
     drop_claims(router);
+    router.address_link.reset();
     stop_listening({*router.link, router.model->family});
     router.link.reset();
     router.link_up_at.reset();
@@ -192,6 +194,7 @@ std::vector<FaultCause> Engine::find_faults(Router& router, const Link* link) {
         if (at != trackers_.end() && is_fault(use, at->second))
             faults.push_back({"tracker", fault_text(use, at->second)});
     }
+    if (auto fault = find_link_fault(router)) faults.push_back(std::move(*fault));
     if (auto fault = find_other_links(router)) faults.push_back(std::move(*fault));
     if (!router.refused.empty()) faults.push_back({"address_refused", router.refused});
     return faults;
@@ -250,7 +253,9 @@ void Engine::examine(Router& router) {
     const auto& model = *router.model;
     const auto* link = kernel_.link(model.interface);
     attach(router, link);
+    find_address_link(router);
     attach_other_links(router);
+    router.self.mac_moves = model.advert_mac().has_value();
     router.self.version = model.version;
     router.self.interval = model.advert_interval;
     router.self.preempt_delay = model.preempt_delay;
@@ -294,7 +299,8 @@ void Engine::decide(Router& router) {
 bool Engine::may_adopt(const Router& router, const Link& link) const {
     if (!router.candidate || now_ >= router.candidate->until) return false;
     if (router.candidate->link != link.index || router.candidate->mac != link.mac) return false;
-    return router.model->is_owner() || std::ranges::all_of(router.keys, [&](const AddressKey& key) {
+    if (router.model->is_owner()) return true;
+    return router.address_link && std::ranges::all_of(router.keys, [&](const AddressKey& key) {
                const auto* known = kernel_.address(key);
                return known && known->ours;
            });
@@ -304,6 +310,7 @@ bool Engine::may_adopt(const Router& router, const Link& link) const {
 std::string Engine::find_waiting(Router& router) {
     const auto listener = listeners_.find({*router.link, router.model->family});
     if (listener == listeners_.end() || listener->second.state != Listener::State::open) return "the group membership";
+    if (!router.address_link) return fmt::format("the interface {}", router.model->address_interface());
     if (router.own.may_adopt) return {};
     std::string waiting;
     const auto begins = *router.link_up_at + router.model->startup_delay;

@@ -27,6 +27,8 @@ void Engine::settle() {
         if (!kernel_.listed()) return;
         assess_all();
         run_commands();
+        reconcile_filter();
+        reconcile_links(); // before the addresses: a macvlan is raised before them, and lowered before they go
         reconcile();
         sweep_retired();
     }
@@ -41,11 +43,11 @@ void Engine::handle(const StopRequested&) {
     for (auto& router : routers_)
         if (router) router->needs_assessment = true;
     mark_all_extras();
-    settle_needed_ = view_changed_ = true;
+    settle_needed_ = view_changed_ = links_dirty_ = true;
 }
 
 void Engine::finish_if_stopped() {
-    if (!stopping_ || finished_ || !addresses_are_gone()) return;
+    if (!stopping_ || finished_ || !addresses_are_gone() || !links_are_gone() || !filter_is_gone()) return;
     const auto stopped = [](const auto& router) {
         return !router || std::holds_alternative<vrrp::Init>(router->state);
     };
@@ -92,7 +94,7 @@ void Engine::entered(Router& router, const vrrp::State& before, vrrp::Reason rea
     const auto from = vrrp::name(before), to = vrrp::name(router.state);
     router.reason = reason;
     router.since = now_;
-    router.view_changed = view_changed_ = record_changed_ = settle_needed_ = true;
+    router.view_changed = view_changed_ = record_changed_ = settle_needed_ = links_dirty_ = true;
     if (std::holds_alternative<vrrp::Master>(router.state)) {
         router.held_until.reset();
         router.candidate.reset();
@@ -293,6 +295,7 @@ void Engine::handle(const Elapsed&) {
     }
     if (now_ >= retry_at_) {
         retry_at_ = never;
+        links_dirty_ = true;
         for (const auto& [key, slot] : addresses_) {
             if (slot.excluded) continue;
             dirty_addresses_.push_back(key);

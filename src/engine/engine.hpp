@@ -1,7 +1,8 @@
 // All virtual routers, trackers and addresses of this node together: events in, actions out. Pure: no socket, clock, file,
 // thread or randomness. One invariant above all: what is programmed, sent and shown follows from the state; nothing is kept
 // twice. The files behind this class: engine (dispatch, deadlines), packets, assess (faults, readiness, priority),
-// group (what sync groups decide together), addresses (reconciling), excluded, extras (routes and rules), reload (configuration, trackers), views (snapshot, record).
+// group (what sync groups decide together), addresses (reconciling), excluded, extras (routes and rules), links (macvlans),
+// filter (what is not accepted), reload (configuration, trackers), views (snapshot, record).
 #pragma once
 
 #include "engine/action.hpp"
@@ -9,6 +10,7 @@
 #include "engine/event.hpp"
 #include "engine/extras.hpp"
 #include "engine/kernel_view.hpp"
+#include "engine/link_plan.hpp"
 #include "engine/plan.hpp"
 #include "engine/restore_pace.hpp"
 #include "engine/router.hpp"
@@ -75,6 +77,23 @@ class Engine {
         unsigned users{0};
         VridSet vrids; ///< as the sockets were told
     };
+    /// A macvlan of ours, by name.
+    struct LinkSlot {
+        std::optional<OperationId> operation; ///< in flight
+        Time not_before{};
+        bool lowering_failed{false}; ///< what waits until then is to lower it
+        std::string refused;         ///< why the kernel does not let it be
+    };
+    struct LinkOperation {
+        std::string name; ///< empty: of a parent
+        OperationBody body;
+    };
+    /// An interface with macvlans of ours on it.
+    struct Parent {
+        ArpSettings before;
+        std::optional<OperationId> operation;
+        bool refused{false};
+    };
     enum class Promote : std::uint8_t { asked, granted, refused };
     using ListenerKey = std::pair<LinkIndex, Family>;
 
@@ -94,6 +113,7 @@ class Engine {
     void handle(const KernelListed&);
     void handle(const OperationDone&);
     void handle(const ListenDone&);
+    void handle(const FilterDone&);
     void handle(const TrackerObserved&);
     void handle(const ScriptEnded&);
     void handle(const Recovered&);
@@ -127,8 +147,10 @@ class Engine {
     void remember_peer(Router&, const AdvertReceived&);
     void send(Router&, Priority, std::uint8_t copies);
     void emit(Router&, SendAdvert&&);
+    void push_advert(Router&, SendAdvert&&);
     void announce(Router&);
     void announce(Router&, const AddressKey&);
+    void announced_elsewhere(LinkIndex where, const wire::Announcement&);
     void start_rounds(Router&, unsigned first_round);
     void next_round(Router&);
     void index_routes();
@@ -180,6 +202,7 @@ class Engine {
     void mark_addresses(Router&);
     std::optional<DesiredAddress> desired(const AddressKey&, const AddressSlot&) const;
     std::optional<Duration> lease_of(const Router&) const;
+    bool is_covered_by_others(const Router&, const AddressKey&) const;
     std::optional<Duration> lease_on(const Router&, LinkIndex) const;
     void reconcile();
     void reconcile(const AddressKey&);
@@ -194,6 +217,30 @@ class Engine {
     std::string_view address_state(const AddressKey&) const;
     Router* router_of(const AddressSlot&) const;
 
+    // links.cpp
+    bool holds_address(const Router&) const;
+    bool is_done_with_link(const Router&) const;
+    std::optional<DesiredLink> desired_link(const Router&) const;
+    void find_address_link(Router&);
+    bool is_parent_ready(const DesiredLink&) const;
+    std::optional<FaultCause> find_link_fault(const Router&) const;
+    void reconcile_links();
+    void reconcile_link(Router&, const DesiredLink&);
+    void start_link_operation(const std::string& name, const OperationBody&, Time not_after);
+    void remember_parent(LinkIndex);
+    void reconcile_parents(const std::set<LinkIndex>& wanted);
+    bool link_operation_done(const OperationDone&);
+    void link_changed_by_us(const LinkOperation&);
+    void link_refused(const LinkOperation&, int error);
+    void parent_done(const SetArp&, int error);
+    bool links_are_gone() const;
+    std::vector<LinkIndex> address_links(LinkIndex) const;
+
+    // filter.cpp
+    std::vector<IpAddress> refused_addresses() const;
+    void reconcile_filter();
+    std::optional<FaultCause> filter_warning() const;
+    bool filter_is_gone() const;
     // excluded.cpp
     void sweep(Router&, std::size_t& budget);
     void sweep_excluded(bool leaving);
@@ -301,6 +348,17 @@ class Engine {
     std::unordered_map<std::uint64_t, AddressKey> operations_; ///< in flight
     std::unordered_map<std::uint64_t, LinkIndex> promotions_;  ///< in flight
     std::map<LinkIndex, Promote> promoted_;
+    std::map<std::string, LinkSlot> link_slots_;
+    std::map<LinkIndex, Parent> parents_;
+    std::unordered_map<std::uint64_t, LinkOperation> link_operations_; ///< in flight
+    bool links_dirty_{true};
+    struct Filter {
+        std::optional<OperationId> operation;  ///< in flight
+        std::vector<IpAddress> asked, applied; ///< sorted
+        bool left_behind{false};               ///< a process before us had a table
+        std::string problem;
+        Time not_before{};
+    } filter_;
     std::map<ListenerKey, Listener> listeners_;
     struct RecoveredRouter {
         RecordedRouter router;

@@ -4,6 +4,7 @@
 #include "base/id.hpp"
 #include "base/ip.hpp"
 #include "base/time.hpp"
+#include "engine/link.hpp"
 #include "engine/record.hpp"
 #include "model/config.hpp"
 #include "wire/arp.hpp"
@@ -17,17 +18,6 @@
 #include <vector>
 
 namespace holdfast::engine {
-
-/// A link as the kernel describes it (rtnetlink(7), RTM_NEWLINK).
-struct Link {
-    LinkIndex index{};
-    std::string name;
-    bool up{false}; ///< administratively up and with carrier (IFF_UP and IFF_LOWER_UP)
-    MacAddress mac;
-    unsigned mtu{1500};
-    bool has_arp{true}; ///< false: nothing is announced on it (IFF_NOARP, loopback)
-    bool operator==(const Link&) const = default;
-};
 
 /// What of an IPv4 address can't be changed in place: what differs here is taken away and added again. IPv6 has none of it.
 struct AddressTraits {
@@ -127,6 +117,10 @@ struct OperationDone {
     OperationId id{};
     int error{0}; ///< errno(3), 0 for success, ECANCELED when it came too late to be safe
 };
+struct FilterDone {
+    OperationId id{};
+    std::string problem; ///< what went wrong and its cure; empty: nothing
+};
 struct ListenDone {
     LinkIndex link{};
     Family family{};
@@ -187,7 +181,7 @@ struct Elapsed {};
 
 using Event = std::variant<AdvertReceived, AdvertRejected, QueueOverflowed, AnnouncementSeen, LinkChanged, LinkRemoved,
                            AddressChanged, AddressRemoved, RouteChanged, RouteRemoved, RuleChanged, RuleRemoved,
-                           KernelListed, OperationDone, ListenDone, TrackerObserved, ScriptEnded, Recovered,
+                           KernelListed, OperationDone, ListenDone, TrackerObserved, ScriptEnded, FilterDone, Recovered,
                            WallClockSet, ConfigLoaded, Commanded, StopRequested, Elapsed>;
 
 } // namespace holdfast::engine

@@ -54,6 +54,7 @@ class KernelView {
 
     const Link* link(LinkIndex) const;
     const Link* link(const std::string& name) const;
+    const std::map<LinkIndex, Link>& links() const { return links_; }
     const Address* address(const AddressKey&) const;
     const std::map<AddressKey, Address>& addresses() const { return addresses_; }
     bool listed() const { return listed_; }

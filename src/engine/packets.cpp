@@ -1,5 +1,7 @@
 #include "engine/engine.hpp"
 
+#include "wire/frame.hpp"
+
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
@@ -170,12 +172,17 @@ void Engine::remember_peer(Router& router, const AdvertReceived& event) {
 void Engine::handle(const AnnouncementSeen& event) {
     const auto* link = kernel_.link(event.link);
     if (!link || link->mac == event.announcement.mac) return;
-    for (auto at = addresses_.lower_bound({event.link, {event.announcement.address, 0}});
-         at != addresses_.end() && at->first.link == event.link &&
-         at->first.prefix.address == event.announcement.address;
-         ++at) {
+    for (const auto where : address_links(event.link))
+        announced_elsewhere(where, event.announcement);
+}
+
+void Engine::announced_elsewhere(LinkIndex where, const wire::Announcement& announcement) {
+    for (auto at = addresses_.lower_bound({where, {announcement.address, 0}});
+         at != addresses_.end() && at->first.link == where && at->first.prefix.address == announcement.address; ++at) {
         auto* router = router_of(at->second);
-        if (router) note_rival(*router, event.announcement);
+        // A virtual MAC is every host's: whether that was another one, its adverts tell.
+        if (router && router->model->address_mac() == announcement.mac) continue;
+        if (router) note_rival(*router, announcement);
         if (at->second.excluded) continue; // they go with the state
         const auto* leaving = router ? std::get_if<vrrp::Leaving>(&router->state) : nullptr;
         if (!leaving || !leaving->successor || leaving->waits_for_partners || at->second.release_at != never) continue;
@@ -211,28 +218,53 @@ void Engine::send(Router& router, Priority priority, std::uint8_t copies) {
     router.last_sent = now_;
     const std::uint8_t ttl = router.model->unicast ? router.model->unicast->ttl : 255;
     for (std::size_t i = 0; i < messages.size(); ++i)
-        emit(router, {router.slot, *router.link, router.self.address, router.destinations[i], messages[i], priority,
-                      copies, ttl});
+        emit(router, {.router = router.slot,
+                      .link = *router.link,
+                      .source = router.self.address,
+                      .destination = router.destinations[i],
+                      .message = messages[i],
+                      .priority = priority,
+                      .copies = copies,
+                      .hop_limit = ttl,
+                      .from_mac = router.model->advert_mac()});
 }
 
 /// Every copy of an advert with a number is one of its own.
 void Engine::emit(Router& router, SendAdvert&& plain) {
-    if (!needs_number(*router.model)) return out_->push_back(std::move(plain));
+    if (!needs_number(*router.model)) return push_advert(router, std::move(plain));
     for (auto copies = std::exchange(plain.copies, std::uint8_t{1}); copies > 0; --copies) {
         auto action = plain;
         if (!prove(*router.model, router.replay, action, clocks()))
             return complain(
                 Severity::error, NoteKind::missing_service, router, 0,
                 fmt::format("{}: OpenSSL refuses to sign, so nothing is sent: use `type: hmac`", router.name()));
-        out_->push_back(std::move(action));
+        push_advert(router, std::move(action));
     }
 }
 
+/// A frame of ours can't be fragmented: one that is too long leaves as the link sends it, in pieces.
+void Engine::push_advert(Router& router, SendAdvert&& advert) {
+    const auto* link = kernel_.link(advert.link);
+    const auto header = advert.has_ip_header ? 0 : wire::ip_header_size(advert.source.family);
+    if (advert.from_mac && link && advert.message->size() + header > link->mtu) {
+        advert.from_mac.reset();
+        complain(Severity::warning, NoteKind::missing_service, router, 1,
+                 fmt::format("{}: its adverts are longer than the MTU {} of {}, so they leave in pieces and from its "
+                             "own MAC address; give the router fewer addresses",
+                             router.name(), link->mtu, link->name));
+    }
+    out_->push_back(std::move(advert));
+}
+
 void Engine::announce(Router& router, const AddressKey& key) {
-    const auto* link = kernel_.link(key.link);
+    // What is on the macvlan is announced by the interface under it, as the adverts are.
+    const bool on_macvlan = router.model->virtual_mac && router.address_link == key.link;
+    const auto* link = kernel_.link(on_macvlan ? *router.link : key.link);
     if (!link || !link->has_arp || !link->up || key.prefix.address.is_multicast()) return;
+    if (const auto* macvlan = kernel_.link(key.link); on_macvlan && macvlan && !macvlan->admin_up) return;
+    const auto mac = on_macvlan ? router.model->address_mac() : std::nullopt;
     ++router.counters.announcements_sent;
-    out_->push_back(Announce{key.link, {key.prefix.address, link->mac}});
+    out_->push_back(Announce{link->index, {key.prefix.address, mac.value_or(link->mac)}});
 }
 
 /// Every address that the kernel has now; the others are announced when they are confirmed.

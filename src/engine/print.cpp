@@ -23,7 +23,15 @@ std::string operation(const Operation& op) {
                    [](const RemoveRule& remove) { return fmt::format("-rule({})", to_string(*remove.rule)); },
                    [](const PromoteSecondaries& promote) {
                        return fmt::format("promote_secondaries({})", promote.link.value);
-                   }},
+                   },
+            [](const AddLink& add) { return fmt::format("+link {} {}", add.name, to_string(add.mac)); },
+            [](const ConfigureLink& link) { return fmt::format("configure({})", link.link.value); },
+            [](const SetLinkUp& set) { return fmt::format("link({} {})", set.link.value, set.up ? "up" : "down"); },
+            [](const RemoveLink& remove) { return fmt::format("-link {}", remove.link.value); },
+            [](const SetArp& set) {
+                return fmt::format("arp({} ignore={} filter={} announce={})", set.link.value, set.arp.arp_ignore,
+                                   set.arp.arp_filter, set.arp.arp_announce);
+            }},
         op.what);
 }
 
@@ -70,6 +78,9 @@ std::string to_string(const Event& event) {
                 return fmt::format("tracker {} {}: {}", e.tracker, word(e.observation), e.detail);
             },
             [](const ScriptEnded& e) { return fmt::format("script {} of {} ended: {}", e.what, e.object, e.detail); },
+            [](const FilterDone& e) {
+                return fmt::format("filter {} done: {}", e.id.value, e.problem.empty() ? "ok" : e.problem);
+            },
             [](const Recovered& e) { return fmt::format("recovered {} routers", e.record.routers.size()); },
             [](const WallClockSet& e) { return fmt::format("wall clock is {} ahead", holdfast::to_string(e.ahead)); },
             [](const ConfigLoaded& e) { return fmt::format("config with {} instances", e.config->instances.size()); },
@@ -105,6 +116,12 @@ std::string to_string(const Action& action) {
             [](const RunHook& a) { return fmt::format("hook({})", a.what); },
             [](const Reply& a) { return fmt::format("reply({}): {}", a.error ? "error" : "ok", a.text); },
             [](const Tell& a) { return fmt::format("note: {}", a.note.text); },
+            [](const SetFilter& a) {
+                std::string text = "filter(";
+                for (const auto& address : a.refused)
+                    text += (text.back() == '(' ? "" : " ") + to_string(address);
+                return text + ")";
+            },
             [](const Finished&) { return std::string{"finished"}; },
         },
         action);

@@ -105,6 +105,7 @@ Bytes encode(const Record& record) {
     put64(out, record.network_namespace);
     put32(out, record.adoptions);
     put64(out, static_cast<std::uint64_t>(record.first_adoption.time_since_epoch().count()));
+    put8(out, record.has_filter ? 1 : 0);
     put16(out, static_cast<unsigned>(record.routers.size()));
     for (const auto& router : record.routers) {
         put32(out, router.slot);
@@ -148,6 +149,7 @@ Result<Record> decode_record(ByteView bytes) {
     record.network_namespace = in.u64();
     record.adoptions = in.u32();
     record.first_adoption = BootTime{Duration{static_cast<Duration::rep>(in.u64())}};
+    record.has_filter = in.u8() != 0;
     const auto count = in.u16();
     for (unsigned i = 0; i < count && in.ok; ++i)
         record.routers.push_back(parse_router(in));

@@ -45,11 +45,12 @@ struct Record {
     std::uint64_t network_namespace{}; ///< inode of /proc/self/ns/net
     std::uint32_t adoptions{};         ///< in a row, for the crash-loop guard
     BootTime first_adoption{};
+    bool has_filter{false}; ///< there is, or may be, a packet filter table of ours
     std::vector<RecordedRouter> routers;
     bool operator==(const Record&) const = default;
 };
 
-inline constexpr std::uint32_t record_version = 2;
+inline constexpr std::uint32_t record_version = 3;
 /// Routers a record can hold (and thus adopt); more are run, but start as backups after a crash.
 inline constexpr std::size_t record_capacity = 4096;
 

@@ -20,6 +20,7 @@ constexpr int adoption_window = 3; ///< intervals after the last advert: the lea
 
 void Engine::handle(const Recovered& event) {
     recovered_numbers_ = event.record.routers;
+    filter_.left_behind = event.record.has_filter;
     adoptions_ = event.now - event.record.first_adoption < adoption_memory ? event.record.adoptions : 0;
     first_adoption_ = adoptions_ > 0 ? event.record.first_adoption : event.now;
     if (adoptions_ >= adoptions_in_a_row) {
@@ -41,6 +42,7 @@ void Engine::handle(const ConfigLoaded& event) {
     const auto before = std::exchange(config_, event.config);
     const auto changes = model::diff(*before, *config_);
     reload_trackers(*before, *config_);
+    filter_.not_before = {};
     const auto find = [this](const std::string& name) {
         const auto at =
             std::ranges::find_if(routers_, [&](const auto& router) { return router && router->name() == name; });
@@ -69,7 +71,7 @@ void Engine::handle(const ConfigLoaded& event) {
     claim_static_extras();
     index_groups();
     recovered_numbers_.clear();
-    view_changed_ = record_changed_ = settle_needed_ = true;
+    view_changed_ = record_changed_ = settle_needed_ = links_dirty_ = true;
 }
 
 void Engine::add_router(std::shared_ptr<const model::Instance> model) {
@@ -164,7 +166,7 @@ void Engine::sweep_retired() {
         instance_views_[router->slot].reset();
         deadlines_[router->slot] = never;
         router.reset();
-        view_changed_ = record_changed_ = true;
+        view_changed_ = record_changed_ = links_dirty_ = settle_needed_ = true;
         if (next) add_router(next);
         recovered_numbers_.clear();
         index_groups();

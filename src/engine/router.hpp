@@ -68,7 +68,8 @@ struct Router {
     Time since{};
     vrrp::Self self;
 
-    std::optional<LinkIndex> link;
+    std::optional<LinkIndex> link;         ///< where it speaks and listens
+    std::optional<LinkIndex> address_link; ///< where its addresses live: there, or on the macvlan of its virtual MAC
     bool has_source{false};
     std::optional<Time> link_up_at;
     std::vector<model::TrackUse> uses; ///< its own trackers and its group's

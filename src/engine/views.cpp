@@ -52,7 +52,7 @@ std::shared_ptr<const InstanceView> Engine::view(const Router& router) const {
     for (const auto& address : router.model->addresses) {
         const auto link = link_of(router, address);
         v.addresses.push_back({address.prefix(), link ? address_state({*link, address.prefix()}) : "absent",
-                               address.interface.empty() ? router.model->interface : address.interface});
+                               address.interface.empty() ? router.model->address_interface() : address.interface});
     }
     view_extras(router.model->routes, router.model->rules, v.routes, v.rules);
     v.excluded = {router.model->excluded_addresses.size(), router.excluded.there};
@@ -76,6 +76,8 @@ std::shared_ptr<const InstanceView> Engine::view(const Router& router) const {
     v.group = router.group;
     for (const auto& finding : router.findings)
         v.warnings.push_back(finding.what);
+    if (auto warning = filter_warning(); warning && !router.model->accept && !router.model->is_owner())
+        v.warnings.push_back(std::move(*warning));
     v.script = router.script;
     v.counters = router.counters;
     return result;
@@ -128,6 +130,7 @@ Record Engine::record() {
     Record result;
     result.adoptions = adoptions_;
     result.first_adoption = first_adoption_;
+    result.has_filter = filter_.operation || filter_.left_behind || !filter_.applied.empty();
     for (const auto& router : routers_) {
         if (!router || !router->link || result.routers.size() == record_capacity || router->slot >= record_capacity)
             continue;

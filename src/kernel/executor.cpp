@@ -2,6 +2,7 @@
 
 #include "kernel/rtnl.hpp"
 #include "kernel/rtnl_route.hpp"
+#include "kernel/sysctl.hpp"
 
 #include <algorithm>
 #include <linux/rtnetlink.h>
@@ -110,6 +111,8 @@ void Executor::collect_answers(const Slice& slice, std::uint32_t first_sequence)
             if (message.nlmsg_type != NLMSG_ERROR || index >= slice.size() || answered[index]) return;
             answered[index] = true;
             --missing;
+            const auto* configured = std::get_if<engine::ConfigureLink>(&slice[index].what);
+            if (configured && configured->has_ipv6) refuse_router_advertisements(configured->link);
             report_(engine::OperationDone{slice[index].id, error_of(message)});
         });
     }

@@ -3,6 +3,7 @@
 #include "kernel/filter.hpp"
 #include "kernel/option.hpp"
 #include "kernel/outgoing.hpp"
+#include "kernel/outgoing_frame.hpp"
 #include "wire/ndisc.hpp"
 #include "wire/proof.hpp"
 
@@ -84,6 +85,7 @@ int LinkSockets::open_announcements() {
     // Protocol 0 receives nothing until bind, so no frame can slip in before the filter is attached.
     announcements_.reset(::socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!announcements_) return errno;
+    set(announcements_, SOL_SOCKET, SO_PRIORITY, queue_priority);
     if (!filter_announcements(announcements_, family_)) return errno;
     sockaddr_ll address{};
     address.sll_family = AF_PACKET;
@@ -124,7 +126,8 @@ std::size_t LinkSockets::same_source(std::size_t from) const {
     std::size_t count = 1;
     while (count < send_batch && from + count < outgoing_.size() &&
            outgoing_[from + count].source == outgoing_[from].source &&
-           outgoing_[from + count].has_ip_header == outgoing_[from].has_ip_header)
+           outgoing_[from + count].has_ip_header == outgoing_[from].has_ip_header &&
+           outgoing_[from + count].from_mac.has_value() == outgoing_[from].from_mac.has_value())
         ++count;
     return count;
 }
@@ -138,11 +141,25 @@ void LinkSockets::choose_source(const IpAddress& source) {
     if (set(adverts_, IPPROTO_IP, IP_MULTICAST_IF, choice)) source_ = source;
 }
 
+/// By the packet socket of the link itself, so that an advert never waits for a macvlan. How many are done with.
+std::size_t LinkSockets::send_frames(std::size_t from, std::size_t count) const {
+    static std::array<OutgoingFrame, send_batch> slots; // loop thread only, like the receive batch
+    static std::array<mmsghdr, send_batch> messages;
+    for (std::size_t i = 0; i < count; ++i)
+        slots[i].fill(messages[i], outgoing_[from + i]);
+    const int sent = ::sendmmsg(announcements_.get(), messages.data(), static_cast<unsigned>(count), MSG_DONTWAIT);
+    return sent > 0 ? static_cast<std::size_t>(sent) : 1; // the one that failed is skipped
+}
+
 void LinkSockets::flush() {
     static std::array<Outgoing, send_batch> slots; // loop thread only, like the receive batch
     static std::array<mmsghdr, send_batch> messages;
     for (std::size_t next = 0; next < outgoing_.size();) {
         const auto count = same_source(next);
+        if (outgoing_[next].from_mac) {
+            next += send_frames(next, count);
+            continue;
+        }
         const bool whole = outgoing_[next].has_ip_header;
         if (!whole) choose_source(outgoing_[next].source);
         for (std::size_t i = 0; i < count; ++i)

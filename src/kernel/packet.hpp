@@ -47,6 +47,7 @@ class LinkSockets {
     int open_ah();
     int open_announcements();
     std::size_t same_source(std::size_t from) const;
+    std::size_t send_frames(std::size_t from, std::size_t count) const;
     void choose_source(const IpAddress& source);
 
     LinkIndex link_;

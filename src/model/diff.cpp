@@ -35,7 +35,9 @@ bool Diff::empty() const {
 
 Reload how_to_change(const Instance& before, const Instance& after) {
     const bool same_router = before.interface == after.interface && before.vrid == after.vrid &&
-                             before.family == after.family && before.version == after.version;
+                             before.family == after.family && before.version == after.version &&
+                             before.address_interface() == after.address_interface() &&
+                             before.address_mac() == after.address_mac();
     return same_router && before.is_owner() == after.is_owner() ? Reload::live : Reload::restart;
 }
 

@@ -27,7 +27,7 @@ struct Diff {
 
 Diff diff(const Config& before, const Config& after);
 
-/// Interface, VRID, family and version are the identity of a virtual router on the wire; all else is taken over live.
+/// Interface, VRID, family, version and virtual MAC are the identity of a virtual router on the wire; all else is taken over live.
 Reload how_to_change(const Instance& before, const Instance& after);
 
 } // namespace holdfast::model

@@ -9,6 +9,7 @@
 #include "model/authentication.hpp"
 #include "model/notify.hpp"
 #include "model/route.hpp"
+#include "model/virtual_mac.hpp"
 
 #include <optional>
 #include <string>
@@ -80,8 +81,15 @@ struct Instance {
     std::vector<Rule> rules;   ///< likewise
     std::vector<TrackUse> track;
     Notify notify;
+    std::optional<VirtualMac> virtual_mac; ///< nothing: the addresses are at the interface's own MAC address
 
     bool is_owner() const { return priority == owner_priority; }
+    /// Where the addresses live: on the macvlan of the virtual MAC, else on the interface itself.
+    std::string address_interface() const;
+    /// What clients find the addresses at; nothing: at the interface's own.
+    std::optional<MacAddress> address_mac() const;
+    /// The Ethernet source of adverts; nothing: the interface's own.
+    std::optional<MacAddress> advert_mac() const;
     bool operator==(const Instance&) const = default;
 };
 

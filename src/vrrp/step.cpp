@@ -220,7 +220,7 @@ Step resume(const Self& self, Time now) {
 
 Step on_advert(const Self& self, Leaving leaving, const Heard& heard, Time now) {
     if (heard.priority == leaving_priority) return stay(leaving);
-    if (!leaving.successor) leaving.release = now + std::min(release_delay, self.interval);
+    if (!leaving.successor) leaving.release = self.mac_moves ? now : now + std::min(release_delay, self.interval);
     leaving.successor = heard;
     return stay(leaving);
 }

@@ -20,6 +20,8 @@ struct Self {
     bool tie_is_elsewhere{false};
     Duration handover_timeout{3s};
     unsigned down_adverts{3}; ///< in master-down
+    /// The virtual MAC goes with the adverts: a successor's first one takes all frames to it, so nothing is left to serve.
+    bool mac_moves{false};
 };
 
 /// Skew_Time: (256 - priority) / 256 of the master's interval (RFC 9568 6.1), of one second in version 2 (RFC 3768 6.1).

@@ -51,6 +51,7 @@ TEST(Directives, SayAboutAReloadWhatTheModelDoes) {
                                                         {"down_adverts", "5"},
                                                         {"checksum", "message"},
                                                         {"unicast", "{peers: [10.0.0.1]}"},
+                                                        {"virtual_mac", "on"},
                                                         {"source", "10.0.0.1"},
                                                         {"addresses", "[192.0.2.11/24]"},
                                                         {"excluded_addresses", "[192.0.2.11/24]"},

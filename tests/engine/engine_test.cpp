@@ -93,7 +93,11 @@ TEST(Beat, DrawsAdvertsTogetherWithoutEverDelayingOneOrHurryingItByMoreThanAFewP
 }
 
 Record sample() {
-    Record record{.boot_id = "0123", .network_namespace = 4026531840, .adoptions = 2, .first_adoption = BootTime{5s}};
+    Record record{.boot_id = "0123",
+                  .network_namespace = 4026531840,
+                  .adoptions = 2,
+                  .first_adoption = BootTime{5s},
+                  .has_filter = true};
     for (const auto family : {Family::ipv4, Family::ipv6})
         record.routers.push_back(
             {.slot = 7,

@@ -133,6 +133,11 @@ void set_option(HostOptions& host, const std::string& key, const std::string& va
         instance.unicast.emplace();
         for (const auto& part : split(value, ','))
             instance.unicast->peers.push_back({.address = *parse_ip(part), .min_ttl = 255});
+    } else if (key == "accept") {
+        instance.accept = value == "on";
+    } else if (key == "virtual_mac") {
+        instance.virtual_mac = model::VirtualMac{.adverts_from = value == "parent" ? model::AdvertsFrom::parent
+                                                                                   : model::AdvertsFrom::virtual_mac};
     } else if (key == "down_adverts")
         instance.down_adverts = static_cast<unsigned>(std::stoi(value));
     else if (key == "source")
@@ -188,6 +193,8 @@ class Stage {
             world_.remove_link(host, words.at(2) == "appears");
         else if (verb == "delete")
             world_.delete_address(host, *parse_prefix(words.at(2)));
+        else if (verb == "unmake")
+            world_.delete_macvlan(host);
         else if (verb == "foreign")
             world_.add_foreign(host, *parse_prefix(words.at(2)));
         else if (verb == "delete_route")
@@ -350,6 +357,7 @@ class Stage {
             const bool shown = (operation && !setting && !(renewal && clock && edge.empty())) ||
                                (advert && (!clock || !edge.empty())) || (announcement && !clock) || told ||
                                std::holds_alternative<engine::RunHook>(action) ||
+                               std::holds_alternative<engine::SetFilter>(action) ||
                                std::holds_alternative<engine::Reply>(action);
             if (shown) rest += "  " + engine::to_string(action);
         }

@@ -15,16 +15,25 @@ constexpr Duration expiry_scan_slack = 300ms; ///< the kernel looks about once a
 } // namespace
 
 engine::Link World::link_of(const Host& host) const {
-    return {.index = eth0, .name = "eth0", .up = host.kernel.link_up, .mac = host.mac, .mtu = 1500, .has_arp = true};
+    return {.index = eth0,
+            .name = "eth0",
+            .up = host.kernel.link_up,
+            .mac = host.mac,
+            .mtu = 1500,
+            .has_arp = true,
+            .admin_up = true,
+            .ipv4 = {.arp = host.kernel.arp}};
 }
 
 engine::KernelListed World::list(const Host& host) const {
     engine::KernelListed listed;
     if (!host.kernel.link_exists) return listed;
     listed.links.push_back(link_of(host));
+    for (const auto& [index, link] : host.kernel.macvlans)
+        listed.links.push_back(link);
     for (const auto& [prefix, address] : host.kernel.addresses)
         listed.addresses.push_back(
-            {.link = eth0,
+            {.link = address.link,
              .prefix = prefix,
              .ours = address.ours,
              .tentative = false,
@@ -82,8 +91,10 @@ void World::lose_news(std::size_t index) {
 std::optional<Prefix> World::prefix_of(const engine::Operation& operation) {
     return std::visit(
         [](const auto& body) -> std::optional<Prefix> {
-            if constexpr (requires { body.prefix; }) return body.prefix;
-            return std::nullopt;
+            if constexpr (requires { body.prefix; })
+                return body.prefix;
+            else
+                return std::nullopt;
         },
         operation.what);
 }
@@ -121,8 +132,10 @@ int World::apply(Host& host, const engine::Operation& operation) {
                          std::holds_alternative<engine::RemoveRule>(operation.what);
     if (!host.kernel.link_exists && !is_rule) return ENODEV;
     const auto put = [&](const auto& wish) {
+        if (wish.link != eth0 && !host.kernel.macvlans.contains(wish.link)) return ENODEV;
         auto& address = addresses[wish.prefix];
         address.ours = true;
+        address.link = wish.link;
         address.traits = engine::traits_of(wish.options, wish.prefix.address.family);
         address.expires = wish.lease ? now_ + *wish.lease : never;
         if (wish.lease)
@@ -131,7 +144,7 @@ int World::apply(Host& host, const engine::Operation& operation) {
         const auto lifetime = wish.lease ? std::optional<Duration>{*wish.lease} : std::nullopt;
         tell(index,
              engine::AddressChanged{
-                 {.link = eth0, .prefix = wish.prefix, .ours = true, .lifetime = lifetime, .traits = address.traits}});
+                 {.link = wish.link, .prefix = wish.prefix, .ours = true, .lifetime = lifetime, .traits = address.traits}});
         return 0;
     };
     return std::visit(Overloaded{[&](const engine::AddAddress& add) {
@@ -144,7 +157,7 @@ int World::apply(Host& host, const engine::Operation& operation) {
                                  },
                                  [&](const engine::RemoveAddress& remove) {
                                      if (!addresses.erase(remove.prefix)) return EADDRNOTAVAIL;
-                                     tell(index, engine::AddressRemoved{eth0, remove.prefix});
+                                     tell(index, engine::AddressRemoved{remove.link, remove.prefix});
                                      return 0;
                                  },
                                  [&](const engine::PutRoute& wish) { return put_route(index, wish); },
@@ -159,7 +172,8 @@ int World::apply(Host& host, const engine::Operation& operation) {
                                      tell(index, engine::RuleRemoved{wish.rule});
                                      return 0;
                                  },
-                                 [](const engine::PromoteSecondaries&) { return 0; }},
+                                 [](const engine::PromoteSecondaries&) { return 0; },
+                                 [&](const auto&) { return apply_to_link(index, operation); }},
                       operation.what);
 }
 
@@ -184,12 +198,76 @@ int World::remove_route(std::size_t index, const model::RouteId& id) {
     return 0;
 }
 
+/// The kernel tells of a link that is up; of one that is down, only that it came, went or was lowered.
+int World::apply_to_link(std::size_t index, const engine::Operation& operation) {
+    auto& kernel = hosts[index]->kernel;
+    const auto* set = std::get_if<engine::SetLinkUp>(&operation.what);
+    const bool takes_away = std::holds_alternative<engine::RemoveLink>(operation.what) || (set && !set->up);
+    if (kernel.refuses && !takes_away) return EPERM;
+    const auto change = [&](LinkIndex link, auto how) {
+        const auto at = kernel.macvlans.find(link);
+        if (at == kernel.macvlans.end()) return ENODEV;
+        const bool was_up = at->second.admin_up;
+        how(at->second);
+        if (was_up || at->second.admin_up) tell(index, engine::LinkChanged{at->second});
+        return 0;
+    };
+    return std::visit(Overloaded{[&](const engine::AddLink& add) {
+                                     for (const auto& [other, link] : kernel.macvlans)
+                                         if (link.name == add.name) return EEXIST;
+                                     const LinkIndex link{kernel.next_link.value++};
+                                     kernel.macvlans[link] = {.index = link,
+                                                              .name = add.name,
+                                                              .mac = add.mac,
+                                                              .ours = true,
+                                                              .parent = add.parent,
+                                                              .makes_ipv6_addresses = true};
+                                     tell(index, engine::LinkChanged{kernel.macvlans[link]});
+                                     return 0;
+                                 },
+                                 [&](const engine::ConfigureLink& configure) {
+                                     return change(configure.link, [&](engine::Link& link) {
+                                         link.alias = configure.alias;
+                                         link.ipv4 = configure.ipv4;
+                                         link.makes_ipv6_addresses = false;
+                                     });
+                                 },
+                                 [&](const engine::SetLinkUp& wish) {
+                                     return change(wish.link,
+                                                   [&](engine::Link& link) { link.up = link.admin_up = wish.up; });
+                                 },
+                                 [&](const engine::RemoveLink& remove) {
+                                     if (!kernel.macvlans.contains(remove.link)) return ENODEV;
+                                     remove_macvlan(index, remove.link);
+                                     return 0;
+                                 },
+                                 [&](const engine::SetArp& wish) {
+                                     kernel.arp = wish.arp;
+                                     tell(index, engine::LinkChanged{link_of(*hosts[index])});
+                                     return 0;
+                                 },
+                                 [](const auto&) { return EINVAL; }},
+                      operation.what);
+}
+
+void World::remove_macvlan(std::size_t index, LinkIndex link) {
+    auto& kernel = hosts[index]->kernel;
+    std::erase_if(kernel.addresses, [&](const auto& entry) {
+        if (entry.second.link != link) return false;
+        tell(index, engine::AddressRemoved{link, entry.first});
+        return true;
+    });
+    kernel.macvlans.erase(link);
+    tell(index, engine::LinkRemoved{link});
+}
+
 void World::expire(std::size_t index, const Prefix& prefix) {
     auto& host = *hosts[index];
     const auto at = host.kernel.addresses.find(prefix);
     if (at == host.kernel.addresses.end() || at->second.expires > now_) return;
+    const auto link = at->second.link;
     host.kernel.addresses.erase(at);
-    tell(index, engine::AddressRemoved{eth0, prefix});
+    tell(index, engine::AddressRemoved{link, prefix});
 }
 
 // ---- strangers and hardware ---------------------------------------------------------------------------------------------
@@ -223,13 +301,25 @@ void World::remove_link(std::size_t index, bool exists) {
                             {.link = eth0, .prefix = prefix, .ours = address.ours, .traits = address.traits}});
         return;
     }
+    while (!host.kernel.macvlans.empty())
+        remove_macvlan(index, host.kernel.macvlans.begin()->first);
+    host.kernel.arp = {}; // another interface of the same name comes
     std::erase_if(host.kernel.addresses, [](const auto& entry) { return entry.second.ours; });
     host.kernel.routes.clear();
     tell(index, engine::LinkRemoved{eth0});
 }
 
 void World::delete_address(std::size_t index, const Prefix& prefix) {
-    if (hosts[index]->kernel.addresses.erase(prefix)) tell(index, engine::AddressRemoved{eth0, prefix});
+    auto& addresses = hosts[index]->kernel.addresses;
+    const auto at = addresses.find(prefix);
+    if (at == addresses.end()) return;
+    const auto link = at->second.link;
+    addresses.erase(at);
+    tell(index, engine::AddressRemoved{link, prefix});
+}
+
+void World::delete_macvlan(std::size_t index) {
+    if (!hosts[index]->kernel.macvlans.empty()) remove_macvlan(index, hosts[index]->kernel.macvlans.begin()->first);
 }
 
 void World::delete_route(std::size_t index, const Prefix& prefix) {

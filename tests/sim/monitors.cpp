@@ -239,6 +239,11 @@ void Monitors::sample() {
         if (host.paused_until || !router || !host.kernel.link_exists) continue;
         if (host.is_listing) continue; // it has not been told yet what is there
         const auto& memory = memory_[i];
+        const auto raised = [](const auto& link) { return link.second.admin_up; };
+        if (memory.left_holding && world_.now() - *memory.left_holding > 4 * host.options.kernel_delay + 1s &&
+            !router->candidate && std::ranges::any_of(host.kernel.macvlans, raised))
+            violation_ = {"N1", fmt::format("N1: the macvlan of {} is up {} ms after it left", host.options.name,
+                                            (world_.now() - *memory.left_holding) / 1ms)};
         for (const auto& [prefix, address] : host.kernel.addresses) {
             if (!memory.left_holding) break;
             if (!address.ours || vrrp::holds_addresses(router->state) || router->candidate) continue;
@@ -291,13 +296,16 @@ void Monitors::after_settling(std::size_t edges_before) {
         if (has != (wants ? 2U : 0U))
             return report("R1", fmt::format("{} has {} routes and rules after settling", host->options.name, has));
     }
+    if (const auto mac = master.options.instance.address_mac(); mac && world_.switch_port[*mac] != masters[0])
+        return report("N16", "the switch sends the virtual MAC's frames to another host");
     auto prefixes = master.options.instance.addresses;
     for (const auto& partner : master.options.partners)
         prefixes.insert(prefixes.end(), partner.addresses.begin(), partner.addresses.end());
     for (const auto& prefix : prefixes) {
         if (!master.kernel.addresses.contains(prefix))
             return report("B2", fmt::format("the master has no {}", to_string(prefix)));
-        if (world_.client_cache[prefix.address] != master.mac)
+        const auto mac = master.options.instance.address_mac();
+        if (!mac && world_.client_cache[prefix.address] != master.mac)
             return report("N16", "the client still sends to another host");
         for (const auto& host : world_.hosts)
             if (host.get() != &master && host->kernel.addresses.contains(prefix) && host->kernel.addresses[prefix].ours)

@@ -310,6 +310,7 @@ void Oracle::check_announcements(const Turn& turn) {
 
 Time Oracle::leaving_ends() const {
     if (!going_.first_advert) return going_.deadline;
+    if (model_->advert_mac()) return *going_.first_advert; // the frames go where the adverts come from
     return std::min(going_.deadline, *going_.first_advert + std::min(release_after, model_->advert_interval));
 }
 

@@ -87,6 +87,18 @@ void draw_group(Rng& rng, std::vector<HostOptions>& hosts) {
         }
 }
 
+/// Now and then the router has a virtual MAC; all hosts agree about it, as they must.
+void draw_virtual_mac(Rng& rng, std::vector<HostOptions>& hosts) {
+    if (hosts[0].instance.is_owner() || !rng.chance(0.15)) return;
+    model::VirtualMac mac;
+    if (rng.chance(0.3)) mac.adverts_from = model::AdvertsFrom::parent;
+    for (auto& host : hosts) {
+        host.instance.virtual_mac = mac;
+        for (auto& partner : host.partners)
+            partner.virtual_mac = mac;
+    }
+}
+
 Duration draw_duration(Rng& rng, FaultKind kind, Duration interval) {
     switch (kind) {
     case FaultKind::kill: return rng.chance(0.5) ? rng.between(interval / 10, 3 * interval) : rng.between(1s, 8s);
@@ -114,7 +126,12 @@ class Injector {
         case FaultKind::interface: world_.remove_link(fault_.host, false); break;
         case FaultKind::cut: world_.cut(fault_.host, fault_.other); break;
         case FaultKind::deafen: world_.cut(fault_.other, fault_.host, false); break;
-        case FaultKind::erase: world_.delete_address(fault_.host, host.options.instance.addresses[0]); break;
+        case FaultKind::erase:
+            if (!host.kernel.macvlans.empty() && fault_.value % 2)
+                world_.delete_macvlan(fault_.host);
+            else
+                world_.delete_address(fault_.host, host.options.instance.addresses[0]);
+            break;
         case FaultKind::refuse: world_.refuse(fault_.host, true); break;
         case FaultKind::tracker: world_.observe(fault_.host, tracker(), engine::Observation::down); break;
         case FaultKind::failover:
@@ -135,7 +152,8 @@ class Injector {
         case FaultKind::source: world_.delete_address(fault_.host, own_prefix()); break;
         case FaultKind::lost: world_.lose_news(fault_.host); break;
         case FaultKind::foreign:
-            if (!host.kernel.addresses.contains(vip())) world_.add_foreign(fault_.host, vip());
+            if (!host.kernel.addresses.contains(vip()) && !original_.instance.virtual_mac)
+                world_.add_foreign(fault_.host, vip());
             break;
         case FaultKind::client: world_.client_cuts.insert(fault_.host); break;
         case FaultKind::mute: world_.cut_vrid(fault_.host, fault_.other, muted()); break;
@@ -273,6 +291,7 @@ Schedule draw(std::uint64_t seed) {
             schedule.settle = 36s;
         schedule.faults.push_back(fault);
     }
+    draw_virtual_mac(rng, schedule.hosts); // last, so that the seeds from before keep their faults
     return schedule;
 }
 
@@ -345,11 +364,12 @@ std::string to_string(const Schedule& schedule) {
     for (const auto& host : schedule.hosts) {
         text +=
             fmt::format("  router {} priority={} interval={} version={} preempt={} preempt_delay={} prompt={} lease={} "
-                        "addresses={} kernel={}\n",
+                        "addresses={} virtual_mac={} kernel={}\n",
                         host.name, host.instance.priority.value, holdfast::to_string(host.instance.advert_interval),
                         static_cast<int>(host.instance.version), host.instance.preempt,
                         holdfast::to_string(host.instance.preempt_delay), host.instance.prompt, host.instance.lease.on,
-                        host.instance.addresses.size(), holdfast::to_string(host.kernel_delay));
+                        host.instance.addresses.size(), host.instance.virtual_mac.has_value(),
+                        holdfast::to_string(host.kernel_delay));
         for (const auto& member : host.partners)
             text += fmt::format("    + {} priority={}{}\n", member.name, member.priority.value,
                                 member.track.empty() ? "" : " with trackers");

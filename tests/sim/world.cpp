@@ -110,6 +110,9 @@ void World::reboot(std::size_t index) {
     std::erase_if(host.kernel.addresses, [](const auto& entry) { return entry.second.ours; });
     host.kernel.routes.clear();
     host.kernel.rules.clear();
+    host.kernel.macvlans.clear();
+    host.kernel.arp = {};
+    host.kernel.refused.clear();
     host.record = {};
     host.last_advert.clear();
     host.last_sequence.clear();
@@ -230,6 +233,12 @@ void World::perform(std::size_t index, const engine::Action& any) {
                    [&](const engine::Operation& operation) { operate(index, operation); },
                    [&](const engine::ListKernel&) { ask_for_list(index); },
                    [](const engine::WatchRoutes&) {}, // everything is told here
+                   [&](const engine::SetFilter& wish) {
+                       const bool works = !host.kernel.refuses;
+                       if (works) host.kernel.refused = wish.refused;
+                       later(host.options.kernel_delay,
+                             engine::FilterDone{wish.id, works ? "" : "there is no nft program: install nftables"});
+                   },
                    [&](const engine::Finished&) {
                        host.stopped = true;
                        host.record = host.engine->record();
@@ -289,6 +298,7 @@ void World::step_wall_clock(std::size_t index, Duration off) {
 
 void World::broadcast(std::size_t from, const engine::SendAdvert& advert) {
     if (!hosts[from]->kernel.link_up || !hosts[from]->kernel.link_exists) return;
+    if (advert.from_mac) switch_port[*advert.from_mac] = from;
     constexpr std::size_t headers = 20 + 24; // IPv4 and authentication header
     const Vrid vrid{(*advert.message)[advert.has_ip_header ? headers + 1 : 1]};
     for (std::size_t to = 0; to < hosts.size(); ++to) {
@@ -312,6 +322,7 @@ void World::broadcast(std::size_t from, const engine::SendAdvert& advert) {
 /// The client sits at the switch: it hears everybody whose link is up.
 void World::announce(std::size_t from, const wire::Announcement& announcement) {
     if (!hosts[from]->kernel.link_up || !hosts[from]->kernel.link_exists) return;
+    switch_port[announcement.mac] = from;
     if (!client_cuts.contains(from) && !rng.chance(wire.loss))
         schedule(now_ + wire.delay_min,
                  [this, announcement] { client_cache[announcement.address] = announcement.mac; });

@@ -45,11 +45,16 @@ struct FakeKernel {
     struct Address {
         Time expires{never};
         bool ours{false};
+        LinkIndex link{eth0};
         engine::AddressTraits traits{};
     };
     std::map<Prefix, Address> addresses;
     std::map<model::RouteId, engine::KernelRoute> routes;
     std::set<model::Rule> rules;
+    std::map<LinkIndex, engine::Link> macvlans;
+    LinkIndex next_link{10};
+    engine::ArpSettings arp{};      ///< of eth0
+    std::vector<IpAddress> refused; ///< by the packet filter
     bool link_up{true}, link_exists{true};
     bool refuses{false}; ///< EPERM for every add
 };
@@ -135,6 +140,8 @@ class World {
     /// A third party deletes the route to this prefix, whoever's it is; or adds one of its own.
     void delete_route(std::size_t host, const Prefix& prefix);
     void add_foreign_route(std::size_t host, const Prefix& prefix);
+    /// A third party deletes the macvlan of the virtual MAC.
+    void delete_macvlan(std::size_t host);
     void observe(std::size_t host, const std::string& tracker, engine::Observation observation);
     void failover(std::size_t host, std::optional<Duration> hold = {});
     void reload(std::size_t host, const model::Instance& instance);
@@ -170,8 +177,9 @@ class World {
     std::set<std::pair<std::size_t, std::size_t>> cuts;
     std::set<std::tuple<std::size_t, std::size_t, Vrid>> vrid_cuts; ///< as if that member's link were cut
     std::function<void(const Turn&)> on_turn;
-    std::map<IpAddress, MacAddress> client_cache; ///< where the client sends
-    std::set<std::size_t> client_cuts;            ///< hosts that the client does not hear
+    std::map<IpAddress, MacAddress> client_cache;  ///< where the client sends
+    std::map<MacAddress, std::size_t> switch_port; ///< where the switch last saw a virtual MAC
+    std::set<std::size_t> client_cuts;             ///< hosts that the client does not hear
     std::uint64_t events{0}, trace_hash{0};
     bool records{false}; ///< keep what is on the wire, for replay()
     std::vector<engine::SendAdvert> recorded;
@@ -202,6 +210,8 @@ class World {
     int apply(Host& host, const engine::Operation& operation);
     int put_route(std::size_t host, const engine::PutRoute& put);
     int remove_route(std::size_t host, const model::RouteId& id);
+    int apply_to_link(std::size_t host, const engine::Operation& operation);
+    void remove_macvlan(std::size_t host, LinkIndex link);
     void expire(std::size_t host, const Prefix& prefix);
     void tell(std::size_t host, engine::Event event);
     void ask_for_list(std::size_t host);

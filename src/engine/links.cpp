@@ -1,0 +1,321 @@
+// The macvlans of virtual MACs: made, set up, raised with the addresses and taken away again, all from what the routers want
+// now. One invariant: a macvlan is up only while its router holds addresses, so no backup ever sends from the virtual MAC.
+
+#include "engine/engine.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fmt/format.h>
+#include <ranges>
+#include <set>
+
+namespace holdfast::engine {
+namespace {
+
+constexpr Duration look_again = 1s;   ///< when what we know of a link turns out to be old
+constexpr Duration refusal_time = 3s; ///< how long a router whose macvlan was refused stays out
+
+std::string explain_refusal(const OperationBody& body, int error) {
+    const bool raising = std::holds_alternative<SetLinkUp>(body);
+    switch (error) {
+    case EPERM: return "permission denied: the daemon needs CAP_NET_ADMIN";
+    case EOPNOTSUPP: return "this kernel has no macvlan: load the module (modprobe macvlan)";
+    case EBUSY:
+        return raising ? "another interface has this MAC address already: give virtual_mac another address"
+                       : "the interface under it is in use by something that allows no macvlan on it";
+    case EINVAL: return "no macvlan can be made on this interface";
+    default: return std::strerror(error);
+    }
+}
+
+} // namespace
+
+// ---- what is wanted -------------------------------------------------------------------------------------------------------
+
+bool Engine::holds_address(const Router& router) const {
+    if (!router.address_link) return false;
+    const auto held = [&](const AddressKey& key) {
+        const auto at = addresses_.find(key);
+        return key.link == router.address_link && at != addresses_.end() && router_of(at->second) == &router &&
+               desired(key, at->second);
+    };
+    return std::ranges::any_of(router.keys, held) ||
+           (!router.excluded.keys.empty() && vrrp::holds_addresses(router.state) &&
+            std::ranges::any_of(router.excluded.keys, held));
+}
+
+/// It goes with the router, when the last address has left it.
+bool Engine::is_done_with_link(const Router& router) const {
+    if ((!stopping_ && !router.retiring) || !std::holds_alternative<vrrp::Init>(router.state)) return false;
+    const auto is_left = [&](const AddressKey& key) {
+        const auto at = addresses_.find(key);
+        const auto* observed = kernel_.address(key);
+        return at != addresses_.end() && (at->second.operation || (observed && observed->ours));
+    };
+    return std::ranges::none_of(router.keys, is_left) &&
+           std::ranges::none_of(router.excluded.keys | std::views::reverse, is_left);
+}
+
+std::optional<DesiredLink> Engine::desired_link(const Router& router) const {
+    const auto mac = router.model->address_mac();
+    if (!mac || !router.link || is_done_with_link(router)) return std::nullopt;
+    const auto parent = parents_.find(*router.link);
+    return DesiredLink{.name = router.model->address_interface(),
+                       .parent = *router.link,
+                       .mac = *mac,
+                       .alias = parent == parents_.end() ? "holdfast"
+                                                         : to_alias(router.model->interface, parent->second.before),
+                       .up = holds_address(router)};
+}
+
+/// The addresses are claimed where they are to live as soon as that is set up. Later drift is mended without moving them.
+void Engine::find_address_link(Router& router) {
+    auto link = router.link;
+    if (router.model->virtual_mac) {
+        if (link && router.model->family == Family::ipv4) remember_parent(*link);
+        const auto wish = desired_link(router);
+        const auto* macvlan = wish ? kernel_.link(wish->name) : nullptr;
+        const bool there = macvlan && is_same(*macvlan, *wish);
+        const bool ready = there && is_configured(*macvlan, *wish) && is_parent_ready(*wish);
+        link = ready || (there && router.address_link == macvlan->index) ? std::optional{macvlan->index} : std::nullopt;
+    }
+    if (link == router.address_link) return;
+    router.address_link = link;
+    claim_addresses(router);
+    record_changed_ = true;
+}
+
+bool Engine::is_parent_ready(const DesiredLink& wish) const {
+    const auto parent = parents_.find(wish.parent);
+    const auto* link = kernel_.link(wish.parent);
+    if (parent == parents_.end()) return true; // nothing to be set for IPv6
+    return parent->second.refused || (link && link->ipv4.arp == parent_settings(parent->second.before));
+}
+
+std::optional<FaultCause> Engine::find_link_fault(const Router& router) const {
+    if (!router.model->virtual_mac) return std::nullopt;
+    const auto name = router.model->address_interface();
+    const auto* link = kernel_.link(name);
+    if (link && !link->ours)
+        return FaultCause{"virtual_mac",
+                          fmt::format("there is an interface {} already, and not by holdfast: remove it, or choose "
+                                      "another name with virtual_mac: {{interface: NAME}}",
+                                      name)};
+    const auto slot = link_slots_.find(name);
+    if (slot == link_slots_.end() || slot->second.refused.empty()) return std::nullopt;
+    return FaultCause{"virtual_mac", slot->second.refused};
+}
+
+// ---- reconciling ----------------------------------------------------------------------------------------------------------
+
+void Engine::reconcile_links() {
+    if (!std::exchange(links_dirty_, false)) return;
+    std::set<std::string> wanted;
+    std::set<LinkIndex> parents;
+    // Who leaves comes first: a name that a reload gave to another router is free only then.
+    for (const bool retiring : {true, false})
+        for (auto& router : routers_) {
+            if (!router || router->retiring != retiring || !router->model->virtual_mac) continue;
+            if (router->link && router->model->family == Family::ipv4 && !is_done_with_link(*router)) {
+                parents.insert(*router->link);
+                remember_parent(*router->link);
+            }
+            const auto wish = desired_link(*router);
+            if (wish && wanted.insert(wish->name).second) reconcile_link(*router, *wish);
+        }
+    for (const auto& [index, link] : kernel_.links())
+        if (link.ours && !wanted.contains(link.name) && read_alias(link.alias)) remember_parent(link.parent);
+    reconcile_parents(parents);
+    for (const auto& [index, link] : kernel_.links())
+        if (link.ours && !wanted.contains(link.name) && !link_slots_[link.name].operation &&
+            now_ >= link_slots_[link.name].not_before)
+            start_link_operation(link.name, RemoveLink{index}, never);
+}
+
+void Engine::reconcile_link(Router& router, const DesiredLink& wish) {
+    auto& slot = link_slots_[wish.name];
+    if (slot.operation) return; // its answer looks again
+    const auto* observed = kernel_.link(wish.name);
+    const auto body = plan(observed, wish);
+    if (!body) return;
+    const auto* set = std::get_if<SetLinkUp>(&*body);
+    const bool lowering = set && !set->up;
+    // What failed waits before it is tried again; its opposite does not: a router that can't raise it lowers it at once.
+    if (now_ < slot.not_before && lowering == slot.lowering_failed) {
+        retry_at_ = std::min(retry_at_, slot.not_before);
+        return;
+    }
+    start_link_operation(wish.name, *body, set && set->up ? router.lease_deadline : never);
+}
+
+void Engine::start_link_operation(const std::string& name, const OperationBody& body, Time not_after) {
+    const OperationId id{next_operation_++};
+    if (!name.empty()) link_slots_[name].operation = id;
+    link_operations_.emplace(id.value, LinkOperation{name, body});
+    out_->push_back(Operation{id, not_after, body});
+}
+
+/// What it had before us: a macvlan that a dead process left knows better than the interface itself.
+void Engine::remember_parent(LinkIndex index) {
+    if (parents_.contains(index)) return;
+    const auto* link = kernel_.link(index);
+    if (!link) return;
+    Parent parent{.before = link->ipv4.arp};
+    for (const auto& [other, each] : kernel_.links())
+        if (each.ours && each.parent == index)
+            if (const auto before = read_alias(each.alias)) parent.before = *before;
+    parents_.emplace(index, parent);
+}
+
+/// An interface is set when a macvlan on it remembers what it had, and set back before the last one goes.
+void Engine::reconcile_parents(const std::set<LinkIndex>& wanted) {
+    for (auto at = parents_.begin(); at != parents_.end();) {
+        auto& [index, parent] = *at;
+        const auto* link = kernel_.link(index);
+        const auto wish = wanted.contains(index) ? parent_settings(parent.before) : parent.before;
+        if (!link || (!wanted.contains(index) && !parent.operation && link->ipv4.arp == wish)) {
+            at = parents_.erase(at);
+            continue;
+        }
+        ++at;
+        const bool remembered = std::ranges::any_of(kernel_.links(), [&](const auto& entry) {
+            return entry.second.ours && entry.second.parent == index && read_alias(entry.second.alias);
+        });
+        if (parent.operation || parent.refused || link->ipv4.arp == wish) continue;
+        if (wanted.contains(index) && !remembered) continue;
+        parent.operation = OperationId{next_operation_};
+        start_link_operation("", SetArp{index, wish}, never);
+    }
+}
+
+// ---- answers --------------------------------------------------------------------------------------------------------------
+
+bool Engine::link_operation_done(const OperationDone& event) {
+    const auto at = link_operations_.find(event.id.value);
+    if (at == link_operations_.end()) return false;
+    const auto done = std::move(at->second);
+    link_operations_.erase(at);
+    links_dirty_ = settle_needed_ = true;
+    if (const auto* set = std::get_if<SetArp>(&done.body)) {
+        parent_done(*set, event.error);
+        return true;
+    }
+    auto& slot = link_slots_[done.name];
+    slot.operation.reset();
+    if (event.error == 0) {
+        slot.refused.clear();
+        link_changed_by_us(done);
+    } else {
+        link_refused(done, event.error);
+    }
+    mark(done.name);
+    return true;
+}
+
+/// The mirror follows the answer: a link that is down is not told about by the kernel.
+void Engine::link_changed_by_us(const LinkOperation& done) {
+    if (std::holds_alternative<AddLink>(done.body) && !kernel_.link(done.name)) { // its news is on the way
+        link_slots_[done.name].not_before = now_ + look_again;
+        link_slots_[done.name].lowering_failed = false;
+    }
+    if (const auto* removed = std::get_if<RemoveLink>(&done.body)) {
+        link_slots_.erase(done.name);
+        return handle(LinkRemoved{removed->link});
+    }
+    const auto* known = kernel_.link(done.name);
+    if (!known) return;
+    auto link = *known;
+    if (const auto* configured = std::get_if<ConfigureLink>(&done.body)) {
+        link.alias = configured->alias;
+        link.ipv4 = configured->ipv4;
+        if (configured->has_ipv6) link.makes_ipv6_addresses = false;
+        promoted_[link.index] = Promote::granted;
+    }
+    const auto* set = std::get_if<SetLinkUp>(&done.body);
+    if (set) link.admin_up = set->up;
+    kernel_.set(link);
+    if (!set || !set->up) return;
+    // What it had before was deaf and mute meanwhile; what is being added speaks for itself.
+    for (auto& router : routers_) {
+        if (!router || router->address_link != link.index || !std::holds_alternative<vrrp::Master>(router->state))
+            continue;
+        for (const auto& key : router->keys)
+            if (kernel_.address(key) && !addresses_[key].operation) announce(*router, key);
+        if (router->excluded.there > 0) announce_excluded(*router);
+    }
+}
+
+void Engine::link_refused(const LinkOperation& done, int error) {
+    auto& slot = link_slots_[done.name];
+    if (error == ECANCELED) return;
+    const auto* set = std::get_if<SetLinkUp>(&done.body);
+    slot.lowering_failed = set && !set->up;
+    slot.not_before = now_ + look_again;
+    retry_at_ = std::min(retry_at_, slot.not_before);
+    if (error == EEXIST || error == ENODEV) { // what we believe of the kernel is out of date
+        out_->push_back(ListKernel{});
+        return;
+    }
+    slot.not_before = now_ + refusal_time;
+    const auto text = fmt::format("the kernel refused the interface {} of the virtual MAC: {}", done.name,
+                                  explain_refusal(done.body, error));
+    const bool raising = set && set->up;
+    if (!set) slot.refused = text;
+    for (auto& router : routers_) {
+        if (!router || router->model->address_interface() != done.name) continue;
+        if (raising) {
+            router->refused = text;
+            router->refused_until = now_ + refusal_time;
+        }
+        complain(Severity::error, NoteKind::address_refused, *router, static_cast<unsigned>(error),
+                 fmt::format("{}: {}; tried again in {}", router->name(), text, to_string(refusal_time)));
+    }
+}
+
+void Engine::parent_done(const SetArp& set, int error) {
+    const auto parent = parents_.find(set.link);
+    if (parent != parents_.end()) {
+        parent->second.operation.reset();
+        parent->second.refused = error != 0;
+    }
+    const auto* known = kernel_.link(set.link);
+    if (!known) return;
+    if (error == 0) {
+        auto link = *known;
+        link.ipv4.arp = set.arp;
+        kernel_.set(link);
+    }
+    for (auto& router : routers_) {
+        if (!router || router->link != set.link || !router->model->virtual_mac) continue;
+        router->needs_assessment = true;
+        if (error != 0)
+            complain(
+                Severity::warning, NoteKind::address_refused, *router, 0,
+                fmt::format("{}: arp_ignore and arp_announce can't be set on {} ({}), so clients may learn its own "
+                            "MAC address; set net.ipv4.conf.{}.arp_ignore=1 and arp_announce=2",
+                            router->name(), known->name, std::strerror(error), known->name));
+    }
+}
+
+/// A stop waits for the last macvlan, unless the kernel keeps it against our will.
+bool Engine::links_are_gone() const {
+    if (!link_operations_.empty()) return false;
+    return std::ranges::none_of(kernel_.links(), [this](const auto& entry) {
+        const auto slot = link_slots_.find(entry.second.name);
+        return entry.second.ours && (slot == link_slots_.end() || slot->second.refused.empty());
+    });
+}
+
+// ---- whose frames they are ------------------------------------------------------------------------------------------------
+
+/// Where addresses live that are served on this interface: itself, and the macvlans on it.
+std::vector<LinkIndex> Engine::address_links(LinkIndex link) const {
+    std::vector<LinkIndex> result{link};
+    for (const auto& router : routers_)
+        if (router && router->link == link && router->address_link && router->address_link != link)
+            result.push_back(*router->address_link);
+    return result;
+}
+
+} // namespace holdfast::engine
