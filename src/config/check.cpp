@@ -3,6 +3,7 @@
 #include "config/list.hpp"
 
 #include <fmt/format.h>
+#include <set>
 #include <tuple>
 
 namespace holdfast::config {
@@ -108,7 +109,12 @@ void check_unicast(Context& context, const Named<Instance>& named) {
             "give the address that this host has anyway");
 }
 
-bool share_a_peer(const Instance& a, const Instance& b) {
+/// Hosts that hear the one hear the other too.
+bool share_a_wire(const Instance& a, const Instance& b, Family family) {
+    const auto group = [family](const Instance& instance) {
+        return family == Family::ipv4 ? instance.multicast_group4 : instance.multicast_group6;
+    };
+    if (!a.unicast && !b.unicast) return group(a) == group(b);
     if (!a.unicast || !b.unicast) return true;
     return std::ranges::any_of(a.unicast->peers, [&](const model::UnicastPeer& peer) {
         return std::ranges::find(b.unicast->peers, peer.address, &model::UnicastPeer::address) !=
@@ -118,7 +124,8 @@ bool share_a_peer(const Instance& a, const Instance& b) {
 
 /// The same router twice on a link, or the same address twice anywhere.
 struct Seen {
-    std::map<std::tuple<std::string, Vrid, Family>, const Named<Instance>*> routers;
+    std::multimap<std::tuple<std::string, Vrid, Family>, const Named<Instance>*> routers;
+    std::map<std::string, std::set<IpAddress>> groups; ///< by interface, of IPv4
     std::map<std::pair<std::string, IpAddress>, const Named<Instance>*> addresses;
     /// Also with excluded ones, which only have to differ on their link.
     std::map<std::pair<std::string, IpAddress>, const Named<Instance>*> on_link;
@@ -126,16 +133,37 @@ struct Seen {
 
 void check_router(Context& context, const Named<Instance>& named, Family family, Seen& seen) {
     const auto& draft = named.draft;
-    const auto [first, fresh] =
-        seen.routers.emplace(std::tuple{draft.object.interface, draft.object.vrid, family}, &named);
-    if (fresh || !share_a_peer(first->second->draft.object, draft.object)) return;
-    const auto& other = *first->second;
+    const std::tuple key{draft.object.interface, draft.object.vrid, family};
+    const auto [from, to] = seen.routers.equal_range(key);
+    const auto same = std::find_if(
+        from, to, [&](const auto& entry) { return share_a_wire(entry.second->draft.object, draft.object, family); });
+    const auto* first = same == to ? nullptr : same->second;
+    seen.routers.emplace(key, &named);
+    if (!first) return;
+    const auto& other = *first;
     context.problems.error(draft.place("vrid", named.mark),
                            fmt::format("instances '{}' and '{}' are the same virtual router: vrid {} on {}, {}",
                                        other.name, named.name, draft.object.vrid.value, draft.object.interface,
                                        to_string(family)),
                            fmt::format("the other one is at {}; give one of them another vrid",
                                        context.sources.place(other.draft.place("vrid", other.mark))));
+}
+
+/// What Linux lets one socket be a member of (igmp(7), igmp_max_memberships), VRRP's own group included.
+constexpr std::size_t most_groups = 20;
+
+void check_group(Context& context, const Named<Instance>& named, Seen& seen) {
+    const auto& draft = named.draft;
+    if (draft.object.unicast || !draft.usable("multicast_group4") || !has_family(draft.object, Family::ipv4)) return;
+    auto& groups = seen.groups[draft.object.interface];
+    groups.insert(vrrp_group(Family::ipv4));
+    groups.insert(draft.object.multicast_group4);
+    if (groups.size() > most_groups)
+        context.problems.error(
+            draft.place("multicast_group4", named.mark),
+            fmt::format("{} would be the {}th multicast group on {}", to_string(draft.object.multicast_group4),
+                        groups.size(), draft.object.interface),
+            fmt::format("{} is the most: instances with different vrids can share one", most_groups));
 }
 
 void check_address(Context& context, const Named<Instance>& named, const IpAddress& address, Seen& seen) {
@@ -230,6 +258,7 @@ void check_together(Context& context, const std::vector<Named<Instance>>& instan
         const bool is_router = draft.has("interface") && draft.has("vrid") && draft.usable("vrid");
         for (const auto family : {Family::ipv4, Family::ipv6})
             if (is_router && has_family(draft.object, family)) check_router(context, named, family, seen);
+        check_group(context, named, seen);
         for (const auto& address : draft.object.addresses) {
             check_address(context, named, address.address, seen);
             seen.on_link.emplace(std::pair{link_of(named, address), address.address}, &named);

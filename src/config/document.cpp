@@ -33,6 +33,7 @@ A value marked *per host* may be one value, or a map from node name to value, wi
 | `mail` | where mail about transitions goes, for every `notify` with `mail: true` |
 | `static_routes` | a list of routes that are there while the daemon runs |
 | `static_rules` | a list of rules that are there while the daemon runs |
+| `log_unknown_vrids` | true: name adverts of virtual routers that no instance here is of, once a minute each |
 
 )";
 

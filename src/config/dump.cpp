@@ -46,6 +46,7 @@ std::vector<model::Instance> join_families(const std::vector<model::Instance>& i
 std::string dump(const model::Config& config, Secrets secrets) {
     std::string out;
     if (!config.node_name.empty()) out += fmt::format("node_name: {}\n", yaml_text(config.node_name));
+    if (config.log_unknown_vrids) out += "log_unknown_vrids: true\n";
     if (config.mail) {
         out += "mail:\n";
         for (const auto& row : mail_directives())

@@ -231,6 +231,13 @@ std::vector<Directive<Instance>> rows() {
         unicast_row(),
         virtual_mac_row(),
         source_row(),
+        row<&Instance::multicast_group4>("multicast_group4", MulticastGroup{Family::ipv4}, Reload::live,
+                                         "Where IPv4 adverts go. On another group the same vrid is another virtual "
+                                         "router; all its hosts need the same.")
+            .also_in_defaults(),
+        row<&Instance::multicast_group6>("multicast_group6", MulticastGroup{Family::ipv6}, Reload::live,
+                                         "Where IPv6 adverts go, likewise.")
+            .also_in_defaults(),
         addresses_row(),
         excluded_addresses_row(),
         routes_row(),

@@ -19,10 +19,10 @@ using model::Group;
 using model::Instance;
 using model::Tracker;
 
-constexpr std::array sections{std::string_view{"node_name"},     std::string_view{"defaults"},
-                              std::string_view{"instances"},     std::string_view{"sync_groups"},
-                              std::string_view{"trackers"},      std::string_view{"mail"},
-                              std::string_view{"static_routes"}, std::string_view{"static_rules"}};
+constexpr std::array sections{
+    std::string_view{"node_name"},     std::string_view{"defaults"},     std::string_view{"instances"},
+    std::string_view{"sync_groups"},   std::string_view{"trackers"},     std::string_view{"mail"},
+    std::string_view{"static_routes"}, std::string_view{"static_rules"}, std::string_view{"log_unknown_vrids"}};
 
 /// "instance", for `instances`.
 std::string_view one_of(std::string_view section) {
@@ -42,6 +42,10 @@ class Load {
   private:
     void read_files();
     void collect_sections(const Node& root);
+    const Entry* single(std::string_view word) const {
+        const auto at = single_.find(word);
+        return at == single_.end() ? nullptr : at->second;
+    }
     void collect_objects(const Entry& section, std::vector<const Entry*>& objects);
     void settle_node_name();
     void read_defaults();
@@ -58,14 +62,11 @@ class Load {
     Sources sources_;
     Problems problems_;
     Context context_;
-    std::vector<Node> roots_; ///< filled before anything points into it
-    bool whole_{true};        ///< every file became a tree
-    const Entry* node_name_{nullptr};
-    const Entry* defaults_entry_{nullptr};
-    const Entry* mail_entry_{nullptr};
+    std::vector<Node> roots_;                                 ///< filled before anything points into it
+    bool whole_{true};                                        ///< every file became a tree
+    std::map<std::string, const Entry*, std::less<>> single_; ///< what is given once, beside the maps of objects
     std::optional<model::Mail> mail_;
-    const Entry* static_routes_entry_{nullptr};
-    const Entry* static_rules_entry_{nullptr};
+    bool log_unknown_vrids_{false};
     std::vector<model::Route> static_routes_;
     std::vector<model::Rule> static_rules_;
     bool has_instances_{false};
@@ -126,11 +127,7 @@ void Load::collect_sections(const Node& root) {
             if (!fresh)
                 problems_.error(entry.mark, fmt::format("'{}' is given twice", entry.key),
                                 fmt::format("first given at {}; keep one of them", sources_.place(first->second)));
-            (entry.key == "node_name"       ? node_name_
-             : entry.key == "mail"          ? mail_entry_
-             : entry.key == "static_routes" ? static_routes_entry_
-             : entry.key == "static_rules"  ? static_rules_entry_
-                                            : defaults_entry_) = &entry;
+            single_[entry.key] = &entry;
         }
     }
 }
@@ -173,22 +170,24 @@ void Load::collect_objects(const Entry& section, std::vector<const Entry*>& obje
 }
 
 void Load::settle_node_name() {
-    if (!node_name_) {
+    const auto* entry = single("node_name");
+    if (!entry) {
         if (!request_.node_name.empty() && !is_name(request_.node_name))
             problems_.error({0, 0, 0}, "the host's name cannot be used as the name of this node",
                             "set node_name: in the file, 1 to 64 letters, digits, '_', '.' or '-'");
         return;
     }
-    const auto name = check_object_name(node_name_->value);
+    const auto name = check_object_name(entry->value);
     if (name)
         context_.node_name = *name;
     else
-        complain(context_, "node_name", node_name_->value, name.error());
+        complain(context_, "node_name", entry->value, name.error());
 }
 
 void Load::read_defaults() {
-    if (!defaults_entry_) return;
-    const auto& value = defaults_entry_->value;
+    const auto* entry = single("defaults");
+    if (!entry) return;
+    const auto& value = entry->value;
     if (!value.is_map()) {
         complain(context_, "'defaults'", value, must_be("a map of directives", value));
         return;
@@ -246,8 +245,10 @@ void Load::read_groups() {
 
 /// Who wants mail must be able to get it.
 void Load::read_mail() {
-    if (mail_entry_) mail_ = config::read_mail(context_, mail_entry_->value);
-    if (mail_entry_) return;
+    if (const auto* entry = single("mail")) {
+        mail_ = config::read_mail(context_, entry->value);
+        return;
+    }
     const auto wants = [&](const auto& named, std::string_view what) {
         if (!named.draft.usable("notify") || !named.draft.object.notify.mail) return;
         problems_.error(named.draft.place("notify", named.mark),
@@ -261,17 +262,15 @@ void Load::read_mail() {
 }
 
 void Load::read_statics() {
-    if (static_routes_entry_)
-        static_routes_ = read_routes(context_, "static_routes", static_routes_entry_->value).value_or(static_routes_);
-    if (static_rules_entry_)
-        static_rules_ = read_rules(context_, "static_rules", static_rules_entry_->value).value_or(static_rules_);
+    const auto *routes = single("static_routes"), *rules = single("static_rules");
+    if (routes) static_routes_ = read_routes(context_, "static_routes", routes->value).value_or(static_routes_);
+    if (rules) static_rules_ = read_rules(context_, "static_rules", rules->value).value_or(static_rules_);
     std::vector<Extras> all;
     for (const auto& named : instances_)
         all.push_back({fmt::format("instance '{}'", named.name), &named.draft.object.routes, &named.draft.object.rules,
                        named.draft.place("routes", named.mark), named.draft.place("rules", named.mark)});
-    all.push_back({"the file", &static_routes_, &static_rules_,
-                   static_routes_entry_ ? static_routes_entry_->mark : Mark{},
-                   static_rules_entry_ ? static_rules_entry_->mark : Mark{}});
+    all.push_back(
+        {"the file", &static_routes_, &static_rules_, routes ? routes->mark : Mark{}, rules ? rules->mark : Mark{}});
     check_extras_together(context_, all);
 }
 
@@ -348,6 +347,7 @@ Loaded Load::finish() {
     std::ranges::sort(loaded.config.trackers, {}, &Tracker::name);
     resolve_groups(loaded.config);
     loaded.config.mail = mail_;
+    loaded.config.log_unknown_vrids = log_unknown_vrids_;
     add_origins(loaded);
     loaded.origins.sources = std::move(sources_);
     return loaded;
@@ -383,6 +383,8 @@ std::expected<Loaded, std::vector<Diagnostic>> Load::run() {
     read_groups();
     read_mail();
     read_statics();
+    if (const auto* entry = single("log_unknown_vrids"))
+        read_scalar(context_, "log_unknown_vrids", entry->value, Flag{}, [this](bool on) { log_unknown_vrids_ = on; });
     if (problems_.failed()) return std::unexpected{problems_.diagnostics(sources_)};
     return finish();
 }

@@ -154,6 +154,19 @@ Parsed<IpAddress> HostAddress::parse(const Node& node) const {
     return *address;
 }
 
+std::string MulticastGroup::values() const {
+    return family == Family::ipv4 ? "an IPv4 multicast address (224.0.0.0/4)"
+                                  : "an IPv6 multicast address of the link (ff02::/16)";
+}
+
+Parsed<IpAddress> MulticastGroup::parse(const Node& node) const {
+    const auto address = node.is_scalar() ? parse_ip(node.text) : std::nullopt;
+    const bool good = address && address->family == family && address->is_multicast() &&
+                      (family == Family::ipv4 || (address->bytes[1] & 0x0f) == 2); // of the link: RFC 4291 2.7
+    if (!good) return std::unexpected{must_be(values(), node)};
+    return *address;
+}
+
 Parsed<model::Checksum> ChecksumStyle::parse(const Node& node) const {
     if (node.is_scalar() && node.text == "pseudo_header") return model::Checksum::pseudo_header;
     if (node.is_scalar() && node.text == "message") return model::Checksum::message;

@@ -106,6 +106,15 @@ struct HostAddress {
     std::string print(const IpAddress& address) const { return yaml_text(to_string(address)); }
 };
 
+struct MulticastGroup {
+    using Value = IpAddress;
+    Family family{};
+
+    std::string values() const;
+    Parsed<IpAddress> parse(const Node&) const;
+    std::string print(const IpAddress& address) const { return yaml_text(to_string(address)); }
+};
+
 struct ChecksumStyle {
     using Value = model::Checksum;
 

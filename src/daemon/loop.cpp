@@ -210,7 +210,9 @@ void Loop::perform(engine::Action& any) {
                    },
                    [&](engine::Announce& action) { wires_->announce(action); },
                    [&](engine::Listen& action) { executor_->open(action.link, action.family); },
-                   [&](engine::ListenFor& action) { wires_->listen_for(action); },
+                   [&](engine::ListenFor& action) {
+                       if (auto useless = wires_->listen_for(action)) executor_->close(std::move(useless));
+                   },
                    [&](engine::Unlisten& action) {
                        if (auto sockets = wires_->closed(action)) executor_->close(std::move(sockets));
                    },

@@ -15,6 +15,9 @@ constexpr Duration rest = 500us; // what PROTOCOL.md lets deadlines share a wake
 void Wires::opened(kernel::SocketsOpened opened) {
     if (!opened.sockets)
         return door_.deliver(engine::ListenDone{opened.link, opened.family, opened.sockets.error()}, door_.now());
+    if (const auto* wanted = packets_.wanted(opened.link, opened.family))
+        if (const int error = (*opened.sockets)->listen_for(*wanted))
+            return door_.deliver(engine::ListenDone{opened.link, opened.family, error}, door_.now());
     auto& sockets = packets_.add(opened.link, opened.family, std::move(*opened.sockets));
     const int fd = sockets.advert_fd();
     wires_[fd] = {.sockets = &sockets};
@@ -24,6 +27,15 @@ void Wires::opened(kernel::SocketsOpened opened) {
         sockets.read_announcements([this](const engine::Event& event) { door_.deliver(event, door_.now()); });
     });
     door_.deliver(engine::ListenDone{opened.link, opened.family, 0}, door_.now());
+}
+
+std::unique_ptr<kernel::LinkSockets> Wires::listen_for(const engine::ListenFor& action) {
+    const int error = packets_.listen_for(action);
+    if (error == 0) return nullptr;
+    auto useless = closed({action.link, action.family});
+    packets_.listen_for(action); // for those that are opened next
+    door_.deliver(engine::ListenDone{action.link, action.family, error}, door_.now());
+    return useless;
 }
 
 std::unique_ptr<kernel::LinkSockets> Wires::closed(const engine::Unlisten& action) {

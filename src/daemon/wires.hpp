@@ -28,7 +28,8 @@ class Wires {
     void opened(kernel::SocketsOpened);
     /// What was open, for closing elsewhere: that can block.
     std::unique_ptr<kernel::LinkSockets> closed(const engine::Unlisten&);
-    void listen_for(const engine::ListenFor& action) { packets_.listen_for(action); }
+    /// Sockets that can't do what is asked, for closing elsewhere: the engine is told, and asks for others.
+    std::unique_ptr<kernel::LinkSockets> listen_for(const engine::ListenFor&);
     void queue(const engine::SendAdvert& advert) { packets_.queue(advert); }
     void announce(const engine::Announce& announce) { packets_.announce(announce); }
     void flush() { packets_.flush(); }

@@ -35,11 +35,13 @@ struct Listen {
     LinkIndex link{};
     Family family{};
 };
-/// Adverts of other virtual routers need not come up from the kernel. Said whenever it changes, also before ListenDone.
+/// Adverts of other virtual routers need not come up from the kernel; those to these groups besides VRRP's own are to be
+/// joined. Said whenever it changes, also before ListenDone, which comes again with an error when a group can't be joined.
 struct ListenFor {
     LinkIndex link{};
     Family family{};
     VridSet vrids;
+    std::vector<IpAddress> groups; ///< sorted
 };
 struct Unlisten {
     LinkIndex link{};
@@ -117,8 +119,8 @@ struct Operation {
     OperationId id{};
     /// The executor does not start it later than this: a renewal that comes after the lease would revive the address.
     Time not_after{never};
-    std::variant<AddAddress, RenewAddress, RemoveAddress, PromoteSecondaries, PutRoute, RemoveRoute, PutRule, RemoveRule,
-                 AddLink, ConfigureLink, SetLinkUp, RemoveLink, SetArp>
+    std::variant<AddAddress, RenewAddress, RemoveAddress, PromoteSecondaries, PutRoute, RemoveRoute, PutRule,
+                 RemoveRule, AddLink, ConfigureLink, SetLinkUp, RemoveLink, SetArp>
         what;
 };
 /// List links, addresses, routes and rules anew; answered by KernelListed.

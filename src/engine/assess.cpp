@@ -12,6 +12,7 @@ constexpr Duration listen_retry = 1s;
 
 std::string explain_errno(int error) {
     if (error == EPERM || error == EACCES) return "permission denied: the daemon needs CAP_NET_RAW and CAP_NET_ADMIN";
+    if (error == ENOBUFS) return "too many multicast groups: raise net.ipv4.igmp_max_memberships";
     return std::strerror(error);
 }
 
@@ -161,7 +162,7 @@ std::optional<FaultCause> Engine::find_destinations(Router& router) {
     const auto& model = *router.model;
     std::vector<IpAddress> destinations;
     if (!model.unicast) {
-        destinations.push_back(vrrp_group(model.family));
+        destinations.push_back(model.group());
     } else {
         for (const auto& peer : model.unicast->peers)
             if (peer.address != router.self.address && !(router.link && kernel_.has_own(*router.link, peer.address)))

@@ -76,6 +76,7 @@ class Engine {
         Time retry_at{never};
         unsigned users{0};
         VridSet vrids; ///< as the sockets were told
+        std::vector<IpAddress> groups;
     };
     /// A macvlan of ours, by name.
     struct LinkSlot {
@@ -137,7 +138,7 @@ class Engine {
     void share_wakeups(Router&);
 
     // packets.cpp
-    Router* route(LinkIndex, const IpAddress& source, Vrid);
+    Router* route(LinkIndex, const IpAddress& source, const IpAddress& destination, Vrid);
     std::optional<wire::Reject> wrong_transport(const Router&, const AdvertReceived&) const;
     std::vector<std::shared_ptr<const Bytes>> encode_adverts(const Router&, Priority) const;
     std::optional<wire::Reject> unacceptable(const Router&, const AdvertReceived&) const;
@@ -326,6 +327,7 @@ class Engine {
     void note_stranger(Router&, const AdvertReceived&);
     void note_contest(Router&, const AdvertReceived&);
     void note_pause(Router&, Duration late);
+    void note_unknown(const AdvertReceived&);
     void note_rival(Router&, const wire::Announcement&);
 
     // views.cpp

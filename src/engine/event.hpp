@@ -57,15 +57,16 @@ using OperationId = Id<struct OperationTag, std::uint64_t>;
 struct AdvertReceived {
     LinkIndex link{};
     IpAddress source;
+    IpAddress destination; ///< a multicast group, or an address of this host
     wire::Advert advert;
-    /// By unicast: with this TTL. Nothing: by multicast, where it is 255.
-    std::optional<std::uint8_t> unicast_ttl{};
+    std::uint8_t hop_limit{255}; ///< by multicast never less
     wire::Proof proof{};
 };
 struct AdvertRejected {
     LinkIndex link{};
     IpAddress source;
-    std::optional<Vrid> vrid;
+    IpAddress destination;
+    std::optional<Vrid> vrid; ///< nothing: too short, or its headers are wrong
     wire::Reject reason{};
 };
 /// The receive queue of a link dropped packets (SO_RXQ_OVFL): somebody may have been missed.

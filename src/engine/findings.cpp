@@ -9,9 +9,10 @@
 namespace holdfast::engine {
 namespace {
 
-constexpr Duration remembered = 10s;                ///< after it was seen last
-constexpr auto one_of_the_node = ~std::uint64_t{0}; ///< as a key: whichever router noticed it
-constexpr Duration shortest_pause = 50ms;           ///< less is a busy host, whatever the interval
+constexpr Duration remembered = 10s;                       ///< after it was seen last
+constexpr auto one_of_the_node = ~std::uint64_t{0};        ///< as a key: whichever router noticed it
+constexpr auto unknown_vrid = std::uint64_t{0xffff} << 48; ///< as a key, with link, family and VRID: no router's slot
+constexpr Duration shortest_pause = 50ms;                  ///< less is a busy host, whatever the interval
 
 /// 00-00-5E-00-01-{VRID} or 00-00-5E-00-02-{VRID} (RFC 9568 7.3).
 bool is_virtual_mac(const MacAddress& mac, Family family, Vrid vrid) {
@@ -118,6 +119,19 @@ void Engine::note_pause(Router& router, Duration late) {
                     to_string(std::chrono::floor<std::chrono::milliseconds>(late)));
     tell_limited(one_of_the_node, Severity::warning, NoteKind::stood_still, router.name(), text);
     find(router, {"stood_still", std::move(text)});
+}
+
+/// Somebody's virtual router that no instance here is of; told where `log_unknown_vrids` asks for it.
+void Engine::note_unknown(const AdvertReceived& event) {
+    if (!config_->log_unknown_vrids) return;
+    const auto* link = kernel_.link(event.link);
+    const auto vrid = event.advert.vrid;
+    const auto key = unknown_vrid | std::uint64_t{event.link.value} << 16 |
+                     static_cast<std::uint64_t>(event.source.family) << 8 | vrid.value;
+    tell_limited(key, Severity::info, NoteKind::packet_rejected, "",
+                 fmt::format("{} sends adverts of vrid {} to {} on {}, and no instance here is of that virtual router",
+                             to_string(event.source), vrid.value, to_string(event.destination),
+                             link ? link->name : "a link that has gone"));
 }
 
 /// Another host announces an address that we serve. While masters contend that is their way; one that goes on without any

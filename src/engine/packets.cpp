@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
+#include <set>
 #include <utility>
 
 namespace holdfast::engine {
@@ -47,33 +48,47 @@ void Engine::index_routes() {
 }
 
 void Engine::narrow_listeners() {
-    std::map<ListenerKey, VridSet> wanted;
-    for (const auto& router : routers_)
-        if (router && router->link) wanted[{*router->link, router->model->family}].set(router->model->vrid.value);
+    std::map<ListenerKey, std::pair<VridSet, std::set<IpAddress>>> wanted;
+    for (const auto& router : routers_) {
+        if (!router || !router->link) continue;
+        const auto& model = *router->model;
+        auto& [vrids, groups] = wanted[{*router->link, model.family}];
+        vrids.set(model.vrid.value);
+        if (!model.unicast && model.group() != vrrp_group(model.family)) groups.insert(model.group());
+    }
     for (auto& [key, listener] : listeners_) {
-        if (listener.vrids == wanted[key]) continue;
-        listener.vrids = wanted[key];
-        out_->push_back(ListenFor{key.first, key.second, listener.vrids});
+        auto& [vrids, groups] = wanted[key];
+        if (config_->log_unknown_vrids) vrids.set();
+        if (listener.vrids == vrids && std::ranges::equal(listener.groups, groups)) continue;
+        listener.vrids = vrids;
+        listener.groups.assign(groups.begin(), groups.end());
+        out_->push_back(ListenFor{key.first, key.second, listener.vrids, listener.groups});
     }
 }
 
-Router* Engine::route(LinkIndex link, const IpAddress& source, Vrid vrid) {
+/// Several may have one VRID on a link, told apart by their group or by their peers.
+Router* Engine::route(LinkIndex link, const IpAddress& source, const IpAddress& destination, Vrid vrid) {
     const auto at = routes_.find(route_key(link, source.family, vrid));
     if (at == routes_.end()) return nullptr;
-    for (const auto slot : at->second)
-        if (at->second.size() == 1 ||
-            std::ranges::find(routers_[slot]->destinations, source) != routers_[slot]->destinations.end())
-            return routers_[slot].get();
-    return routers_[at->second.front()].get(); // of none of them: named by the first
+    const bool multicast = destination.is_multicast();
+    const auto& far_end = multicast ? destination : source;
+    Router* of_none = nullptr; // then it is named by the first that it could have been meant for
+    for (const auto slot : at->second) {
+        auto& router = *routers_[slot];
+        if (std::ranges::find(router.destinations, far_end) != router.destinations.end()) return &router;
+        const bool another_group = multicast && !router.model->unicast;
+        if (!of_none && !another_group) of_none = &router;
+    }
+    return of_none;
 }
 
 std::optional<wire::Reject> Engine::wrong_transport(const Router& router, const AdvertReceived& event) const {
     const auto& unicast = router.model->unicast;
-    if (unicast.has_value() != event.unicast_ttl.has_value()) return wire::Reject::transport;
+    if (unicast.has_value() == event.destination.is_multicast()) return wire::Reject::transport;
     if (!unicast) return std::nullopt;
     const auto peer = std::ranges::find(unicast->peers, event.source, &model::UnicastPeer::address);
     if (peer == unicast->peers.end()) return unicast->check_source ? std::optional{wire::Reject::peer} : std::nullopt;
-    const bool in_range = *event.unicast_ttl >= peer->min_ttl && *event.unicast_ttl <= peer->max_ttl;
+    const bool in_range = event.hop_limit >= peer->min_ttl && event.hop_limit <= peer->max_ttl;
     return in_range ? std::nullopt : std::optional{wire::Reject::hop_limit};
 }
 
@@ -109,8 +124,8 @@ void Engine::handle(const WallClockSet& event) {
 }
 
 void Engine::handle(const AdvertReceived& event) {
-    auto* router = route(event.link, event.source, event.advert.vrid);
-    if (!router) return;
+    auto* router = route(event.link, event.source, event.destination, event.advert.vrid);
+    if (!router) return note_unknown(event);
     if (const auto reason = unacceptable(*router, event)) return reject(*router, *reason, event.source);
     use_up_number(*router, event);
     const bool listening =
@@ -133,7 +148,8 @@ void Engine::handle(const AdvertReceived& event) {
 
 void Engine::handle(const AdvertRejected& event) {
     if (!event.vrid) return;
-    if (auto* router = route(event.link, event.source, *event.vrid)) reject(*router, event.reason, event.source);
+    if (auto* router = route(event.link, event.source, event.destination, *event.vrid))
+        reject(*router, event.reason, event.source);
 }
 
 void Engine::reject(Router& router, wire::Reject reason, const IpAddress& source) {

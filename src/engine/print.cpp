@@ -10,20 +10,21 @@ namespace {
 std::string operation(const Operation& op) {
     const auto lease = [](const auto& add) { return add.lease ? fmt::format(" lease={}s", add.lease->count()) : ""; };
     return std::visit(
-        Overloaded{[&](const AddAddress& add) { return fmt::format("+{}{}", to_string(add.prefix), lease(add)); },
-                   [&](const RenewAddress& renew) {
-                       return fmt::format("renew({}{})", to_string(renew.prefix), lease(renew));
-                   },
-                   [](const RemoveAddress& remove) { return fmt::format("-{}", to_string(remove.prefix)); },
-                   [](const PutRoute& put) {
-                       return fmt::format("{}route({})", put.replace ? "replace " : "+", to_string(*put.route));
-                   },
-                   [](const RemoveRoute& remove) { return fmt::format("-route({})", to_string(remove.id)); },
-                   [](const PutRule& put) { return fmt::format("+rule({})", to_string(*put.rule)); },
-                   [](const RemoveRule& remove) { return fmt::format("-rule({})", to_string(*remove.rule)); },
-                   [](const PromoteSecondaries& promote) {
-                       return fmt::format("promote_secondaries({})", promote.link.value);
-                   },
+        Overloaded{
+            [&](const AddAddress& add) { return fmt::format("+{}{}", to_string(add.prefix), lease(add)); },
+            [&](const RenewAddress& renew) {
+                return fmt::format("renew({}{})", to_string(renew.prefix), lease(renew));
+            },
+            [](const RemoveAddress& remove) { return fmt::format("-{}", to_string(remove.prefix)); },
+            [](const PutRoute& put) {
+                return fmt::format("{}route({})", put.replace ? "replace " : "+", to_string(*put.route));
+            },
+            [](const RemoveRoute& remove) { return fmt::format("-route({})", to_string(remove.id)); },
+            [](const PutRule& put) { return fmt::format("+rule({})", to_string(*put.rule)); },
+            [](const RemoveRule& remove) { return fmt::format("-rule({})", to_string(*remove.rule)); },
+            [](const PromoteSecondaries& promote) {
+                return fmt::format("promote_secondaries({})", promote.link.value);
+            },
             [](const AddLink& add) { return fmt::format("+link {} {}", add.name, to_string(add.mac)); },
             [](const ConfigureLink& link) { return fmt::format("configure({})", link.link.value); },
             [](const SetLinkUp& set) { return fmt::format("link({} {})", set.link.value, set.up ? "up" : "down"); },
@@ -100,8 +101,11 @@ std::string to_string(const Action& action) {
             },
             [](const Announce& a) { return fmt::format("announce({})", to_string(a.announcement.address)); },
             [](const ListenFor& a) {
-                return fmt::format("listen_for({} {} {} routers)", a.link.value, holdfast::to_string(a.family),
-                                   a.vrids.count());
+                std::string groups;
+                for (const auto& group : a.groups)
+                    groups += " " + to_string(group);
+                return fmt::format("listen_for({} {} {} routers{})", a.link.value, holdfast::to_string(a.family),
+                                   a.vrids.count(), groups);
             },
             [](const Listen& a) { return fmt::format("listen({} {})", a.link.value, holdfast::to_string(a.family)); },
             [](const Unlisten& a) {

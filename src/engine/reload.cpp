@@ -43,6 +43,7 @@ void Engine::handle(const ConfigLoaded& event) {
     const auto changes = model::diff(*before, *config_);
     reload_trackers(*before, *config_);
     filter_.not_before = {};
+    routes_stale_ = true; // groups may have changed, and whether strangers are named
     const auto find = [this](const std::string& name) {
         const auto at =
             std::ranges::find_if(routers_, [&](const auto& router) { return router && router->name() == name; });

@@ -21,27 +21,41 @@ constexpr int receive_buffer = 1 << 20; ///< several masters' adverts, while we 
 constexpr std::size_t frame_size = 2048;
 const VridSet nobody; ///< until the engine says whom a socket listens for
 
+/// MCAST_JOIN_GROUP or MCAST_LEAVE_GROUP (RFC 3678 5.1).
+bool change_membership(const Fd& fd, LinkIndex link, const IpAddress& group, int how) {
+    group_req request{};
+    request.gr_interface = link.value;
+    if (group.family == Family::ipv4) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        std::memcpy(&address.sin_addr, group.bytes.data(), 4);
+        std::memcpy(&request.gr_group, &address, sizeof address);
+        return set(fd, IPPROTO_IP, how, request);
+    }
+    sockaddr_in6 address{};
+    address.sin6_family = AF_INET6;
+    std::memcpy(&address.sin6_addr, group.bytes.data(), 16);
+    std::memcpy(&request.gr_group, &address, sizeof address);
+    return set(fd, IPPROTO_IPV6, how, request);
+}
+
 bool join_ipv4(const Fd& fd, LinkIndex link) {
-    ip_mreqn group{};
-    const auto address = vrrp_group(Family::ipv4);
-    std::memcpy(&group.imr_multiaddr, address.bytes.data(), 4);
-    group.imr_ifindex = static_cast<int>(link.value);
+    ip_mreqn outgoing{};
+    outgoing.imr_ifindex = static_cast<int>(link.value);
     return set(fd, IPPROTO_IP, IP_TOS, traffic_class) && set(fd, IPPROTO_IP, IP_TTL, hop_limit) &&
            set(fd, IPPROTO_IP, IP_MULTICAST_TTL, hop_limit) && set(fd, IPPROTO_IP, IP_MULTICAST_LOOP, 0) &&
            set(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0) && set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT) &&
-           set(fd, IPPROTO_IP, IP_MULTICAST_IF, group) && set(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, group);
+           set(fd, IPPROTO_IP, IP_MULTICAST_IF, outgoing) &&
+           change_membership(fd, link, vrrp_group(Family::ipv4), MCAST_JOIN_GROUP);
 }
 
 bool join_ipv6(const Fd& fd, LinkIndex link) {
-    ipv6_mreq group{};
-    const auto address = vrrp_group(Family::ipv6);
-    std::memcpy(&group.ipv6mr_multiaddr, address.bytes.data(), 16);
-    group.ipv6mr_interface = link.value;
     const int index = static_cast<int>(link.value);
     return set(fd, IPPROTO_IPV6, IPV6_TCLASS, traffic_class) && set(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, hop_limit) &&
            set(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, hop_limit) && set(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0) &&
            set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) && set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1) &&
-           set(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, index) && set(fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, group);
+           set(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, index) &&
+           change_membership(fd, link, vrrp_group(Family::ipv6), MCAST_JOIN_GROUP);
 }
 
 } // namespace
@@ -100,9 +114,18 @@ std::size_t LinkSockets::read_adverts(const DeliverArrived& deliver) {
     return plain + (ah_ ? receive_adverts(ah_, AdvertSocket::ipv4_ah, link_, dropped_, deliver) : 0);
 }
 
-void LinkSockets::listen_for(const VridSet& vrids) const {
-    filter_adverts(adverts_, family_, vrids); // refused: more packets come up, and the engine refuses them
-    if (ah_) filter_ah(ah_, vrids);
+int LinkSockets::listen_for(const engine::ListenFor& wish) {
+    filter_adverts(adverts_, family_, wish.vrids); // refused: more packets come up, and the engine refuses them
+    if (ah_) filter_ah(ah_, wish.vrids);
+    const auto change = [this](const IpAddress& group, int how) {
+        return change_membership(adverts_, link_, group, how) && (!ah_ || change_membership(ah_, link_, group, how));
+    };
+    const auto before = std::exchange(groups_, wish.groups);
+    for (const auto& group : before)
+        if (!std::ranges::binary_search(wish.groups, group)) change(group, MCAST_LEAVE_GROUP);
+    for (const auto& group : wish.groups)
+        if (!std::ranges::binary_search(before, group) && !change(group, MCAST_JOIN_GROUP)) return errno;
+    return 0;
 }
 
 void LinkSockets::read_announcements(const Deliver& deliver) {
@@ -182,8 +205,12 @@ void LinkSockets::announce(const wire::Announcement& announcement) const {
 LinkSockets& PacketIo::add(LinkIndex link, Family family, std::unique_ptr<LinkSockets> sockets) {
     auto& place = sockets_[{link, family}];
     place = std::move(sockets);
-    if (const auto wanted = wanted_.find({link, family}); wanted != wanted_.end()) place->listen_for(wanted->second);
     return *place;
+}
+
+const engine::ListenFor* PacketIo::wanted(LinkIndex link, Family family) const {
+    const auto at = wanted_.find({link, family});
+    return at == wanted_.end() ? nullptr : &at->second;
 }
 
 std::unique_ptr<LinkSockets> PacketIo::remove(LinkIndex link, Family family) {
@@ -201,9 +228,10 @@ LinkSockets* PacketIo::find(LinkIndex link, Family family) {
     return at == sockets_.end() ? nullptr : at->second.get();
 }
 
-void PacketIo::listen_for(const engine::ListenFor& action) {
-    wanted_[{action.link, action.family}] = action.vrids;
-    if (const auto* sockets = find(action.link, action.family)) sockets->listen_for(action.vrids);
+int PacketIo::listen_for(const engine::ListenFor& action) {
+    wanted_[{action.link, action.family}] = action;
+    auto* sockets = find(action.link, action.family);
+    return sockets ? sockets->listen_for(action) : 0;
 }
 
 void PacketIo::queue(const engine::SendAdvert& advert) {

@@ -30,8 +30,9 @@ class LinkSockets {
     int ah_fd() const { return ah_ ? ah_.get() : -1; }
     int announcement_fd() const { return announcements_.get(); }
 
-    /// Adverts of other virtual routers end in the kernel from now on.
-    void listen_for(const VridSet&) const;
+    /// Adverts of other virtual routers end in the kernel from now on, and those to these groups come up as well. 0, or the
+    /// errno of the group that can't be joined (ENOBUFS: net.ipv4.igmp_max_memberships).
+    int listen_for(const engine::ListenFor&);
     /// Everything that waits; how many packets that was.
     std::size_t read_adverts(const DeliverArrived&);
     void read_announcements(const Deliver&);
@@ -56,6 +57,7 @@ class LinkSockets {
     Fd ah_;
     Fd announcements_;
     std::vector<engine::SendAdvert> outgoing_;
+    std::vector<IpAddress> groups_;   ///< joined besides VRRP's own, which is never left
     std::optional<IpAddress> source_; ///< of what leaves, as the socket was told
     std::uint32_t dropped_{0};        ///< the kernel's count of lost packets (SO_RXQ_OVFL)
 };
@@ -64,19 +66,22 @@ class LinkSockets {
 class PacketIo {
   public:
     LinkSockets& add(LinkIndex link, Family family, std::unique_ptr<LinkSockets> sockets);
+    /// What sockets of this link are to listen for: told before they were open, or since.
+    const engine::ListenFor* wanted(LinkIndex link, Family family) const;
     /// Gives the sockets back, for closing elsewhere; null when there are none.
     std::unique_ptr<LinkSockets> remove(LinkIndex link, Family family);
     LinkSockets* find(LinkIndex link, Family family);
 
-    void listen_for(const engine::ListenFor&);
+    /// 0 or an errno, as of the sockets.
+    int listen_for(const engine::ListenFor&);
     void queue(const engine::SendAdvert& advert);
     void announce(const engine::Announce& announce);
     void flush();
 
   private:
     std::map<std::pair<LinkIndex, Family>, std::unique_ptr<LinkSockets>> sockets_;
-    std::map<std::pair<LinkIndex, Family>, VridSet> wanted_; ///< told before the sockets were open, or since
-    std::vector<LinkSockets*> waiting_;                      ///< with something queued
+    std::map<std::pair<LinkIndex, Family>, engine::ListenFor> wanted_;
+    std::vector<LinkSockets*> waiting_; ///< with something queued
 };
 
 } // namespace holdfast::kernel

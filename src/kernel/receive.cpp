@@ -17,18 +17,18 @@ constexpr std::size_t packet_size = 2048;
 constexpr std::size_t control_size = 128;
 
 engine::Event interpret(LinkIndex link, const Result<wire::Packet, wire::Reject>& packet, const IpAddress& source) {
-    if (!packet) return engine::AdvertRejected{link, source, std::nullopt, packet.error()};
-    const bool unicast = !packet->destination.is_multicast();
-    auto advert = unicast || packet->destination == vrrp_group(source.family) ? wire::decode_signed(*packet)
-                                                                              : unexpected{wire::Reject::family};
-    if (!advert) return engine::AdvertRejected{link, source, wire::peek_vrid(packet->payload), advert.error()};
-    return engine::AdvertReceived{link, source, std::move(advert->advert),
-                                  unicast ? std::optional{packet->hop_limit} : std::nullopt, std::move(advert->proof)};
+    if (!packet) return engine::AdvertRejected{link, source, {}, std::nullopt, packet.error()};
+    const auto& destination = packet->destination;
+    auto advert = wire::decode_signed(*packet);
+    if (!advert)
+        return engine::AdvertRejected{link, source, destination, wire::peek_vrid(packet->payload), advert.error()};
+    return engine::AdvertReceived{
+        link, source, destination, std::move(advert->advert), packet->hop_limit, std::move(advert->proof)};
 }
 
 engine::Event interpret_ah(LinkIndex link, ByteView bytes, const IpAddress& source) {
     auto parsed = wire::parse_ah(bytes);
-    if (!parsed) return engine::AdvertRejected{link, source, wire::peek_ah_vrid(bytes), parsed.error()};
+    if (!parsed) return engine::AdvertRejected{link, source, {}, wire::peek_ah_vrid(bytes), parsed.error()};
     auto event = interpret(link, parsed->packet, source);
     if (auto* received = std::get_if<engine::AdvertReceived>(&event)) received->proof = std::move(parsed->proof);
     return event;

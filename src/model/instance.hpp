@@ -71,6 +71,7 @@ struct Instance {
     Lease lease{};
     std::optional<Unicast> unicast;  ///< nothing: multicast
     std::optional<IpAddress> source; ///< where adverts come from; nothing: the interface's primary address
+    IpAddress multicast_group4{vrrp_group(Family::ipv4)}, multicast_group6{vrrp_group(Family::ipv6)};
     Checksum checksum{Checksum::pseudo_header};
     unsigned down_adverts{3}; ///< adverts that a standby misses before it takes over, 1 to 100; RFC 9568 6.1 has 3
     std::optional<Authentication> authentication; ///< pass: version 2 only; ah: version 2 over IPv4 only
@@ -84,6 +85,8 @@ struct Instance {
     std::optional<VirtualMac> virtual_mac; ///< nothing: the addresses are at the interface's own MAC address
 
     bool is_owner() const { return priority == owner_priority; }
+    /// Where its adverts go when they go by multicast. Another group is another virtual router, whatever its VRID.
+    const IpAddress& group() const { return family == Family::ipv4 ? multicast_group4 : multicast_group6; }
     /// Where the addresses live: on the macvlan of the virtual MAC, else on the interface itself.
     std::string address_interface() const;
     /// What clients find the addresses at; nothing: at the interface's own.

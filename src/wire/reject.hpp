@@ -19,7 +19,6 @@ enum class Reject : std::uint8_t {
     interval,       ///< 0, or (version 2) not the instance's own
     authentication, ///< type or password is not the instance's
     own_source,     ///< our own address as source: a reflected packet, or a duplicate address on the link
-    family,         ///< mixed families, or neither multicast nor unicast to us
     transport,      ///< multicast where the instance has unicast, or the other way round
     peer,           ///< unicast from a host that is not among the peers
 
@@ -31,7 +30,7 @@ enum class Reject : std::uint8_t {
     signature_stale,      ///< the sender's time is outside the window
     signature_replay,     ///< a sequence number that was used before
 };
-inline constexpr std::size_t reject_count = 22;
+inline constexpr std::size_t reject_count = static_cast<std::size_t>(Reject::signature_replay) + 1;
 
 /// One word for counters and D-Bus: "hop_limit".
 std::string_view name(Reject);

@@ -143,7 +143,6 @@ std::string_view name(Reject reason) {
     case Reject::interval: return "interval";
     case Reject::authentication: return "authentication";
     case Reject::own_source: return "own_source";
-    case Reject::family: return "family";
     case Reject::transport: return "transport";
     case Reject::peer: return "peer";
     case Reject::signature_missing: return "signature_missing";
@@ -172,7 +171,6 @@ std::string_view explain(Reject reason) {
     case Reject::authentication: return "its authentication is not ours: give both hosts the same `authentication:`";
     case Reject::own_source:
         return "it came from our own address: either the switch reflects our packets or another host has our address";
-    case Reject::family: return "it was sent to another multicast group than VRRP's";
     case Reject::transport:
         return "one host sends by multicast and the other by unicast: give both hosts the same `unicast:`";
     case Reject::peer:

@@ -58,6 +58,8 @@ TEST(Directives, SayAboutAReloadWhatTheModelDoes) {
                                                         {"routes", "[{to: 10.1.0.0/16, type: blackhole}]"},
                                                         {"rules", "[{priority: 5, family: ipv4, table: 7}]"},
                                                         {"track", "[t]"},
+                                                        {"multicast_group4", "224.0.0.77"},
+                                                        {"multicast_group6", "\"ff02::77\""},
                                                         {"notify", "{all: [/bin/true]}"}};
     const std::string trackers = "trackers: {t: {process: t}}\n";
     const auto file = [&](std::map<std::string_view, std::string> values) {

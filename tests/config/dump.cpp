@@ -31,6 +31,8 @@ instances:
     lease: auto
     down_adverts: 3
     checksum: pseudo_header
+    multicast_group4: "224.0.0.18"
+    multicast_group6: "ff02::12"
     addresses: ["192.0.2.10/24", "2001:db8::10/64"]
     track: [p, {tracker: q, weight: 5}]
 trackers:

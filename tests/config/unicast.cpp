@@ -22,7 +22,8 @@ TEST(Unicast, IsSplitByFamily) {
 }
 
 TEST(Unicast, SaysWhatIsWrong) {
-    EXPECT_EQ(errors(instance_with("    unicast: [10.0.0.1]\n")), R"(holdfast.yaml:6:14: error: unicast must be a map, not a list
+    EXPECT_EQ(errors(instance_with("    unicast: [10.0.0.1]\n")),
+              R"(holdfast.yaml:6:14: error: unicast must be a map, not a list
     unicast: [10.0.0.1]
              ^
   hint: write {peers: [10.0.0.11, 10.0.0.12]}
@@ -32,7 +33,8 @@ TEST(Unicast, SaysWhatIsWrong) {
              ^
   hint: write {peers: [10.0.0.11, 10.0.0.12]}; this host's own address is ignored
 )");
-    EXPECT_EQ(errors(instance_with("    unicast: {peers: []}\n")), R"(holdfast.yaml:6:22: error: unicast needs 1 to 255 peers, not 0
+    EXPECT_EQ(errors(instance_with("    unicast: {peers: []}\n")),
+              R"(holdfast.yaml:6:22: error: unicast needs 1 to 255 peers, not 0
     unicast: {peers: []}
                      ^
   hint: name the addresses of all hosts; this host's own is ignored
@@ -66,7 +68,8 @@ holdfast.yaml:6:128: error: 'tll' is not a directive of unicast
                                                                ^
   hint: did you mean 'ttl'?
 )");
-    EXPECT_EQ(errors(instance_with("    unicast: {peers: [fd00::2]}\n    source: 192.0.2.10\n")), R"(holdfast.yaml:6:14: error: unicast has no ipv4 peers, but addresses has ipv4 addresses
+    EXPECT_EQ(errors(instance_with("    unicast: {peers: [fd00::2]}\n    source: 192.0.2.10\n")),
+              R"(holdfast.yaml:6:14: error: unicast has no ipv4 peers, but addresses has ipv4 addresses
     unicast: {peers: [fd00::2]}
              ^
   hint: name the addresses of all hosts in each family
@@ -75,7 +78,8 @@ holdfast.yaml:7:13: error: 192.0.2.10 is a virtual address: adverts come from th
             ^
   hint: give the address that this host has anyway
 )");
-    EXPECT_EQ(errors(instance_with("    source: fe80::1\n    checksum: none\n    down_adverts: 0\n")), R"(holdfast.yaml:6:13: error: source is ipv6, but no address is
+    EXPECT_EQ(errors(instance_with("    source: fe80::1\n    checksum: none\n    down_adverts: 0\n")),
+              R"(holdfast.yaml:6:13: error: source is ipv6, but no address is
     source: fe80::1
             ^
   hint: give an address of the family that adverts are sent in
@@ -95,6 +99,41 @@ TEST(Unicast, OneVridMayServeDisjointPeers) {
     };
     EXPECT_EQ(errors(two("10.0.0.1, 10.0.0.2", "10.0.0.3, 10.0.0.4")), "");
     EXPECT_NE(errors(two("10.0.0.1, 10.0.0.2", "10.0.0.2, 10.0.0.3")), "");
+}
+
+TEST(MulticastGroup, IsOfItsFamilyAndTellsRoutersApart) {
+    const auto config =
+        good("defaults: {multicast_group4: 224.0.0.77, multicast_group6: \"ff02::77\"}\n"
+             "instances:\n  web: {interface: eth0, vrid: 1, addresses: [192.0.2.10/24, 2001:db8::10/64]}\n");
+    ASSERT_EQ(config.instances.size(), 2U);
+    EXPECT_EQ(to_string(config.instances[0].group()), "224.0.0.77");
+    EXPECT_EQ(to_string(config.instances[1].group()), "ff02::77");
+    const auto two = [](const std::string& a, const std::string& b) {
+        return "instances:\n  a: {interface: eth0, vrid: 1, addresses: [192.0.2.10/24], multicast_group4: " + a +
+               "}\n  b: {interface: eth0, vrid: 1, addresses: [192.0.2.11/24], multicast_group4: " + b + "}\n";
+    };
+    EXPECT_EQ(errors(two("224.0.0.77", "224.0.0.78")), "");
+    EXPECT_NE(errors(two("224.0.0.77", "224.0.0.77")).find("are the same virtual router: vrid 1 on eth0"),
+              std::string::npos);
+}
+
+TEST(MulticastGroup, SaysWhatIsWrong) {
+    EXPECT_EQ(
+        errors(instance_with("    multicast_group4: 192.0.2.1\n    multicast_group6: \"ff05::12\"\n")),
+        R"(holdfast.yaml:6:23: error: multicast_group4 must be an IPv4 multicast address (224.0.0.0/4), not '192.0.2.1'
+    multicast_group4: 192.0.2.1
+                      ^
+holdfast.yaml:7:23: error: multicast_group6 must be an IPv6 multicast address of the link (ff02::/16), not 'ff05::12'
+    multicast_group6: "ff05::12"
+                      ^
+)");
+    std::string many = "instances:\n";
+    for (int i = 1; i <= 20; ++i)
+        many += "  i" + std::to_string(i) + ": {interface: eth0, vrid: " + std::to_string(i) +
+                ", addresses: [192.0.2." + std::to_string(i) + "/24], multicast_group4: 224.0.1." + std::to_string(i) +
+                "}\n";
+    EXPECT_NE(errors(many).find("224.0.1.20 would be the 21th multicast group on eth0"), std::string::npos)
+        << errors(many);
 }
 
 } // namespace

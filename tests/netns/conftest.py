@@ -28,6 +28,22 @@ def yaml(vip: str, interval: str = "100ms", priorities=(250, 200), extra: str = 
             f"    priority: {{{hosts}}}\n    addresses: [{vip}]\n{instance_extra}{extra}")
 
 
+def send_advert(host, destination: str, vrid: int = 51, priority: int = 254):
+    """One well-formed VRRPv3 advert without pseudo-header in its checksum, from whoever `host` is."""
+    host.run("/usr/bin/python3", "-c", f"""
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 112)
+s.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 255)
+s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 255)
+s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("{host.addresses[0].split('/')[0]}"))
+body = bytes([0x31, {vrid}, {priority}, 1, 0, 10, 0, 0, 10, 77, 0, 100])
+total = sum(int.from_bytes(body[i:i+2], 'big') for i in range(0, len(body), 2))
+total = (total & 0xffff) + (total >> 16)
+body = body[:6] + (~total & 0xffff).to_bytes(2, 'big') + body[8:]
+s.sendto(body, ('{destination}', 0))
+""")
+
+
 class Pair:
     """lb1 (better) and lb2, running, with the address on lb1."""
 

@@ -6,7 +6,7 @@ import signal
 import time
 
 import pytest
-from conftest import Pair
+from conftest import Pair, send_advert
 from test_keepalived import COMPLAINTS
 from world import wait_for
 
@@ -32,16 +32,7 @@ def test_two_holdfasts_elect_and_move(world, family):
 def test_an_advert_of_a_stranger_is_named_and_changes_nothing(world):
     pair = pair_of(world, 4)
     stranger = world.add("stranger")
-    stranger.run("/usr/bin/python3", "-c", """
-import socket
-s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 112)
-s.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 255)
-body = bytes([0x31, 51, 254, 1, 0, 10, 0, 0, 10, 77, 0, 100])
-total = sum(int.from_bytes(body[i:i+2], 'big') for i in range(0, len(body), 2))
-total = (total & 0xffff) + (total >> 16)
-body = body[:6] + (~total & 0xffff).to_bytes(2, 'big') + body[8:]
-s.sendto(body, ('10.77.0.1', 0))
-""")
+    send_advert(stranger, "10.77.0.1")
     wait_for(lambda: "not among the peers" in pair.lb1.log("holdfastd"), 2, "the log line")
     assert pair.holders() == ["lb1"]
     wait_for(lambda: pair.instance(pair.lb1)["Counters"]["rejected_peer"] == 1, 3, "the counter")

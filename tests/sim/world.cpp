@@ -257,11 +257,13 @@ void World::inject(std::size_t index, const IpAddress& source, const Bytes& mess
     auto advert = wire::decode_signed(packet);
     if (advert)
         deliver(index,
-                engine::AdvertReceived{eth0, source, std::move(advert->advert),
-                                       destination ? std::optional{hop_limit} : std::nullopt, std::move(advert->proof)},
+                engine::AdvertReceived{eth0, source, packet.destination, std::move(advert->advert), hop_limit,
+                                       std::move(advert->proof)},
                 true);
     else
-        deliver(index, engine::AdvertRejected{eth0, source, wire::peek_vrid(message), advert.error()}, true);
+        deliver(index,
+                engine::AdvertRejected{eth0, source, packet.destination, wire::peek_vrid(message), advert.error()},
+                true);
 }
 
 void World::inject_ah(std::size_t index, const IpAddress& source, const Bytes& packet) {
@@ -269,15 +271,16 @@ void World::inject_ah(std::size_t index, const IpAddress& source, const Bytes& p
     HF_ASSERT(parsed);
     auto advert = wire::decode(parsed->packet);
     HF_ASSERT(advert);
-    deliver(index, engine::AdvertReceived{eth0, source, std::move(*advert), {}, std::move(parsed->proof)}, true);
+    const auto& destination = parsed->packet.destination;
+    deliver(index, engine::AdvertReceived{eth0, source, destination, std::move(*advert), 255, std::move(parsed->proof)},
+            true);
 }
 
 void World::arrive(std::size_t to, const engine::SendAdvert& advert) {
     if (advert.has_ip_header)
         inject_ah(to, advert.source, *advert.message);
     else
-        inject(to, advert.source, *advert.message, advert.hop_limit,
-               advert.destination.is_multicast() ? std::nullopt : std::optional{advert.destination});
+        inject(to, advert.source, *advert.message, advert.hop_limit, advert.destination);
 }
 
 void World::replay(std::size_t index) {
