@@ -4,16 +4,13 @@
 #pragma once
 
 #include "bus/calls.hpp"
+#include "bus/object.hpp"
 #include "bus/shown.hpp"
 
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
-
-namespace sdbus {
-class IConnection;
-}
 
 namespace holdfast::bus {
 
@@ -27,11 +24,6 @@ class Objects {
     void show(const Shown& next);
 
   private:
-    class Manager;
-    class Instance;
-    class SyncGroup;
-    class Tracker;
-
     void add_missing(bool signal);
     void signal_changes(const Shown& before);
     void signal_transitions();
@@ -42,10 +34,10 @@ class Objects {
     std::function<void(std::string)> warn_;
     Shown shown_;
     std::uint64_t last_transition_{0};
-    std::unique_ptr<Manager> manager_;
-    std::map<std::string, std::unique_ptr<Instance>> instances_;
-    std::map<std::string, std::unique_ptr<SyncGroup>> groups_;
-    std::map<std::string, std::unique_ptr<Tracker>> trackers_;
+    std::unique_ptr<ManagerObject> manager_;
+    std::map<std::string, std::unique_ptr<InstanceObject>> instances_;
+    std::map<std::string, std::unique_ptr<GroupObject>> groups_;
+    std::map<std::string, std::unique_ptr<TrackerObject>> trackers_;
 };
 
 } // namespace holdfast::bus

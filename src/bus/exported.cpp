@@ -1,0 +1,29 @@
+#include "bus/exported.hpp"
+
+#include "bus/names.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace holdfast::bus {
+
+std::optional<Duration> hold_of(const Options& options) {
+    std::optional<Duration> hold;
+    for (const auto& [key, value] : options) {
+        if (key != "hold-usec" || !value.containsValueOfType<std::uint64_t>())
+            throw compat::error(error_invalid_args,
+                                fmt::format("option '{}' is not known here: there is 'hold-usec' (type t)", key));
+        constexpr std::uint64_t century = 100ULL * 365 * 86400 * 1'000'000; // more would overflow nanoseconds
+        hold = std::chrono::microseconds{std::min(value.get<std::uint64_t>(), century)};
+    }
+    return hold;
+}
+
+std::vector<Struct<std::string, bool>> extras(const std::vector<engine::ExtraView>& views) {
+    std::vector<Struct<std::string, bool>> result;
+    for (const auto& each : views)
+        result.emplace_back(each.text, each.installed);
+    return result;
+}
+
+} // namespace holdfast::bus

@@ -1,0 +1,58 @@
+// org.holdfast1.SyncGroup.
+#include "bus/clock.hpp"
+#include "bus/describe.hpp"
+#include "bus/exported.hpp"
+#include "bus/names.hpp"
+#include "syncgroup_adaptor.hpp"
+
+namespace holdfast::bus {
+namespace {
+
+class SyncGroup final : public Exported<org::holdfast1::SyncGroup_adaptor, GroupObject> {
+  public:
+    SyncGroup(sdbus::IConnection& connection, std::shared_ptr<const engine::GroupView> shown, Calls& calls)
+        : Exported{connection, group_path(shown->model->name), shown}, calls_{calls} {
+        registerAdaptor();
+    }
+    ~SyncGroup() override { unregisterAdaptor(); }
+
+    void signal_edge(const engine::Transition& edge) override {
+        emitStateChanged(edge.from, edge.to, edge.reason_code, realtime_usec(edge.at));
+    }
+
+  private:
+    void Failover(sdbus::Result<std::string>&& result, Options options) override {
+        calls_.failover(compat::sender(getObject()), {view->model->name, hold_of(options)},
+                        answer_with_text(std::move(result)));
+    }
+    std::string Describe() override { return describe(*view); }
+
+    std::string Name() override { return view->model->name; }
+    std::vector<ObjectPath> Members() override {
+        std::vector<ObjectPath> result;
+        for (const auto& name : view->model->instances)
+            result.push_back(object(instance_path(name)));
+        return result;
+    }
+    std::string State() override { return std::string{view->state}; }
+    Struct<std::string, std::string> StateReason() override { return {view->reason_code, utf8(view->reason)}; }
+    std::uint64_t StateTimestamp() override { return realtime_usec(view->since); }
+    std::uint8_t EffectivePriority() override { return view->priority.value; }
+    std::vector<ObjectPath> Trackers() override {
+        std::vector<ObjectPath> result;
+        for (const auto& use : view->model->track)
+            result.push_back(object(tracker_path(use.tracker)));
+        return result;
+    }
+
+    Calls& calls_;
+};
+
+} // namespace
+
+std::unique_ptr<GroupObject> make_object(sdbus::IConnection& connection, std::shared_ptr<const engine::GroupView> shown,
+                                         Calls& calls) {
+    return std::make_unique<SyncGroup>(connection, std::move(shown), calls);
+}
+
+} // namespace holdfast::bus
