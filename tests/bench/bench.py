@@ -20,11 +20,13 @@ import time
 
 import rows_load
 import rows_moves
+import rows_scale
 from figures import INTERVALS, Figure
 from world import BUILD
 
-ROWS = {name: (rows_moves.ROWS | rows_load.ROWS)[name]
-        for name in ("planned", "restart", "takeover", "lease", "service", "heal", "pressure", "cpu", "flood", "bus", "adopt")}
+ROWS = {name: (rows_moves.ROWS | rows_load.ROWS | rows_scale.ROWS)[name]
+        for name in ("planned", "restart", "takeover", "lease", "service", "heal", "pressure", "cpu", "instances", "many_links",
+                     "addresses", "reload_address", "flood", "bus", "adopt")}
 
 
 class Options:
@@ -66,7 +68,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.list:
         for name, function in ROWS.items():
-            print(f"{name:10} {function.__doc__}")
+            print(f"{name:14} {function.__doc__}")
         return 0
     unknown = [row for row in arguments.rows if row not in ROWS]
     if unknown:

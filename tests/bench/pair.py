@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
+import math
 import os
 import pathlib
 import re
@@ -27,9 +29,14 @@ COUNTER = iter(range(10_000))
 class Advert:
     time: float
     host: str
+    link: str
     vrid: int
     priority: int
     deadline: float
+
+    @property
+    def router(self) -> tuple:
+        return self.link, self.vrid
 
 
 class Lines:
@@ -70,7 +77,8 @@ class AddressEvent:
 
 
 def parse_advert(words) -> Advert:
-    return Advert(int(words[0]) / 1e9, words[1].removeprefix("p-"), int(words[2]), int(words[3]), int(words[4]) / 1e9)
+    _, host, *link = words[1].split("-")  # the port: p-HOST, or p-HOST-LINK
+    return Advert(int(words[0]) / 1e9, host, link[0] if link else "eth0", int(words[2]), int(words[3]), int(words[4]) / 1e9)
 
 
 def parse_address(words) -> AddressEvent:
@@ -114,6 +122,15 @@ class Holdfast:
         self.process().wait()
         return moment
 
+    def configure(self, service: "Service"):
+        self.host.world.configure(service.holdfast())
+
+    def reload(self) -> tuple[float, float]:
+        """The moment when the command was started, and how long its answer took: the new file is in force then."""
+        began = now()
+        self.host.ctl("reload")
+        return began, now() - began
+
     def log(self) -> str:
         return self.host.log("holdfastd")
 
@@ -121,10 +138,10 @@ class Holdfast:
 class Keepalived:
     kind = "keepalived"
 
-    def __init__(self, host: Host, configuration: str, log: bool = False):
+    def __init__(self, host: Host, service: "Service", log: bool = False):
         self.host = host
         self.file = host.directory / "keepalived.conf"
-        self.file.write_text(configuration)
+        self.configure(service)
         self.file.chmod(0o644)
         self.flags = ["-l", "-D"] if log else ["-G"]
 
@@ -161,6 +178,13 @@ class Keepalived:
         wait_for(lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in pids), 2, "the child's end", every=0.001)
         return moment
 
+    def configure(self, service: "Service"):
+        self.file.write_text(service.keepalived(self.host))
+
+    def reload(self) -> tuple[float, float]:
+        """As holdfast's; but nothing tells when it is done."""
+        return self.process().kill(signal.SIGHUP), math.nan
+
     def log(self) -> str:
         return self.host.log("keepalived")
 
@@ -171,15 +195,27 @@ class Keepalived:
 class Service:
     """What both configurations say: the instances, their interval, what they track."""
     interval: float
-    vips: dict  # vrid -> list of addresses with prefix length
+    vips: dict  # vrid on eth0, or (link, vrid) -> list of addresses with prefix length
     track_nginx: str = ""  # "process"; for keepalived "script" or "process"
+    excluded: tuple = ()  # of each instance
+
+    def routers(self) -> dict:
+        """(link, vrid) -> addresses"""
+        return {key if isinstance(key, tuple) else ("eth0", key): vips for key, vips in self.vips.items()}
+
+    def links(self) -> list[str]:
+        """All but eth0, which a host has anyway."""
+        return list(dict.fromkeys(link for link, _ in self.routers() if link != "eth0"))
 
     def holdfast(self) -> str:
         lines = [f"defaults: {{interface: eth0, advert_interval: {self.interval * 1000:g}ms}}", "instances:"]
         priority = ", ".join(f"{host}: {value}" for host, value in PRIORITY.items())
         track = ", track: [nginx]" if self.track_nginx else ""
-        for vrid, vips in self.vips.items():
-            lines.append(f"  v{vrid}: {{vrid: {vrid}, priority: {{{priority}}}, addresses: [{', '.join(vips)}]{track}}}")
+        joint = ",\n    "  # a line of the file has a bound
+        more = f", excluded_addresses: [{joint.join(self.excluded)}]" if self.excluded else ""
+        for (link, vrid), vips in self.routers().items():
+            name, where = (f"v{vrid}", "") if link == "eth0" else (f"{link}-{vrid}", f"interface: {link}, ")
+            lines.append(f"  {name}: {{{where}vrid: {vrid}, priority: {{{priority}}}, addresses: [{', '.join(vips)}]{more}{track}}}")
         if self.track_nginx:
             lines.append("trackers: {nginx: {process: nginx}}")
         return "\n".join(lines) + "\n"
@@ -197,11 +233,13 @@ class Service:
         elif self.track_nginx == "process":
             lines.append("vrrp_track_process nginx { process nginx\n weight 0 }")
             track = "track_process { nginx }"
-        for vrid, vips in self.vips.items():
+        excluded = "\n".join(self.excluded)
+        more = f"virtual_ipaddress_excluded {{\n{excluded}\n}}" if self.excluded else ""
+        for (link, vrid), vips in self.routers().items():
             addresses = "\n".join(vips)
-            lines.append(f"vrrp_instance V{vrid} {{ state BACKUP\n interface eth0\n virtual_router_id {vrid}\n"
+            lines.append(f"vrrp_instance {link}_{vrid} {{ state BACKUP\n interface {link}\n virtual_router_id {vrid}\n"
                          f" priority {PRIORITY[host.name]}\n advert_int {self.interval:g}\n"
-                         f" virtual_ipaddress {{ {addresses} }}\n {track} }}")
+                         f" virtual_ipaddress {{ {addresses} }}\n {more}\n {track} }}")
         return "\n".join(lines) + "\n"
 
 
@@ -219,7 +257,7 @@ class Pair:
     """lb1 (200) and lb2 (100) running the given kinds; use as a context. `now` is CLOCK_MONOTONIC, as everywhere."""
 
     def __init__(self, first: str, second: str, service: Service, client: bool = False, nginx: bool | None = None,
-                 tap: bool = True, log: bool = False):
+                 tap: bool = True, log: bool = False, start: bool = True):
         self.service, self.interval = service, service.interval
         self.world = World(f"hfb{os.getpid() % 10000}n{next(COUNTER)}")
         try:
@@ -228,12 +266,14 @@ class Pair:
             for host in (self.lb1, self.lb2):
                 if client if nginx is None else nginx:
                     host.start_nginx()
+            self.world.add_links(service.links(), (self.lb1, self.lb2))
             self.world.configure(service.holdfast())
             self.first, self.second = self._daemon(first, self.lb1, log), self._daemon(second, self.lb2, log)
-            self.tap = self._tool("tap", self.world.switch, "tap", *(h.port for h in self.world.hosts.values())) if tap else None
-            self.second.start()
-            self.first.start()
-            self.settled()
+            self.tap = self.start_tap() if tap else None
+            if start:
+                self.second.start()
+                self.first.start()
+                self.settled()
             self.client = Client(self.other, VIP, interval=0.001) if client else None
             if client:
                 wait_for(lambda: self.client.last_host == "lb1", 5, "an answer of lb1")
@@ -243,7 +283,7 @@ class Pair:
 
     def _daemon(self, kind: str, host: Host, log: bool):
         if kind == "keepalived":
-            return Keepalived(host, self.service.keepalived(host), log)
+            return Keepalived(host, self.service, log)
         host.start_bus()
         return Holdfast(host)
 
@@ -253,6 +293,9 @@ class Pair:
                           directory / f"{name}-{next(COUNTER)}.txt")
         self.world.undo(process.end)
         return Lines(process, parse_advert if program == "tap" else parse_address)
+
+    def start_tap(self) -> Lines:
+        return self._tool("tap", self.world.switch, "tap", *(port for h in self.world.hosts.values() for port in h.ports))
 
     def watch(self, host: Host) -> Lines:
         return self._tool(f"watch-{host.name}", host.namespace, "watch")
@@ -272,7 +315,10 @@ class Pair:
     def settled(self, seconds: float | None = None):
         """lb1 alone holds every address (looked at through the last one)."""
         limit = seconds or 2 * master_down("lb2", self.interval) + 8
-        wait_for(lambda: self.lb1.has(self.last_vip()) and not self.lb2.has(self.vip()) and not self.lb2.has(self.last_vip()),
+        links = [link for link, _ in self.service.routers()]
+        first, last = links[0], links[-1]
+        wait_for(lambda: self.lb1.has(self.last_vip(), last) and not self.lb2.has(self.vip(), first) and
+                 not self.lb2.has(self.last_vip(), last),
                  limit, "the addresses on lb1 alone", every=0.02)
         time.sleep(min(0.3, 3 * self.interval))
 
@@ -291,8 +337,8 @@ class Pair:
         """
         last, count = {}, 0
         for advert in sorted((a for a in self.tap.since(since) if a.host == "lb2" and a.priority > 0), key=lambda a: a.time):
-            count += advert.time - last.get(advert.vrid, -1.0) > 2.5 * self.interval
-            last[advert.vrid] = advert.time
+            count += advert.time - last.get(advert.router, -1.0) > 2.5 * self.interval
+            last[advert.router] = advert.time
         return count
 
     def outage(self, since: float):
@@ -319,9 +365,9 @@ def cpu_ns(pids) -> int:
 
 
 def port_packets(world: World, host: Host) -> int:
-    """Packets that came into the switch from this host."""
-    import json
-    return json.loads(run("ip", "-n", world.switch, "-j", "-s", "link", "show", host.port))[0]["stats64"]["rx"]["packets"]
+    """Packets that came into the switch from this host, over all of its cables."""
+    links = json.loads(run("ip", "-n", world.switch, "-j", "-s", "link", "show"))
+    return sum(link["stats64"]["rx"]["packets"] for link in links if link["ifname"] in host.ports)
 
 
 def have_ctl() -> bool:

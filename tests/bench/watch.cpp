@@ -54,7 +54,7 @@ int main() {
     sockaddr_nl address{};
     address.nl_family = AF_NETLINK;
     address.nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
-    option(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20);
+    option(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20);
     if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) die("bind");
     std::puts("ready");
     std::array<std::uint8_t, 1 << 16> buffer{};

@@ -91,6 +91,7 @@ class Host:
         self.world, self.name, self.number = world, name, number
         self.namespace = f"{world.name}-{name}"
         self.port = f"p-{name}"
+        self.ports = [self.port]  # of every cable, in the switch
         self.directory = world.directory / name
         self.directory.mkdir()
         self.addresses = [f"{world.network4}.{number}/24", f"{world.network6}::{number}/64"]
@@ -118,6 +119,7 @@ class Host:
         self.ip("link", "set", name, "up")
         self.ip("address", "add", address, "dev", name)
         run("ip", "-n", self.world.switch, "link", "set", port, "master", bridge, "up")
+        self.ports.append(port)
 
     # ---- looking and touching ------------------------------------------------------------------------------------
 
@@ -127,8 +129,8 @@ class Host:
     def ip(self, *arguments: str) -> str:
         return run("ip", "-n", self.namespace, *arguments)
 
-    def has(self, address: str) -> bool:
-        links = json.loads(self.ip("-j", "address", "show", "dev", "eth0"))
+    def has(self, address: str, link: str = "eth0") -> bool:
+        links = json.loads(self.ip("-j", "address", "show", "dev", link))
         return any(entry.get("local") == address for link in links for entry in link.get("addr_info", []))
 
     def spawn(self, name: str, *command, environment=None) -> Process:
@@ -247,6 +249,26 @@ class World:
         run("ip", "-n", self.switch, "link", "add", name, "type", "bridge", "stp_state", "0", "forward_delay", "0",
             "mcast_snooping", "0")
         run("ip", "-n", self.switch, "link", "set", name, "up")
+
+    def add_links(self, names, hosts):
+        """Many cables at once: a bridge of each name, and from each of these hosts a link of that name into it."""
+        switch, inside = [], {host: [] for host in hosts}
+        for i, name in enumerate(names):
+            switch += [f"link add {name} type bridge stp_state 0 forward_delay 0 mcast_snooping 0", f"link set {name} up"]
+            for host in hosts:
+                port = f"p-{host.name}-{name}"
+                switch += [f"link add {port} type veth peer name {name} netns {host.namespace}", f"link set {port} master {name} up"]
+                inside[host] += [f"link set {name} up", f"address add 10.{100 + i}.0.{host.number}/24 dev {name}"]
+                host.ports.append(port)
+        self.batch(self.switch, switch)
+        for host, lines in inside.items():
+            self.batch(host.namespace, lines)
+
+    def batch(self, namespace: str, lines):
+        """Many commands for one ip(8)."""
+        file = self.directory / f"batch-{namespace}"
+        file.write_text("\n".join(lines) + "\n")
+        run("ip", "-n", namespace, "-batch", str(file))
 
     def undo(self, action):
         self._undo.append(action)
