@@ -10,6 +10,7 @@ using model::Instance;
 using model::Reload;
 
 constexpr Duration hour = std::chrono::hours{1};
+constexpr Number<unsigned> times{1, 255};
 
 template <typename Read, typename Write>
 Directive<Instance> list_row(std::string_view word, Shape shape, std::string values, std::string_view help, Read read,
@@ -216,6 +217,38 @@ std::vector<Directive<Instance>> rows() {
             .also_in_defaults(),
         row<&Instance::announce_refresh>("announce_refresh", Span{1s, 24 * hour, true}, Reload::live,
                                          "A master announces its addresses again (ARP, NA) this often; 0s: never.")
+            .also_in_defaults(),
+        row<&Instance::announce_refresh_repeat>("announce_refresh_repeat", times, Reload::live,
+                                                "How many times each address is announced in a refresh.")
+            .also_in_defaults(),
+        row<&Instance::announce_delay>(
+            "announce_delay", Span{0s, hour}, Reload::live,
+            "One more burst of announcements that long after a takeover; 0s: none. A new master announces at once "
+            "and after 10ms, 100ms and 1s in any case.")
+            .also_in_defaults(),
+        row<&Instance::announce_repeat>(
+            "announce_repeat", times, Reload::live,
+            "How many times each address is announced in the burst of `announce_delay`; the announcements right after "
+            "a takeover stay as they are.")
+            .also_in_defaults(),
+        row<&Instance::announce_lower_delay>(
+            "announce_lower_delay", Span{1s, hour, true}, Reload::live,
+            "A master that hears one of lower priority announces at once, at most once a second; one more burst comes "
+            "that long after it; 0s: none.")
+            .also_in_defaults(),
+        row<&Instance::announce_lower_repeat>(
+            "announce_lower_repeat", times, Reload::live,
+            "How many times each address is announced in either burst because of a lower master.")
+            .also_in_defaults(),
+        row<&Instance::announce_interval>(
+            "announce_interval", Span{1us, 1min, true}, Reload::live,
+            "The least time between two announcements on one interface, the largest of all instances there; 0s: none. "
+            "An address that has just come goes before every repetition; adverts never wait.")
+            .also_in_defaults(),
+        row<&Instance::announce_other_links>(
+            "announce_other_links", OtherLinksSchedule{}, Reload::live,
+            "How often addresses on other interfaces than the instance's own are announced besides: those on virtual "
+            "MACs, or all; 0s: never.")
             .also_in_defaults(),
         row<&Instance::lease>("lease", LeaseMode{}, Reload::live,
                               "The kernel removes the addresses itself when nobody renews them.")
