@@ -171,7 +171,7 @@ Directive<Instance> notify_row() {
         .says_default("none");
 }
 
-std::vector<Directive<Instance>> rows() {
+std::vector<Directive<Instance>> election_rows() {
     return {
         row<&Instance::interface>("interface", Text{check_vrrp_link, "the name of a network interface"},
                                   Reload::restart,
@@ -215,6 +215,11 @@ std::vector<Directive<Instance>> rows() {
             "handover_timeout", Span{0s, 1min}, Reload::live,
             "The most that a planned move waits for the successor; 0s: addresses go at once.")
             .also_in_defaults(),
+    };
+}
+
+std::vector<Directive<Instance>> announcement_rows() {
+    return {
         row<&Instance::announce_refresh>("announce_refresh", Span{1s, 24 * hour, true}, Reload::live,
                                          "A master announces its addresses again (ARP, NA) this often; 0s: never.")
             .also_in_defaults(),
@@ -250,6 +255,11 @@ std::vector<Directive<Instance>> rows() {
             "How often addresses on other interfaces than the instance's own are announced besides: those on virtual "
             "MACs, or all; 0s: never.")
             .also_in_defaults(),
+    };
+}
+
+std::vector<Directive<Instance>> other_rows() {
+    return {
         row<&Instance::lease>("lease", LeaseMode{}, Reload::live,
                               "The kernel removes the addresses itself when nobody renews them.")
             .also_in_defaults(),
@@ -272,6 +282,13 @@ std::vector<Directive<Instance>> rows() {
         notify_row(),
         authentication_row(),
     };
+}
+
+std::vector<Directive<Instance>> rows() {
+    auto all = election_rows();
+    for (auto&& part : {announcement_rows(), other_rows()})
+        all.insert(all.end(), part.begin(), part.end());
+    return all;
 }
 
 } // namespace
