@@ -145,8 +145,15 @@ void Engine::regroup_lanes() {
     for (auto& [old_key, old] : std::exchange(lanes_, {})) {
         const auto* name = std::get_if<std::string>(&old_key);
         if (!name || find_group(*config_, *name)) lanes_[old_key].last = old.last;
-        for (const auto& waiting : old.waiting)
-            if (const auto action = first_announcement(waiting)) lanes_[lane_key(action->link)].waiting.insert(waiting);
+        for (const auto& waiting : old.waiting) {
+            const auto action = first_announcement(waiting);
+            if (!action) continue;
+            lanes_.try_emplace(
+                lane_key(action->link)); // also where there is no pace any more: all at once would be too many
+            auto* lane = lane_of(*routers_[waiting.router], action->link);
+            lane->last = std::max(lane->last, old.last);
+            lane->waiting.insert(waiting);
+        }
     }
     announce_at_ = now_;
 }

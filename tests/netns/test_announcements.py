@@ -68,9 +68,10 @@ def test_a_second_burst_comes_one_by_one(world, vip, prefix, others):
 
 
 def test_a_master_that_hears_a_lower_one_announces_again_later(world):
-    pair = Pair(world, instance_extra=(
+    pair = Pair(world, start=False, instance_extra=(
         "    announce_refresh: 0s\n    announce_lower_delay: 1s\n    announce_lower_repeat: 2\n"))
     ear = Ear(pair.lb1)
+    pair.start()
     ear.wait(4, 5)  # the takeover is over
     world.isolate(["lb1", "lb2"], True)
     wait_for(lambda: pair.lb2.has(pair.vip), 5, "lb2 to take over behind the cut")
