@@ -30,6 +30,7 @@ A value marked *per host* may be one value, or a map from node name to value, wi
 | `instances` | a map from name to instance: the virtual routers |
 | `sync_groups` | a map from name to sync group: instances that move together |
 | `trackers` | a map from name to tracker: what instances depend on |
+| `announce_groups` | a map from name to announce group: interfaces that announce at one pace |
 | `mail` | where mail about transitions goes, for every `notify` with `mail: true` |
 | `static_routes` | a list of routes that are there while the daemon runs |
 | `static_rules` | a list of rules that are there while the daemon runs |
@@ -95,6 +96,9 @@ std::string directives_markdown() {
     out += table(tracker_directives(), false);
     out += "\n### Inside `bfd`\n\nAny change is a new session.\n\n";
     out += table(bfd_directives(), false);
+    out += "\n## An announce group\n\nFor many interfaces behind one switch that takes few announcements at a time. An "
+           "interface in no group has a pace of its own, if an instance on it has `announce_interval`.\n\n";
+    out += table(announce_group_directives(), false);
     out += "\n## `mail`\n\nA message that can't be delivered is tried again; what waits is lost when the daemon "
            "stops.\n\n";
     out += table(mail_directives(), false);

@@ -1,6 +1,7 @@
 #include "config/dump.hpp"
 
 #include "base/assert.hpp"
+#include "config/families.hpp"
 #include "config/list.hpp"
 #include "config/route.hpp"
 
@@ -17,28 +18,6 @@ void dump_object(std::string& out, const std::string& name, std::span<const Dire
     out += fmt::format("  {}:\n", yaml_text(name));
     for (const auto& row : rows)
         if (const auto text = row.write(object, secrets)) out += fmt::format("    {}: {}\n", row.word, *text);
-}
-
-/// The object of the file that `web/ipv4` and `web/ipv6` come from.
-std::vector<model::Instance> join_families(const std::vector<model::Instance>& instances) {
-    std::vector<model::Instance> result;
-    for (const auto& instance : instances) {
-        const auto name = model::object_name(instance.name);
-        if (!result.empty() && result.back().name == name) {
-            auto& addresses = result.back().addresses;
-            addresses.insert(addresses.end(), instance.addresses.begin(), instance.addresses.end());
-            std::ranges::copy(instance.routes, std::back_inserter(result.back().routes));
-            std::ranges::copy(instance.rules, std::back_inserter(result.back().rules));
-            std::ranges::copy(instance.excluded_addresses, std::back_inserter(result.back().excluded_addresses));
-            if (instance.unicast)
-                std::ranges::copy(instance.unicast->peers, std::back_inserter(result.back().unicast->peers));
-            if (!result.back().source) result.back().source = instance.source;
-            continue;
-        }
-        result.push_back(instance);
-        result.back().name = name;
-    }
-    return result;
 }
 
 } // namespace
@@ -62,6 +41,9 @@ std::string dump(const model::Config& config, Secrets secrets) {
     if (std::ranges::any_of(config.groups, listed)) out += "sync_groups:\n";
     for (const auto& group : config.groups)
         if (listed(group)) dump_object(out, group.name, group_directives(), group, secrets);
+    if (!config.announce_groups.empty()) out += "announce_groups:\n";
+    for (const auto& group : config.announce_groups)
+        dump_object(out, group.name, announce_group_directives(), group, secrets);
     if (!config.trackers.empty()) out += "trackers:\n";
     for (const auto& tracker : config.trackers)
         dump_object(out, tracker.name, tracker_directives(), tracker, secrets);

@@ -10,6 +10,7 @@ using model::Instance;
 using model::Reload;
 
 constexpr Duration hour = std::chrono::hours{1};
+constexpr Number<unsigned> times{1, 255};
 
 template <typename Read, typename Write>
 Directive<Instance> list_row(std::string_view word, Shape shape, std::string values, std::string_view help, Read read,
@@ -170,7 +171,7 @@ Directive<Instance> notify_row() {
         .says_default("none");
 }
 
-std::vector<Directive<Instance>> rows() {
+std::vector<Directive<Instance>> election_rows() {
     return {
         row<&Instance::interface>("interface", Text{check_vrrp_link, "the name of a network interface"},
                                   Reload::restart,
@@ -214,9 +215,51 @@ std::vector<Directive<Instance>> rows() {
             "handover_timeout", Span{0s, 1min}, Reload::live,
             "The most that a planned move waits for the successor; 0s: addresses go at once.")
             .also_in_defaults(),
+    };
+}
+
+std::vector<Directive<Instance>> announcement_rows() {
+    return {
         row<&Instance::announce_refresh>("announce_refresh", Span{1s, 24 * hour, true}, Reload::live,
                                          "A master announces its addresses again (ARP, NA) this often; 0s: never.")
             .also_in_defaults(),
+        row<&Instance::announce_refresh_repeat>("announce_refresh_repeat", times, Reload::live,
+                                                "How many times each address is announced in a refresh.")
+            .also_in_defaults(),
+        row<&Instance::announce_delay>(
+            "announce_delay", Span{0s, hour}, Reload::live,
+            "One more burst of announcements that long after a takeover; 0s: none. A new master announces at once "
+            "and after 10ms, 100ms and 1s in any case.")
+            .also_in_defaults(),
+        row<&Instance::announce_repeat>(
+            "announce_repeat", times, Reload::live,
+            "How many times each address is announced in the burst of `announce_delay`; the announcements right after "
+            "a takeover stay as they are.")
+            .also_in_defaults(),
+        row<&Instance::announce_lower_delay>(
+            "announce_lower_delay", Span{1s, hour, true}, Reload::live,
+            "A master that hears one of lower priority announces at once, at most once a second; one more burst comes "
+            "that long after it; 0s: none.")
+            .also_in_defaults(),
+        row<&Instance::announce_lower_repeat>(
+            "announce_lower_repeat", times, Reload::live,
+            "How many times each address is announced in either burst because of a lower master.")
+            .also_in_defaults(),
+        row<&Instance::announce_interval>(
+            "announce_interval", Span{1us, 1min, true}, Reload::live,
+            "The least time between two announcements on one interface, the largest of all instances there; 0s: none. "
+            "An address that has just come goes before every repetition; adverts never wait.")
+            .also_in_defaults(),
+        row<&Instance::announce_other_links>(
+            "announce_other_links", OtherLinksSchedule{}, Reload::live,
+            "How often addresses on other interfaces than the instance's own are announced besides: those on virtual "
+            "MACs, or all; 0s: never.")
+            .also_in_defaults(),
+    };
+}
+
+std::vector<Directive<Instance>> other_rows() {
+    return {
         row<&Instance::lease>("lease", LeaseMode{}, Reload::live,
                               "The kernel removes the addresses itself when nobody renews them.")
             .also_in_defaults(),
@@ -246,6 +289,13 @@ std::vector<Directive<Instance>> rows() {
         notify_row(),
         authentication_row(),
     };
+}
+
+std::vector<Directive<Instance>> rows() {
+    auto all = election_rows();
+    for (auto&& part : {announcement_rows(), other_rows()})
+        all.insert(all.end(), part.begin(), part.end());
+    return all;
 }
 
 } // namespace

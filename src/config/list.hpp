@@ -47,6 +47,10 @@ std::string write_words(const model::Words&);
 std::span<const Directive<model::Mail>> mail_directives();
 std::optional<model::Mail> read_mail(Context&, const Node&);
 
+std::span<const Directive<model::AnnounceGroup>> announce_group_directives();
+/// Sorted by name; an interface is in one of them at most.
+std::vector<model::AnnounceGroup> read_announce_groups(Context&, const std::vector<const Entry*>&);
+
 std::span<const Directive<model::BfdTracker>> bfd_directives();
 std::optional<model::BfdTracker> read_bfd(Context&, const Node&);
 std::string write_bfd(const model::BfdTracker&);

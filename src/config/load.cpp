@@ -2,6 +2,7 @@
 
 #include "base/assert.hpp"
 #include "config/check.hpp"
+#include "config/families.hpp"
 #include "config/list.hpp"
 #include "config/route.hpp"
 #include "config/yaml.hpp"
@@ -19,14 +20,16 @@ using model::Group;
 using model::Instance;
 using model::Tracker;
 
-constexpr std::array sections{
-    std::string_view{"node_name"},     std::string_view{"defaults"},     std::string_view{"instances"},
-    std::string_view{"sync_groups"},   std::string_view{"trackers"},     std::string_view{"mail"},
-    std::string_view{"static_routes"}, std::string_view{"static_rules"}, std::string_view{"log_unknown_vrids"}};
+constexpr std::array sections{std::string_view{"node_name"},       std::string_view{"defaults"},
+                              std::string_view{"instances"},       std::string_view{"sync_groups"},
+                              std::string_view{"trackers"},        std::string_view{"mail"},
+                              std::string_view{"static_routes"},   std::string_view{"static_rules"},
+                              std::string_view{"announce_groups"}, std::string_view{"log_unknown_vrids"}};
 
 /// "instance", for `instances`.
 std::string_view one_of(std::string_view section) {
     if (section == "instances") return "instance";
+    if (section == "announce_groups") return "announce group";
     return section == "trackers" ? "tracker" : "sync group";
 }
 
@@ -70,12 +73,13 @@ class Load {
     std::vector<model::Route> static_routes_;
     std::vector<model::Rule> static_rules_;
     bool has_instances_{false};
-    std::vector<const Entry*> instance_entries_, tracker_entries_, group_entries_;
+    std::vector<const Entry*> instance_entries_, tracker_entries_, group_entries_, announce_entries_;
     std::map<std::pair<std::string, std::string>, Mark> first_; ///< (section, name), so that a second one can name it
     Draft<Instance> defaults_;
     std::vector<Named<Instance>> instances_;
     std::vector<Named<Tracker>> trackers_;
     std::vector<Named<Group>> groups_;
+    std::vector<model::AnnounceGroup> announce_groups_;
 };
 
 void Load::read_files() {
@@ -122,6 +126,8 @@ void Load::collect_sections(const Node& root) {
             collect_objects(entry, tracker_entries_);
         } else if (entry.key == "sync_groups") {
             collect_objects(entry, group_entries_);
+        } else if (entry.key == "announce_groups") {
+            collect_objects(entry, announce_entries_);
         } else {
             const auto [first, fresh] = first_.emplace(std::pair{"", entry.key}, entry.mark);
             if (!fresh)
@@ -146,10 +152,10 @@ void Load::collect_objects(const Entry& section, std::vector<const Entry*>& obje
     const auto one = one_of(section.key);
     for (const auto& entry : section.value.entries) {
         if (!is_name(entry.key)) {
-            problems_.error(
-                entry.mark,
-                fmt::format("{} cannot be the name of {} {}", quoted(entry.key), one == "instance" ? "an" : "a", one),
-                "a name has 1 to 64 letters, digits, '_', '.' or '-'");
+            problems_.error(entry.mark,
+                            fmt::format("{} cannot be the name of {} {}", quoted(entry.key),
+                                        one == "tracker" || one == "sync group" ? "a" : "an", one),
+                            "a name has 1 to 64 letters, digits, '_', '.' or '-'");
             continue;
         }
         const auto [first, fresh] = first_.emplace(std::pair{section.key, entry.key}, entry.mark);
@@ -296,44 +302,6 @@ void Load::resolve_groups(model::Config& config) const {
     std::ranges::sort(config.groups, {}, &Group::name);
 }
 
-/// The first address of an IPv6 advert is link-local (RFC 9568 5.2.9); else the order is the file's. By hand, because clang
-/// calls what libstdc++ 12 does in std::stable_partition deprecated.
-void link_local_first(std::vector<model::VirtualAddress>& addresses) {
-    std::vector<model::VirtualAddress> first, others;
-    for (auto& address : addresses)
-        (address.address.family == Family::ipv6 && address.address.is_link_local() ? first : others)
-            .push_back(std::move(address));
-    first.insert(first.end(), std::make_move_iterator(others.begin()), std::make_move_iterator(others.end()));
-    addresses = std::move(first);
-}
-
-/// `web` with one family, `web/ipv4` and `web/ipv6` with both.
-void split_families(const Instance& both, std::vector<Instance>& out) {
-    const auto start = out.size();
-    const auto first = both.addresses.front().address.family;
-    const bool has_both =
-        std::ranges::any_of(both.addresses, [&](const Prefix& prefix) { return prefix.address.family != first; });
-    for (const auto family : {Family::ipv4, Family::ipv6}) {
-        auto one = both;
-        one.family = family;
-        const auto of_other_family = [&](const Prefix& prefix) { return prefix.address.family != family; };
-        std::erase_if(one.addresses, of_other_family);
-        if (has_both) {
-            std::erase_if(one.excluded_addresses, of_other_family);
-            std::erase_if(one.routes, [&](const auto& route) { return route.to.address.family != family; });
-            std::erase_if(one.rules, [&](const auto& rule) { return rule.family != family; });
-        }
-        link_local_first(one.addresses);
-        if (one.unicast)
-            std::erase_if(one.unicast->peers, [&](const auto& peer) { return peer.address.family != family; });
-        if (one.source && one.source->family != family) one.source.reset();
-        if (!one.addresses.empty()) out.push_back(std::move(one));
-    }
-    if (out.size() - start < 2) return;
-    for (auto at = start; at < out.size(); ++at)
-        out[at].name += fmt::format("/{}", to_string(out[at].family));
-}
-
 Loaded Load::finish() {
     Loaded loaded;
     loaded.config.node_name = context_.node_name;
@@ -346,6 +314,7 @@ Loaded Load::finish() {
     std::ranges::sort(loaded.config.instances, {}, &Instance::name);
     std::ranges::sort(loaded.config.trackers, {}, &Tracker::name);
     resolve_groups(loaded.config);
+    loaded.config.announce_groups = announce_groups_;
     loaded.config.mail = mail_;
     loaded.config.log_unknown_vrids = log_unknown_vrids_;
     add_origins(loaded);
@@ -381,6 +350,7 @@ std::expected<Loaded, std::vector<Diagnostic>> Load::run() {
     read_trackers();
     read_instances();
     read_groups();
+    announce_groups_ = read_announce_groups(context_, announce_entries_);
     read_mail();
     read_statics();
     if (const auto* entry = single("log_unknown_vrids"))

@@ -137,6 +137,19 @@ Parsed<bool> Flag::parse(const Node& node) const {
         must_be(values(), node, node.quoted && means_something(node.text) ? "remove the quotes" : "")};
 }
 
+Parsed<model::OtherLinks> OtherLinksSchedule::parse(const Node& node) const {
+    constexpr std::string_view all = "all ";
+    const bool has_all = node.is_scalar() && node.text.starts_with(all);
+    Node bare = node;
+    if (has_all) bare.text = node.text.substr(std::min(node.text.find_first_not_of(' ', all.size()), node.text.size()));
+    const Span span{1s, 24h, true};
+    if (bare.is_scalar() && (has_all || bare.text == "all") && (bare.text.empty() || bare.text == "all"))
+        return std::unexpected{must_be("a duration behind `all`", node, "write all 1min")};
+    const auto every = span.parse(bare);
+    if (!every) return std::unexpected{every.error()};
+    return model::OtherLinks{*every, has_all};
+}
+
 Parsed<model::Lease> LeaseMode::parse(const Node& node) const {
     if (node.is_scalar() && node.text == "auto") return model::Lease{.on = true};
     if (node.is_scalar() && node.text == "off") return model::Lease{.on = false};

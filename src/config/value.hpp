@@ -89,6 +89,17 @@ struct Flag {
     std::string print(bool value) const { return value ? "true" : "false"; }
 };
 
+/// "60s" or "all 60s".
+struct OtherLinksSchedule {
+    using Value = model::OtherLinks;
+
+    std::string values() const { return "0s or 1s to 1d; before it `all`, for every one of them: all 1min"; }
+    Parsed<model::OtherLinks> parse(const Node&) const;
+    std::string print(const model::OtherLinks& other) const {
+        return (other.all ? "all " : "") + to_string(other.every);
+    }
+};
+
 struct LeaseMode {
     using Value = model::Lease;
 

@@ -117,7 +117,7 @@ void Engine::count_addresses(Router& router) {
     };
     router.keys_there = count(router.keys);
     router.excluded.there = count(router.excluded.keys);
-    router.excluded.next = router.excluded.announced = 0;
+    router.excluded.begin();
 }
 
 void Engine::drop_claims(Router& router) {
@@ -130,7 +130,8 @@ void Engine::drop_claims(Router& router) {
 /// confirmed by its renewal; where there is nothing to renew, it is announced right away.
 void Engine::expect_confirmations(Router& router) {
     if (router.model->is_owner()) { // RFC 9568 6.4.1: the owner announces as soon as it is master
-        announce(router);
+        for (const Prefix& prefix : router.model->addresses)
+            if (router.link) announce_first(router, {*router.link, prefix});
         return start_rounds(router, 1);
     }
     for (const auto& key : router.keys) {
@@ -141,7 +142,7 @@ void Engine::expect_confirmations(Router& router) {
         slot.announce_on_confirm = !there_for_good;
         if (known) slot.renew_at = now_;
         if (!there_for_good) continue;
-        announce(router, key);
+        announce_first(router, key);
         start_rounds(router, router.reason == vrrp::Reason::adopted ? rounds_of_takeover : 1);
     }
     router.excluded.renewed_from = now_;
@@ -193,8 +194,8 @@ std::optional<DesiredAddress> Engine::desired(const AddressKey& key, const Addre
 /// The interface under a macvlan has the way to the prefix as well; to a link-local one every link has its own.
 bool Engine::is_covered_by_others(const Router& router, const AddressKey& key) const {
     if (kernel_.covered_by_others(key)) return true;
-    return router.model->virtual_mac && router.link && router.address_link == key.link && !key.prefix.address.is_link_local() &&
-           kernel_.covered_by_others({*router.link, key.prefix});
+    return router.model->virtual_mac && router.link && router.address_link == key.link &&
+           !key.prefix.address.is_link_local() && kernel_.covered_by_others({*router.link, key.prefix});
 }
 
 // ---- reconciling --------------------------------------------------------------------------------------------------------
@@ -337,7 +338,7 @@ void Engine::announce_confirmed(Router& router, const AddressKey& key, AddressSl
     if (!slot.announce_on_confirm || !std::holds_alternative<vrrp::Master>(router.state) || (known && known->tentative))
         return;
     slot.announce_on_confirm = false;
-    announce(router, key);
+    announce_first(router, key);
     if (!slot.excluded) start_rounds(router, router.reason == vrrp::Reason::adopted ? rounds_of_takeover : 1);
 }
 

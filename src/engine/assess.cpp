@@ -59,6 +59,7 @@ void Engine::handle(const LinkRemoved& event) {
     expect_lost_routes();
     promoted_.erase(event.link);
     parents_.erase(event.link);
+    lanes_.erase(event.link);
     mark(name);
     observe_interfaces();
 }
@@ -263,6 +264,7 @@ void Engine::examine(Router& router) {
     router.self.prompt = model.prompt;
     router.self.handover_timeout = model.handover_timeout;
     router.self.down_adverts = model.down_adverts;
+    router.self.announce_lower_delay = model.announce_lower_delay;
     if (link && link->up) {
         if (!router.link_up_at) router.link_up_at = now_;
     } else {

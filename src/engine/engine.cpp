@@ -16,6 +16,7 @@ void Engine::on(const Event& event, Time now, Actions& out) {
     const bool asleep = now >= lease_watch_ && !std::holds_alternative<Elapsed>(event);
     if (settle_needed_ && !asleep) settle();
     if (routes_stale_) index_routes();
+    if (announce_at_ <= now && !asleep) announce_due(); // behind every advert
     out_ = nullptr;
 }
 
@@ -85,7 +86,8 @@ void Engine::apply(Router& router, const vrrp::Event& event) {
         heard && !moved && std::holds_alternative<vrrp::Master>(router.state))
         notice_lower_advert(router, heard->heard);
     if (claims_changed) mark_addresses(router);
-    if (step.announce) announce(router);
+    if (step.announce != vrrp::Burst::none)
+        announce(router, step.announce == vrrp::Burst::contest ? router.model->announce_lower_repeat : 1);
     deadlines_[router.slot] = router_deadline(router);
 }
 
@@ -113,8 +115,7 @@ void Engine::entered(Router& router, const vrrp::State& before, vrrp::Reason rea
             router.adding_told = router.model->notify.after_adding.empty() || reason == vrrp::Reason::adopted;
     }
     if (!router.serves()) {
-        router.rounds = {};
-        router.excluded.announce_at = never;
+        router.announcing = {};
         router.lease_deadline = never;
         if (vrrp::serves(before)) ++router.counters.left_master;
         router.needs_assessment = true;
@@ -238,7 +239,7 @@ Time Engine::router_deadline(const Router& router) const {
     Time deadline = vrrp::next_deadline(router.state);
     const auto* backup = std::get_if<vrrp::Backup>(&router.state);
     if (backup && now_ >= backup->master_down && !may_take_over(router)) deadline = never; // a partner will wake it
-    deadline = std::min({deadline, router.rounds.next, router.excluded.announce_at});
+    deadline = std::min(deadline, router.announcing.deadline());
     if (router.held_until) deadline = std::min(deadline, *router.held_until);
     if (router.candidate) deadline = std::min(deadline, router.candidate->until);
     if (!router.refused.empty()) deadline = std::min(deadline, router.refused_until);
@@ -249,7 +250,7 @@ Time Engine::router_deadline(const Router& router) const {
 }
 
 Time Engine::next_deadline() const {
-    Time deadline = std::min({next_renewal_, retry_at_, lease_watch_, sweep_at_, list_at_});
+    Time deadline = std::min({next_renewal_, retry_at_, lease_watch_, sweep_at_, list_at_, announce_at_});
     for (const auto& each : deadlines_)
         deadline = std::min(deadline, each);
     for (const auto& [name, tracker] : trackers_)
@@ -368,8 +369,7 @@ void Engine::elapsed(Router& router) {
             apply(router, vrrp::Elapsed{});
         share_wakeups(router);
     }
-    if (router.rounds.next <= now_) next_round(router);
-    if (router.excluded.announce_at <= now_) announce_slice(router);
+    follow_schedule(router);
     deadlines_[router.slot] = router_deadline(router);
 }
 

@@ -1,6 +1,6 @@
 // All virtual routers, trackers and addresses of this node together: events in, actions out. Pure: no socket, clock, file,
 // thread or randomness. One invariant above all: what is programmed, sent and shown follows from the state; nothing is kept
-// twice. The files behind this class: engine (dispatch, deadlines), packets, assess (faults, readiness, priority),
+// twice. The files behind this class: engine (dispatch, deadlines), packets, announce, assess (faults, readiness, priority),
 // group (what sync groups decide together), addresses (reconciling), excluded, extras (routes and rules), links (macvlans),
 // filter (what is not accepted), reload (configuration, trackers), views (snapshot, record).
 #pragma once
@@ -149,13 +149,30 @@ class Engine {
     void send(Router&, Priority, std::uint8_t copies);
     void emit(Router&, SendAdvert&&);
     void push_advert(Router&, SendAdvert&&);
-    void announce(Router&);
-    void announce(Router&, const AddressKey&);
     void announced_elsewhere(LinkIndex where, const wire::Announcement&);
-    void start_rounds(Router&, unsigned first_round);
-    void next_round(Router&);
     void index_routes();
     void narrow_listeners();
+
+    // announce.cpp
+    void start_rounds(Router&, unsigned first_round);
+    void follow_schedule(Router&);
+    void next_round(Router&);
+    void change_schedule(Router&, const model::Instance& before);
+    std::optional<Announce> announcement_of(const Router&, const AddressKey&) const;
+    std::size_t how_many(const Router&, Announced) const;
+    std::optional<AddressKey> announced(const Router&, Announced, std::size_t item) const;
+    AnnounceLaneKey lane_key(LinkIndex) const;
+    AnnounceLane* lane_of(const Router&, LinkIndex);
+    void regroup_lanes();
+    void push_announcement(Router&, AnnounceLane*, Announce&&);
+    void announce_first(Router&, const AddressKey&);
+    void announce(Router&, unsigned times);
+    void ask_for(Router&, Announced, unsigned times);
+    void announce_due();
+    std::optional<Announce> first_announcement(const AnnounceLane::Waiting&) const;
+    void announce_waiting(AnnounceLane&);
+    void turn_rings(Router&);
+    Time turn_ring(Router&, Announced, std::size_t& budget);
 
     // group.cpp
     void index_groups();
@@ -246,10 +263,8 @@ class Engine {
     void sweep(Router&, std::size_t& budget);
     void sweep_excluded(bool leaving);
     void note_presence(const AddressKey&, AddressSlot&);
-    void announce_excluded(Router&);
     static bool is_bulk(const AddressSlot&);
     bool may_issue_bulk() const;
-    void announce_slice(Router&);
 
     // extras.cpp: routes and rules
     void claim_extra(const ExtraKey&, ExtraWish, std::optional<std::uint32_t> router);
@@ -384,6 +399,9 @@ class Engine {
     std::vector<AddressKey> put_off_; ///< bulk that waits for room
     Time sweep_at_{never};            ///< excluded addresses wait for the next slice
     Time next_renewal_{never};
+    std::map<AnnounceLaneKey, AnnounceLane> lanes_; ///< where announcements have a pace
+    Time announce_at_{never};
+    std::size_t first_to_announce_{0};
     Time retry_at_{never};    ///< of addresses that back off or are about to be released
     Time lease_watch_{never}; ///< the earliest lease deadline of a serving router
     std::uint64_t next_transition_{1};

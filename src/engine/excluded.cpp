@@ -1,4 +1,4 @@
-// Excluded addresses: up to ten thousand that a router takes along without advertising them. They are reconciled and announced
+// Excluded addresses: up to ten thousand that a router takes along without advertising them. They are reconciled
 // as the others are, but a slice in each turn, so that no advert waits for them.
 
 #include "engine/engine.hpp"
@@ -10,9 +10,6 @@ namespace {
 
 constexpr std::size_t in_flight_at_once = 256; ///< as much as the executor takes in one slice
 constexpr std::size_t looked_at_in_a_turn = 256;
-constexpr std::size_t announced_in_a_turn = 64;
-constexpr Duration between_announcements = 1ms;
-constexpr Duration between_passes = 900ms; ///< the rounds of a takeover at 10 and 100 ms are not for these
 
 } // namespace
 
@@ -62,27 +59,6 @@ void Engine::sweep(Router& router, std::size_t& budget) {
         if (at->second.issued < excluded.renewed_from) at->second.renew_at = now_;
         reconcile(at->first, at->second);
     }
-}
-
-// ---- announcing -----------------------------------------------------------------------------------------------------------
-
-/// Begins a pass over all of them.
-void Engine::announce_excluded(Router& router) {
-    auto& excluded = router.excluded;
-    if (excluded.keys.empty() || excluded.announce_at != never || now_ - excluded.announce_began < between_passes)
-        return;
-    excluded.announce_began = excluded.announce_at = now_;
-    excluded.announced = 0;
-    deadlines_[router.slot] = router_deadline(router);
-}
-
-void Engine::announce_slice(Router& router) {
-    auto& excluded = router.excluded;
-    for (std::size_t i = 0; i < announced_in_a_turn && excluded.announced < excluded.keys.size(); ++i) {
-        const auto& key = excluded.keys[excluded.announced++];
-        if (const auto* known = kernel_.address(key); known && !known->tentative) announce(router, key);
-    }
-    excluded.announce_at = excluded.announced < excluded.keys.size() ? now_ + between_announcements : never;
 }
 
 } // namespace holdfast::engine

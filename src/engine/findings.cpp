@@ -158,7 +158,7 @@ void Engine::note_rival(Router& router, const wire::Announcement& announcement) 
     find(router, {speaks_vrrp ? "unheard" : "duplicate_address", std::move(text)});
     if (router.rival_since && now_ - *router.rival_since < 1s) return;
     router.rival_since = now_;
-    announce(router); // clients hear us again, at most once a second
+    announce(router, 1); // clients hear us again, at most once a second
 }
 
 } // namespace holdfast::engine

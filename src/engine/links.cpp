@@ -241,8 +241,8 @@ void Engine::link_changed_by_us(const LinkOperation& done) {
         if (!router || router->address_link != link.index || !std::holds_alternative<vrrp::Master>(router->state))
             continue;
         for (const auto& key : router->keys)
-            if (kernel_.address(key) && !addresses_[key].operation) announce(*router, key);
-        if (router->excluded.there > 0) announce_excluded(*router);
+            if (kernel_.address(key) && !addresses_[key].operation) announce_first(*router, key);
+        ask_for(*router, Announced::excluded, 1);
     }
 }
 

@@ -3,15 +3,12 @@
 #include "wire/frame.hpp"
 
 #include <algorithm>
-#include <array>
 #include <fmt/format.h>
 #include <set>
 #include <utility>
 
 namespace holdfast::engine {
 namespace {
-
-constexpr std::array<Duration, rounds_of_takeover> announce_rounds{0ms, 10ms, 100ms, 1s};
 
 /// How long an address is served after its successor announced it: requests that reached us finish, and the successor
 /// announces again only later (at 10 ms), so nobody's cache is left pointing here.
@@ -270,47 +267,6 @@ void Engine::push_advert(Router& router, SendAdvert&& advert) {
                              router.name(), link->mtu, link->name));
     }
     out_->push_back(std::move(advert));
-}
-
-void Engine::announce(Router& router, const AddressKey& key) {
-    // What is on the macvlan is announced by the interface under it, as the adverts are.
-    const bool on_macvlan = router.model->virtual_mac && router.address_link == key.link;
-    const auto* link = kernel_.link(on_macvlan ? *router.link : key.link);
-    if (!link || !link->has_arp || !link->up || key.prefix.address.is_multicast()) return;
-    if (const auto* macvlan = kernel_.link(key.link); on_macvlan && macvlan && !macvlan->admin_up) return;
-    const auto mac = on_macvlan ? router.model->address_mac() : std::nullopt;
-    ++router.counters.announcements_sent;
-    out_->push_back(Announce{link->index, {key.prefix.address, mac.value_or(link->mac)}});
-}
-
-/// Every address that the kernel has now; the others are announced when they are confirmed.
-void Engine::announce(Router& router) {
-    if (!std::holds_alternative<vrrp::Master>(router.state)) return; // a leaving router is silent
-    if (router.model->is_owner() && router.link) // its addresses are the interface's own, so no slot speaks for them
-        for (const Prefix& prefix : router.model->addresses)
-            announce(router, {*router.link, prefix});
-    for (const auto& key : router.keys)
-        if (const auto* known = kernel_.address(key); known && !known->tentative) announce(router, key);
-    announce_excluded(router);
-}
-
-void Engine::start_rounds(Router& router, unsigned first_round) {
-    router.rounds.start = now_;
-    router.rounds.round = first_round;
-    router.rounds.next = first_round < announce_rounds.size()                ? now_ + announce_rounds[first_round]
-                         : router.model->announce_refresh > Duration::zero() ? now_ + router.model->announce_refresh
-                                                                             : never;
-    deadlines_[router.slot] = router_deadline(router);
-}
-
-void Engine::next_round(Router& router) {
-    announce(router);
-    auto& rounds = router.rounds;
-    ++rounds.round;
-    if (rounds.round < announce_rounds.size())
-        rounds.next = rounds.start + announce_rounds[rounds.round];
-    else
-        rounds.next = router.model->announce_refresh > Duration::zero() ? now_ + router.model->announce_refresh : never;
 }
 
 } // namespace holdfast::engine

@@ -70,6 +70,7 @@ void Engine::handle(const ConfigLoaded& event) {
     }
     recovered_.clear();
     claim_static_extras();
+    if (!lanes_.empty()) regroup_lanes();
     index_groups();
     recovered_numbers_.clear();
     view_changed_ = record_changed_ = settle_needed_ = links_dirty_ = true;
@@ -129,12 +130,14 @@ void Engine::change_router(Router& router, std::shared_ptr<const model::Instance
         model->addresses != router.model->addresses || model->excluded_addresses != router.model->excluded_addresses;
     const bool other_extras = model->routes != router.model->routes || model->rules != router.model->rules;
     const bool other_interval = model->advert_interval != router.model->advert_interval;
+    const auto before = router.model;
     if (other_addresses)
         exchange_addresses(router, std::move(model));
     else
         router.model = std::move(model);
     if (other_extras) claim_extras(router);
     if (other_interval) renew_early(router); // the lease follows the interval
+    change_schedule(router, *before);
     router.messages.clear();
     router.needs_assessment = router.view_changed = true;
     if (auto* master = std::get_if<vrrp::Master>(&router.state); master && other_interval)

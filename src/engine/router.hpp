@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/action.hpp"
+#include "engine/announce.hpp"
 #include "engine/kernel_view.hpp"
 #include "engine/replay.hpp"
 #include "engine/snapshot.hpp"
@@ -22,13 +23,6 @@ struct AdoptionCandidate {
     MacAddress mac;
 };
 
-/// The addresses are announced when they are confirmed, again 10, 100 and 1,000 ms later, then every `announce_refresh`.
-struct AnnounceRounds {
-    Time start{};
-    unsigned round{0};
-    Time next{never};
-};
-
 /// Something is wrong out there that is no fault of this host: seen now, and shown for a while after.
 struct Finding {
     FaultCause what;
@@ -45,13 +39,10 @@ struct Contest {
 /// them, so work on them goes through cursors, a slice in each turn.
 struct Excluded {
     std::vector<AddressKey> keys;
-    std::size_t there{0};     ///< so many the kernel has
-    std::size_t next{0};      ///< to be reconciled next; the size: all were looked at
-    Time renewed_from{};      ///< what was issued before is renewed when the cursor comes by
-    bool backs_off{false};    ///< one of them waits until it is tried again
-    std::size_t announced{0}; ///< the same for announcements
-    Time announce_at{never};
-    Time announce_began{-1s};
+    std::size_t there{0};  ///< so many the kernel has
+    std::size_t next{0};   ///< to be reconciled next; the size: all were looked at
+    Time renewed_from{};   ///< what was issued before is renewed when the cursor comes by
+    bool backs_off{false}; ///< one of them waits until it is tried again
 
     void begin() { next = 0; }
     bool looked_at() const { return next >= keys.size(); }
@@ -101,7 +92,7 @@ struct Router {
 
     Time lease_deadline{never}; ///< when the kernel may have dropped the addresses, if nobody renewed them
     Time last_sent{};
-    AnnounceRounds rounds;
+    Announcing announcing;
     std::vector<AddressKey> keys; ///< where its advertised addresses belong, as far as their links exist
     std::size_t keys_there{0};    ///< of these the kernel has so many
     Excluded excluded;
@@ -135,7 +126,5 @@ struct Router {
 };
 
 inline constexpr std::size_t peers_kept = 16;
-/// Announcement rounds after a takeover; from this number on there is only the refresh.
-inline constexpr unsigned rounds_of_takeover = 4;
 
 } // namespace holdfast::engine

@@ -18,9 +18,10 @@ struct Config {
     std::vector<Tracker> trackers;    ///< sorted by name, names unique
     std::vector<Route> static_routes; ///< of the daemon: there as long as it runs
     std::vector<Rule> static_rules;
-    std::vector<Group> groups;     ///< sorted by name; an instance is in one at most
-    bool log_unknown_vrids{false}; ///< name adverts that no instance here is meant by
-    std::optional<Mail> mail;      ///< given, when somebody's `notify` has mail: true
+    std::vector<AnnounceGroup> announce_groups; ///< sorted by name; an interface is in one at most
+    std::vector<Group> groups;                  ///< sorted by name; an instance is in one at most
+    bool log_unknown_vrids{false};              ///< name adverts that no instance here is meant by
+    std::optional<Mail> mail;                   ///< given, when somebody's `notify` has mail: true
     bool operator==(const Config&) const = default;
 };
 

@@ -6,6 +6,7 @@
 #include "base/ip.hpp"
 #include "base/time.hpp"
 #include "model/address.hpp"
+#include "model/announce.hpp"
 #include "model/authentication.hpp"
 #include "model/notify.hpp"
 #include "model/route.hpp"
@@ -68,6 +69,13 @@ struct Instance {
     Duration startup_delay{0};      ///< after start and after each link-up
     Duration handover_timeout{3s};  ///< the most that leaving may take; 0: addresses go at once
     Duration announce_refresh{30s}; ///< gratuitous ARP or NA while master; 0: never
+    unsigned announce_refresh_repeat{1};
+    Duration announce_delay{0};        ///< one more burst that long after a takeover; 0: none
+    unsigned announce_repeat{1};       ///< of each address in that burst
+    Duration announce_lower_delay{0};  ///< one more burst that long after the answer to a lower advert; 0: none
+    unsigned announce_lower_repeat{1}; ///< of each address in either
+    Duration announce_interval{0};     ///< the least time between two announcements on an interface
+    OtherLinks announce_other_links;
     Lease lease{};
     std::optional<Unicast> unicast;  ///< nothing: multicast
     std::optional<IpAddress> source; ///< where adverts come from; nothing: the interface's primary address

@@ -64,6 +64,7 @@ struct Master {
     Time extra_allowed{};            ///< replies and priority falls: one extra advert per quarter interval
     Time announce_allowed{};         ///< one burst a second in answer to adverts
     bool announce_owed{false};       ///< the burst to send when it is allowed again
+    Time announce_again{never};      ///< the second burst that follows each such answer (`announce_lower_delay`)
     std::optional<Heard> challenger; ///< the last router heard below us
     bool operator==(const Master&) const = default;
 };

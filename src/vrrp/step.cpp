@@ -150,13 +150,22 @@ Step extra_advert(const Self& self, Master master, Time now) {
     return {.next = master, .adverts = 1, .priority = self.priority};
 }
 
+/// When the bursts after this one may come, and will.
+void note_burst(const Self& self, Master& master, Time now) {
+    master.announce_owed = false;
+    master.announce_allowed = now + announce_spacing;
+    master.announce_again = self.announce_lower_delay > Duration::zero() ? now + self.announce_lower_delay : never;
+}
+
 Step on_lower_advert(const Self& self, Master master, const Heard& heard, Time now) {
     master.challenger = heard;
     const bool announce = now >= master.announce_allowed;
-    if (announce) master.announce_allowed = now + announce_spacing;
-    master.announce_owed = !announce;
+    if (announce)
+        note_burst(self, master, now);
+    else
+        master.announce_owed = true;
     Step step = extra_advert(self, master, now);
-    step.announce = announce;
+    if (announce) step.announce = Burst::contest;
     return step;
 }
 
@@ -178,16 +187,18 @@ Step on_elapsed(const Self& self, Master master, Time now) {
     Step step{.next = master};
     if (now >= master.next_advert) {
         const auto late = now - master.next_advert;
-        step.announce = late + self.interval > master_down(self, self.interval); // others may have served meanwhile
+        if (late + self.interval > master_down(self, self.interval))
+            step.announce = Burst::plain; // others may have served
         master.next_advert = late < self.interval ? master.next_advert + self.interval : now + self.interval;
         master.extra_allowed = now + self.interval / 4;
         step.adverts = 1;
         step.priority = self.priority;
     }
-    if (master.announce_owed && now >= master.announce_allowed) {
-        master.announce_owed = false;
-        master.announce_allowed = now + announce_spacing;
-        step.announce = true;
+    const bool owed = master.announce_owed && now >= master.announce_allowed;
+    if (owed || now >= master.announce_again) {
+        note_burst(self, master, now);
+        if (!owed) master.announce_again = never; // one follows an answer, and none follows that one
+        step.announce = Burst::contest;
     }
     step.next = master;
     return step;
@@ -214,7 +225,7 @@ Step finish_leaving(const Self& self, const Leaving& leaving, Time now) {
 /// A failover that came to nothing: the address was never gone.
 Step resume(const Self& self, Time now) {
     Step step = take_over(self, Reason::no_successor, now);
-    step.announce = true;
+    step.announce = Burst::plain;
     return step;
 }
 
@@ -338,7 +349,8 @@ Time next_deadline(const State& state) {
                        return s.preempt_at && !s.preempting ? std::min(s.master_down, *s.preempt_at) : s.master_down;
                    },
                    [](const Master& s) {
-                       return s.announce_owed ? std::min(s.next_advert, s.announce_allowed) : s.next_advert;
+                       const auto next = std::min(s.next_advert, s.announce_again);
+                       return s.announce_owed ? std::min(next, s.announce_allowed) : next;
                    },
                    [](const Leaving& s) { return s.waits_for_partners ? s.deadline : std::min(s.deadline, s.release); },
                    [](const auto&) { return never; }},

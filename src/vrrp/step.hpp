@@ -53,12 +53,19 @@ using Event = std::variant<AdvertReceived, Elapsed, Ready, Adopt, AdoptionExpire
 /// Something odd that changed nothing but deserves a counter.
 enum class Oddity : std::uint8_t { none, zero_from_stranger, interval_capped };
 
+/// Every held address is announced now.
+enum class Burst : std::uint8_t {
+    none,
+    plain,
+    contest, ///< because a lower advert was heard
+};
+
 struct Step {
     State next;
     Reason reason{Reason::starting}; ///< meaningful when `next` is another alternative than before
     std::uint8_t adverts{0};         ///< copies to send now
     Priority priority{};             ///< of these copies
-    bool announce{false};            ///< announce every held address now
+    Burst announce{Burst::none};
     Oddity oddity{Oddity::none};
 };
 

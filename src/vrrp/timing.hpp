@@ -22,6 +22,7 @@ struct Self {
     unsigned down_adverts{3}; ///< in master-down
     /// The virtual MAC goes with the adverts: a successor's first one takes all frames to it, so nothing is left to serve.
     bool mac_moves{false};
+    Duration announce_lower_delay{0}; ///< after a burst in answer to a lower advert comes another one; 0: none
 };
 
 /// Skew_Time: (256 - priority) / 256 of the master's interval (RFC 9568 6.1), of one second in version 2 (RFC 3768 6.1).

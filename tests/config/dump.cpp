@@ -28,6 +28,13 @@ instances:
     startup_delay: 0s
     handover_timeout: 3s
     announce_refresh: 30s
+    announce_refresh_repeat: 1
+    announce_delay: 0s
+    announce_repeat: 1
+    announce_lower_delay: 0s
+    announce_lower_repeat: 1
+    announce_interval: 0s
+    announce_other_links: 0s
     lease: auto
     down_adverts: 3
     checksum: pseudo_header
@@ -65,6 +72,11 @@ TEST(Dump, IsReadBackToTheSameConfig) {
                       "preempt_delay: 1.25s\n"
                       "    advert_interval: 40.95s\n    startup_delay: 90s\n    handover_timeout: 0s\n    "
                       "announce_refresh: 90min\n"),
+        instance_with(
+            "    announce_delay: 5s\n    announce_repeat: 5\n    announce_refresh_repeat: 255\n    "
+            "announce_lower_delay: 1s\n    announce_lower_repeat: 2\n    announce_interval: 1us\n    "
+            "announce_other_links: all 1d\nannounce_groups:\n  b: {interfaces: [\"1\", eth1], interval: 5ms}\n"
+            "  a: {interfaces: [eth0], interval: 1min}\n"),
         instance_with("    version: 2\n    authentication: {type: pass, password: \"a\\\"\\\\ '#:\"}\n"),
         instance_with("    version: 2\n    authentication: {type: pass, password: \"null\"}\n"),
         instance_with("    unicast: {peers: [10.0.0.1, {address: 10.0.0.2, min_ttl: 250}], ttl: 9}\n"

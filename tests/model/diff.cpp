@@ -72,6 +72,8 @@ TEST(Diff, SaysOfEveryFieldHowItIsChanged) {
         {"startup_delay", [](Instance& i) { i.startup_delay = 1s; }, Reload::live},
         {"handover_timeout", [](Instance& i) { i.handover_timeout = 0s; }, Reload::live},
         {"announce_refresh", [](Instance& i) { i.announce_refresh = 0s; }, Reload::live},
+        {"announce_interval", [](Instance& i) { i.announce_interval = 1us; }, Reload::live},
+        {"announce_other_links", [](Instance& i) { i.announce_other_links.all = true; }, Reload::live},
         {"lease", [](Instance& i) { i.lease.on = false; }, Reload::live},
         {"authentication", [](Instance& i) { i.authentication.emplace(); }, Reload::live},
         {"addresses", [](Instance& i) { i.addresses.pop_back(); }, Reload::live},

@@ -96,6 +96,20 @@ void set_option(HostOptions& host, const std::string& key, const std::string& va
         instance.startup_delay = duration(value);
     else if (key == "refresh")
         instance.announce_refresh = duration(value);
+    else if (key == "refresh_repeat")
+        instance.announce_refresh_repeat = static_cast<unsigned>(std::stoi(value));
+    else if (key == "announce_delay")
+        instance.announce_delay = duration(value);
+    else if (key == "announce_repeat")
+        instance.announce_repeat = static_cast<unsigned>(std::stoi(value));
+    else if (key == "lower_delay")
+        instance.announce_lower_delay = duration(value);
+    else if (key == "lower_repeat")
+        instance.announce_lower_repeat = static_cast<unsigned>(std::stoi(value));
+    else if (key == "announce_interval")
+        instance.announce_interval = duration(value);
+    else if (key == "other_links")
+        instance.announce_other_links.every = duration(value);
     else if (key == "lease")
         instance.lease.on = value != "off";
     else if (key == "before_removal") {
@@ -166,6 +180,7 @@ class Stage {
         if (!started_) start_all();
         if (verb == "run") return world_.run(duration(words.at(1)));
         if (verb == "heal") return world_.heal();
+        if (verb == "announcements") return void(shows_announcements_ = words.at(1) == "shown");
         if (verb == "note") return lines_.push_back("    " + line.substr(5));
         const auto host = find(words.at(1));
         if (verb == "start")
@@ -354,11 +369,11 @@ class Stage {
                               std::get<engine::Tell>(action).note.kind != engine::NoteKind::state_change &&
                               std::get<engine::Tell>(action).note.kind != engine::NoteKind::stopping &&
                               std::get<engine::Tell>(action).note.kind != engine::NoteKind::tracker_changed;
-            const bool shown = (operation && !setting && !(renewal && clock && edge.empty())) ||
-                               (advert && (!clock || !edge.empty())) || (announcement && !clock) || told ||
-                               std::holds_alternative<engine::RunHook>(action) ||
-                               std::holds_alternative<engine::SetFilter>(action) ||
-                               std::holds_alternative<engine::Reply>(action);
+            const bool shown =
+                (operation && !setting && !(renewal && clock && edge.empty())) ||
+                (advert && (!clock || !edge.empty())) || (announcement && (!clock || shows_announcements_)) || told ||
+                std::holds_alternative<engine::RunHook>(action) || std::holds_alternative<engine::SetFilter>(action) ||
+                std::holds_alternative<engine::Reply>(action);
             if (shown) rest += "  " + engine::to_string(action);
         }
         if (edge.empty() && rest.empty()) return;
@@ -375,6 +390,7 @@ class Stage {
     std::vector<bool> late_;
     std::vector<std::string> lines_;
     bool started_{false};
+    bool shows_announcements_{false}; ///< those too that only the clock asked for
     Time begin_{};
 };
 
