@@ -358,19 +358,33 @@ void Loop::on_kernel_news() {
     list_kernel();
 }
 
+/// Answers in a row are delivered together.
 void Loop::on_outcomes() {
+    std::vector<engine::Event> answers;
+    const auto deliver_answers = [&] {
+        if (answers.empty()) return;
+        engine_.on(answers, now_, actions_);
+        answers.clear();
+        perform();
+    };
     for (auto& outcome : from_executor_.take()) {
-        if (auto* sockets = std::get_if<kernel::SocketsOpened>(&outcome)) {
-            wires_->opened(std::move(*sockets));
+        auto* event = std::get_if<engine::Event>(&outcome);
+        if (event && std::holds_alternative<engine::OperationDone>(*event)) {
+            answers.push_back(std::move(*event));
             continue;
         }
-        const auto& event = std::get<engine::Event>(outcome);
-        deliver(event);
-        if (!std::holds_alternative<engine::KernelListed>(event)) continue;
+        deliver_answers();
+        if (!event) {
+            wires_->opened(std::move(std::get<kernel::SocketsOpened>(outcome)));
+            continue;
+        }
+        deliver(*event);
+        if (!std::holds_alternative<engine::KernelListed>(*event)) continue;
         listing_ = false;
         for (const auto& news : std::exchange(held_news_, {}))
             deliver(news);
     }
+    deliver_answers();
 }
 
 /// Signatures are judged by the wall clock: the engine is told how far it is from ours, whenever that changes.

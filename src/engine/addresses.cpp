@@ -287,8 +287,10 @@ void Engine::handle(const OperationDone& event) {
     slot.operation.reset();
     if (std::exchange(slot.counted, false)) --bulk_in_flight_;
     dirty_addresses_.push_back(key);
-    settle_needed_ = links_dirty_ = true;
-    if (auto* router = router_of(slot)) router->view_changed = view_changed_ = true;
+    settle_needed_ = true;
+    auto* router = router_of(slot);
+    if (router) router->view_changed = view_changed_ = true;
+    if (!router || router->model->virtual_mac) links_dirty_ = true; // a macvlan goes with its last address
     if (slot.removing) {
         if (event.error == 0 || event.error == EADDRNOTAVAIL || event.error == ENODEV)
             kernel_.remove(key);

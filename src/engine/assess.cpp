@@ -121,13 +121,20 @@ void Engine::detach(Router& router) {
     routes_stale_ = true;
 }
 
+/// Every router asks for every address of its link: looked up, not searched for.
+void Engine::index_virtual_addresses() {
+    virtual_addresses_.clear();
+    for (const auto& instance : config_->instances) {
+        if (instance.is_owner()) continue;
+        for (const auto* addresses : {&instance.addresses, &instance.excluded_addresses})
+            for (const auto& each : *addresses)
+                virtual_addresses_.push_back(each.address);
+    }
+    std::ranges::sort(virtual_addresses_);
+}
+
 bool Engine::is_virtual(const IpAddress& ip) const {
-    return std::ranges::any_of(config_->instances, [&](const model::Instance& instance) {
-        const auto has = [&](const auto& addresses) {
-            return std::ranges::any_of(addresses, [&](const Prefix& prefix) { return prefix.address == ip; });
-        };
-        return !instance.is_owner() && (has(instance.addresses) || has(instance.excluded_addresses));
-    });
+    return std::ranges::binary_search(virtual_addresses_, ip);
 }
 
 // ---- the assessment: faults, priority, readiness ------------------------------------------------------------------------

@@ -9,11 +9,19 @@
 namespace holdfast::engine {
 
 void Engine::on(const Event& event, Time now, Actions& out) {
+    on(std::span{&event, 1}, now, out);
+}
+
+void Engine::on(std::span<const Event> events, Time now, Actions& out) {
     now_ = now;
     out_ = &out;
-    std::visit([this](const auto& e) { handle(e); }, event);
+    bool drained = false;
+    for (const auto& event : events) {
+        std::visit([this](const auto& e) { handle(e); }, event);
+        drained = drained || std::holds_alternative<Elapsed>(event);
+    }
     // Woken late, nothing is written before the receive queues are drained; Elapsed says that they are.
-    const bool asleep = now >= lease_watch_ && !std::holds_alternative<Elapsed>(event);
+    const bool asleep = now >= lease_watch_ && !drained;
     if (settle_needed_ && !asleep) settle();
     if (routes_stale_) index_routes();
     if (announce_at_ <= now && !asleep) announce_due(); // behind every advert

@@ -20,6 +20,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -29,6 +30,8 @@ class Engine {
   public:
     /// Appends what is to be done to `out`, in the order in which it must be done.
     void on(const Event& event, Time now, Actions& out);
+    /// What came together is settled together: answers to a thousand renewals cost one look at all routers, not a thousand.
+    void on(std::span<const Event> events, Time now, Actions& out);
 
     /// When `Elapsed` is wanted, or `never`. A time in the past means now.
     Time next_deadline() const;
@@ -204,6 +207,7 @@ class Engine {
     void update_priority(Router&);
     void begin_if_ready(Router&);
     bool may_adopt(const Router&, const Link&) const;
+    void index_virtual_addresses();
     bool is_virtual(const IpAddress&) const;
     void mark(const std::string& interface);
 
@@ -353,6 +357,7 @@ class Engine {
     void tell_limited(std::uint64_t key, Severity, NoteKind, const std::string& object, std::string text);
 
     std::shared_ptr<const model::Config> config_ = std::make_shared<const model::Config>();
+    std::vector<IpAddress> virtual_addresses_; ///< of config_, sorted
     KernelView kernel_;
     std::vector<std::unique_ptr<Router>> routers_; ///< by slot; empty slots are null
     std::vector<Time> deadlines_;                  ///< by slot

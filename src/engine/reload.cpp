@@ -41,6 +41,7 @@ void Engine::handle(const Recovered& event) {
 void Engine::handle(const ConfigLoaded& event) {
     const auto before = std::exchange(config_, event.config);
     const auto changes = model::diff(*before, *config_);
+    index_virtual_addresses();
     reload_trackers(*before, *config_);
     filter_.not_before = {};
     routes_stale_ = true; // groups may have changed, and whether strangers are named

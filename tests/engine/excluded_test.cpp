@@ -29,9 +29,10 @@ class Host {
         give(ListenDone{eth0, Family::ipv4, 0});
     }
 
-    void give(const Event& event) {
+    void give(const Event& event) { give(std::span{&event, 1}); }
+    void give(std::span<const Event> events) {
         Actions actions;
-        engine_.on(event, now, actions);
+        engine_.on(events, now, actions);
         std::size_t operations = 0, announcements = 0;
         for (const auto& action : actions) {
             if (std::holds_alternative<SendAdvert>(action)) adverts.push_back(now);
@@ -48,12 +49,13 @@ class Host {
     void run(Duration duration) {
         constexpr std::size_t slice = 64;
         for (const auto end = now + duration; now < end; now += 1ms) {
+            std::vector<Event> answers;
             for (std::size_t i = 0; i < slice && !waiting_.empty(); ++i) {
-                const auto operation = waiting_.front();
+                note(waiting_.front().what);
+                answers.emplace_back(OperationDone{waiting_.front().id, 0});
                 waiting_.pop_front();
-                note(operation.what);
-                give(OperationDone{operation.id, 0});
             }
+            if (!answers.empty()) give(answers);
             for (int turns = 0; engine_.next_deadline() <= now && turns < 100; ++turns)
                 give(Elapsed{});
         }
