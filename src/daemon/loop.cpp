@@ -18,8 +18,7 @@ namespace {
 // else waits. Where news never ends, the clock is served at the end of a turn (serve_overdue()).
 constexpr int priority_end = -30;
 constexpr int priority_wire = -20;
-constexpr int priority_kernel = -15;
-constexpr int priority_doors = -10;
+constexpr int priority_doors = -10; // the kernel's and people's: in turn, so that a storm of news keeps nobody out
 constexpr int priority_timer = 10;
 constexpr std::uint64_t timer_accuracy_usec = 1; // 0 would mean 250 ms (sd_event_add_time(3))
 
@@ -107,8 +106,8 @@ Loop::Loop(Parts parts) : parts_{std::move(parts)}, facts_{std::make_shared<bus:
                                                           .warn = warn_of_notification},
                                            *mailer_);
 
-    watch(observer_->fd(), priority_kernel, [this] { on_kernel_news(); });
-    watch(from_executor_.fd(), priority_kernel, [this] { on_outcomes(); });
+    watch(observer_->fd(), priority_doors, [this] { on_kernel_news(); });
+    watch(from_executor_.fd(), priority_doors, [this] { on_outcomes(); });
     watch(parts_.from_bus->fd(), priority_doors, [this] { on_bus(); });
     watch(from_loader_.fd(), priority_doors, [this] { on_loaded(); });
     const auto on_signal_source = [](sd_event_source*, const signalfd_siginfo* info, void* self) {
