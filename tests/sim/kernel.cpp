@@ -102,7 +102,7 @@ std::optional<Prefix> World::prefix_of(const engine::Operation& operation) {
 void World::operate(std::size_t index, const engine::Operation& operation) {
     auto& host = *hosts[index];
     const auto prefix = prefix_of(operation);
-    if (prefix) ++host.in_flight[*prefix];
+    ++(prefix ? host.in_flight[*prefix] : host.others_in_flight);
     // The executor is another thread of the same process: it stands still while the process is paused, and it reads the
     // clock right before it writes.
     const auto execute = [this, index, operation, prefix, life = host.life] {
@@ -111,7 +111,8 @@ void World::operate(std::size_t index, const engine::Operation& operation) {
         const int error = local_now(executing) > operation.not_after ? ECANCELED : apply(executing, operation);
         schedule(now_ + executing.options.kernel_delay / 2, [this, index, life, prefix, id = operation.id, error] {
             if (hosts[index]->life != life) return;
-            if (prefix) --hosts[index]->in_flight[*prefix];
+            auto& answered = *hosts[index];
+            --(prefix ? answered.in_flight[*prefix] : answered.others_in_flight);
             deliver(index, engine::OperationDone{id, error});
         });
     };
@@ -142,9 +143,11 @@ int World::apply(Host& host, const engine::Operation& operation) {
             schedule(address.expires + rng.between(0ms, expiry_scan_slack),
                      [this, index, prefix = wish.prefix] { expire(index, prefix); });
         const auto lifetime = wish.lease ? std::optional<Duration>{*wish.lease} : std::nullopt;
-        tell(index,
-             engine::AddressChanged{
-                 {.link = wish.link, .prefix = wish.prefix, .ours = true, .lifetime = lifetime, .traits = address.traits}});
+        tell(index, engine::AddressChanged{{.link = wish.link,
+                                            .prefix = wish.prefix,
+                                            .ours = true,
+                                            .lifetime = lifetime,
+                                            .traits = address.traits}});
         return 0;
     };
     return std::visit(Overloaded{[&](const engine::AddAddress& add) {

@@ -72,6 +72,7 @@ void World::start(std::size_t index) {
         if (const auto at = host.last_sequence.find(router.name); at != host.last_sequence.end())
             router.sequence = at->second;
     host.in_flight.clear();
+    host.others_in_flight = 0;
     host.recovered_interval = record.routers.empty() ? Duration{} : record.routers.front().interval;
     if (!record.routers.empty()) turn(index, engine::Recovered{record, BootTime{now_.time_since_epoch()}});
     const auto life = host.life;

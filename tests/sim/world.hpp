@@ -93,6 +93,7 @@ struct Host {
     bool is_listing{false};
     Time executor_free{}, news_free{}; ///< both answer in order
     std::map<Prefix, int> in_flight;   ///< operations that the engine waits for
+    int others_in_flight{0};           ///< those that concern no address
     Duration recovered_interval{};     ///< of the record that this process began with
     bool executor_wakes_first{false};  ///< after a pause: before or after the loop thread
     std::optional<unsigned> dies_in;   ///< actions until it is killed in the middle of a turn
