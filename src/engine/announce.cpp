@@ -37,6 +37,17 @@ void Engine::start_rounds(Router& router, unsigned first_round) {
     deadlines_[router.slot] = router_deadline(router);
 }
 
+/// Whoever is about to yield may have told clients of itself in between, and the next burst is a second away: what this one says
+/// is said again as after a takeover.
+void Engine::announce_in_contest(Router& router) {
+    announce(router, router.model->announce_lower_repeat);
+    auto& plan = router.announcing;
+    plan.start = now_;
+    plan.round = 1;
+    plan.next = now_ + rounds[plan.round];
+    deadlines_[router.slot] = router_deadline(router);
+}
+
 void Engine::follow_schedule(Router& router) {
     auto& plan = router.announcing;
     const auto& model = *router.model;

@@ -94,8 +94,8 @@ void Engine::apply(Router& router, const vrrp::Event& event) {
         heard && !moved && std::holds_alternative<vrrp::Master>(router.state))
         notice_lower_advert(router, heard->heard);
     if (claims_changed) mark_addresses(router);
-    if (step.announce != vrrp::Burst::none)
-        announce(router, step.announce == vrrp::Burst::contest ? router.model->announce_lower_repeat : 1);
+    if (step.announce == vrrp::Burst::plain) announce(router, 1);
+    if (step.announce == vrrp::Burst::contest) announce_in_contest(router);
     deadlines_[router.slot] = router_deadline(router);
 }
 

@@ -158,6 +158,7 @@ class Engine {
 
     // announce.cpp
     void start_rounds(Router&, unsigned first_round);
+    void announce_in_contest(Router&);
     void follow_schedule(Router&);
     void next_round(Router&);
     void change_schedule(Router&, const model::Instance& before);

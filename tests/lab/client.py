@@ -28,7 +28,7 @@ class Outage:
 
 class Client:
     def __init__(self, host: Host, address: str, interval: float = 0.002, timeout: float = 0.5):
-        self.timeout = timeout
+        self.interval, self.timeout = interval, timeout
         self._answers: list[Answer] = []
         self._lock = threading.Lock()
         self.answered = self.lost = 0
@@ -68,6 +68,11 @@ class Client:
             low = bisect.bisect_left(self._answers, since, key=lambda a: a.start)
             high = bisect.bisect_left(self._answers, until, key=lambda a: a.start)
             return self._answers[low:high]
+
+    def lateness(self, since: float, until: float) -> float:
+        """How long at most this client did not come to begin a request that it was to begin, in ms."""
+        starts = [since, *(answer.start for answer in self.between(since, until)), until]
+        return max(0.0, max(b - a for a, b in zip(starts, starts[1:])) - self.interval) * 1000
 
     def outage(self, since: float, until: float | None = None) -> Outage:
         answers = self.between(since, until if until is not None else now())

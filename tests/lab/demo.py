@@ -14,6 +14,7 @@ import threading
 import time
 
 from client import Client
+from verdict import Verdict, exit_status, judge
 from world import World, now, wait_for
 
 PRIORITY = {"lb1": 250, "lb2": 249}
@@ -39,7 +40,7 @@ class Row:
     outage_ms: float
     lost: int
     bound: str
-    ok: bool
+    verdict: Verdict
     note: str
 
 
@@ -139,13 +140,12 @@ class Play:
 
     def judge(self, act: str, since: float, bound_ms: float, bound_text: str, note: str = "", extra: bool = True):
         self.client.settle()
-        seen = self.client.outage(since, now() - self.client.timeout)
-        # Requests at the edges of an outage are lost too: the bound in requests follows from the bound in time.
-        ok = extra and seen.milliseconds <= bound_ms and seen.lost <= bound_ms / 2 + (1 if bound_ms > 2 else 0)
-        self.rows.append(Row(act, seen.milliseconds, seen.lost, bound_text, ok, note))
+        seen, verdict, reason = judge(self.client, since, bound_ms, extra)
+        note = "; ".join(filter(None, (note, reason)))
+        self.rows.append(Row(act, seen.milliseconds, seen.lost, bound_text, verdict, note))
         self.screen.say(f"   outage {seen.milliseconds:.0f} ms, {seen.lost} lost; bound: {bound_text}; "
-                        f"{'as promised' if ok else 'MISSED'}{'; ' + note if note else ''}")
-        if not ok:
+                        f"{'as promised' if verdict is Verdict.KEPT else verdict.value}{'; ' + note if note else ''}")
+        if verdict is Verdict.MISSED:
             self.screen.say("   " + self.holders_and_logs())
 
     def holders_and_logs(self) -> str:
@@ -165,7 +165,8 @@ class Play:
         self.client = Client(self.client_host, self.vip)
         self.settled_on("lb1", 3)
         bound = self.master_down("lb1")
-        self.rows.append(Row("start", took * 1000, 0, f"master-down {bound * 1000:.0f} ms + process start", took < bound + 1, ""))
+        self.rows.append(Row("start", took * 1000, 0, f"master-down {bound * 1000:.0f} ms + process start",
+                             Verdict.KEPT if took < bound + 1 else Verdict.MISSED, ""))
         self.screen.say(f"   lb1 is master after {took * 1000:.0f} ms; bound: 3 adverts + skew = {bound * 1000:.0f} ms and the "
                         f"start of the process")
         time.sleep(0.5)
@@ -262,15 +263,19 @@ class Play:
 
     # ---- the end -----------------------------------------------------------------------------------------------------
 
-    def table(self) -> bool:
+    def table(self) -> int:
+        """The exit status."""
         self.screen.say(f"\n{'act':32} {'outage':>9} {'lost':>6}   promised")
         for row in self.rows:
             self.screen.say(f"{row.act:32} {row.outage_ms:6.0f} ms {row.lost:6}   {row.bound:48} "
-                            f"{'ok' if row.ok else 'MISSED'}{' (' + row.note + ')' if row.note else ''}")
-        missed = sum(not row.ok for row in self.rows)
-        self.screen.say(f"\n{len(self.rows) - missed} of {len(self.rows)} as promised, at {self.interval * 1000:g} ms adverts; "
+                            f"{row.verdict.value}{' (' + row.note + ')' if row.note else ''}")
+        kept = sum(row.verdict is Verdict.KEPT for row in self.rows)
+        self.screen.say(f"\n{kept} of {len(self.rows)} as promised, at {self.interval * 1000:g} ms adverts; "
                         f"requests answered: {self.client.answered}, lost: {self.client.lost}")
-        return missed == 0
+        status = exit_status(row.verdict for row in self.rows)
+        if status == 77:
+            self.screen.say("this machine was too late itself to tell whether the others were kept (\"unsure\")")
+        return status
 
     def keep(self):
         self.screen.say("\nThe hosts stay up until Enter or Ctrl-C. In another terminal:")
@@ -318,10 +323,10 @@ def main() -> int:
             play.keep()
             return 0
         play.all()
-        ok = play.table()
+        status = play.table()
         if options.keep:
             play.keep()
-        return 0 if ok else 1
+        return status
     except KeyboardInterrupt:
         return 130
     except (TimeoutError, RuntimeError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from verdict import Verdict, judge
 from world import World, wait_for
 
 COUNTER = iter(range(10_000))
@@ -42,6 +43,15 @@ total = (total & 0xffff) + (total >> 16)
 body = body[:6] + (~total & 0xffff).to_bytes(2, 'big') + body[8:]
 s.sendto(body, ('{destination}', 0))
 """)
+
+
+def promised(client, since: float, bound_ms: float):
+    """What the client saw, which has to be within the bound; a machine that was too late itself shows nothing."""
+    seen, verdict, reason = judge(client, since, bound_ms)
+    if verdict is Verdict.UNSURE:
+        pytest.skip(f"{seen}: {reason}")
+    assert verdict is Verdict.KEPT, seen
+    return seen
 
 
 class Pair:
