@@ -1,24 +1,7 @@
-#include "fixture.hpp"
+#include "tracker_case.hpp"
 
 namespace holdfast::config::testing {
 namespace {
-
-struct Case {
-    std::string directives;
-    std::string message;
-    std::string hint;
-};
-
-void expect(const std::vector<Case>& cases) {
-    for (const auto& one : cases) {
-        const auto loaded = load(request(tracker_with(one.directives)));
-        ASSERT_FALSE(loaded) << one.directives;
-        EXPECT_EQ(loaded.error().size(), 1U) << render(loaded.error());
-        EXPECT_EQ(loaded.error()[0].message, one.message) << one.directives;
-        EXPECT_EQ(loaded.error()[0].hint, one.hint) << one.directives;
-        EXPECT_EQ(loaded.error()[0].line, 3U);
-    }
-}
 
 TEST(Tracker, WatchesExactlyOneThing) {
     EXPECT_EQ(errors(tracker_with("unit: a.service, process: a")),

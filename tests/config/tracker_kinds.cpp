@@ -1,25 +1,8 @@
 // The kinds of trackers besides links, units and URLs: what may be said of each, and what an error says.
-#include "fixture.hpp"
+#include "tracker_case.hpp"
 
 namespace holdfast::config::testing {
 namespace {
-
-struct Case {
-    std::string directives;
-    std::string message;
-    std::string hint;
-};
-
-void expect(const std::vector<Case>& cases) {
-    for (const auto& one : cases) {
-        const auto loaded = load(request(tracker_with(one.directives)));
-        ASSERT_FALSE(loaded) << one.directives;
-        EXPECT_EQ(loaded.error().size(), 1U) << render(loaded.error());
-        EXPECT_EQ(loaded.error()[0].message, one.message) << one.directives;
-        EXPECT_EQ(loaded.error()[0].hint, one.hint) << one.directives;
-        EXPECT_EQ(loaded.error()[0].line, 3U);
-    }
-}
 
 model::TrackerKind kind(const std::string& directives) {
     return good(tracker_with(directives)).trackers.at(0).kind;
