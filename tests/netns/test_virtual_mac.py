@@ -290,6 +290,7 @@ def test_both_families_are_two_macvlans(world):
         assert ask(client, VIPS[family][0]) and neighbor(client, VIPS[family][0]) == MACS[family]
     pair.lb1.holdfastd.kill(signal.SIGTERM)
     wait_for(lambda: everything(pair.lb2), 4, "both on lb2")
+    assert pair.lb1.holdfastd.wait() == 0  # the macvlans go last
     assert set(links(pair.lb1)) == {"lo", "eth0"}
 
 
