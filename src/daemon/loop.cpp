@@ -180,7 +180,11 @@ void Loop::deliver(const engine::Event& event) {
 }
 
 void Loop::deliver(const engine::Event& event, Time when) {
-    engine_.on(event, when, actions_);
+    deliver(std::span{&event, 1}, when);
+}
+
+void Loop::deliver(std::span<const engine::Event> events, Time when) {
+    engine_.on(events, when, actions_);
     perform();
 }
 
@@ -361,10 +365,8 @@ void Loop::on_kernel_news() {
 void Loop::on_outcomes() {
     std::vector<engine::Event> answers;
     const auto deliver_answers = [&] {
-        if (answers.empty()) return;
-        engine_.on(answers, now_, actions_);
+        if (!answers.empty()) deliver(answers, now_);
         answers.clear();
-        perform();
     };
     for (auto& outcome : from_executor_.take()) {
         auto* event = std::get_if<engine::Event>(&outcome);

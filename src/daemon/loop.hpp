@@ -20,6 +20,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <systemd/sd-event.h>
 #include <vector>
 
@@ -50,6 +51,7 @@ class Loop {
     // the turn
     void deliver(const engine::Event& event);
     void deliver(const engine::Event& event, Time when);
+    void deliver(std::span<const engine::Event> events, Time when);
     void perform();
     void perform(engine::Action& action);
     void end_turn();

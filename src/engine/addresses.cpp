@@ -194,8 +194,8 @@ std::optional<DesiredAddress> Engine::desired(const AddressKey& key, const Addre
 /// The interface under a macvlan has the way to the prefix as well; to a link-local one every link has its own.
 bool Engine::is_covered_by_others(const Router& router, const AddressKey& key) const {
     if (kernel_.covered_by_others(key)) return true;
-    return router.model->virtual_mac && router.link && router.address_link == key.link &&
-           !key.prefix.address.is_link_local() && kernel_.covered_by_others({*router.link, key.prefix});
+    return router.is_on_macvlan(key) && router.link && !key.prefix.address.is_link_local() &&
+           kernel_.covered_by_others({*router.link, key.prefix});
 }
 
 // ---- reconciling --------------------------------------------------------------------------------------------------------

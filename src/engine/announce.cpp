@@ -26,26 +26,27 @@ Time after(Time now, Duration delay) {
 
 // ---- when ---------------------------------------------------------------------------------------------------------------
 
+void Engine::begin_rounds(Router& router, unsigned first_round) {
+    auto& plan = router.announcing;
+    plan.start = now_;
+    plan.round = first_round;
+    plan.next = first_round < rounds.size() ? now_ + rounds[first_round] : after(now_, router.model->announce_refresh);
+    deadlines_[router.slot] = router_deadline(router);
+}
+
 void Engine::start_rounds(Router& router, unsigned first_round) {
     auto& plan = router.announcing;
     const auto& model = *router.model;
-    plan.start = now_;
-    plan.round = first_round;
-    plan.next = first_round < rounds.size() ? now_ + rounds[first_round] : after(now_, model.announce_refresh);
     plan.delayed = first_round < rounds.size() ? after(now_, model.announce_delay) : never;
     if (plan.other_links == never) plan.other_links = after(now_, model.announce_other_links.every);
-    deadlines_[router.slot] = router_deadline(router);
+    begin_rounds(router, first_round);
 }
 
 /// Whoever is about to yield may have told clients of itself in between, and the next burst is a second away: what this one says
 /// is said again as after a takeover.
 void Engine::announce_in_contest(Router& router) {
     announce(router, router.model->announce_lower_repeat);
-    auto& plan = router.announcing;
-    plan.start = now_;
-    plan.round = 1;
-    plan.next = now_ + rounds[plan.round];
-    deadlines_[router.slot] = router_deadline(router);
+    begin_rounds(router, 1);
 }
 
 void Engine::follow_schedule(Router& router) {
@@ -100,7 +101,7 @@ std::optional<Announce> Engine::announcement_of(const Router& router, const Addr
     // An owner's addresses are the interface's own: the kernel has them by another name.
     if (!router.model->is_owner() && (!known || known->tentative)) return std::nullopt;
     // What is on the macvlan is announced by the interface under it, as the adverts are.
-    const bool on_macvlan = router.model->virtual_mac && router.address_link == key.link;
+    const bool on_macvlan = router.is_on_macvlan(key);
     const auto* link = kernel_.link(on_macvlan ? *router.link : key.link);
     if (!link || !link->has_arp || !link->up || key.prefix.address.is_multicast()) return std::nullopt;
     if (const auto* macvlan = kernel_.link(key.link); on_macvlan && macvlan && !macvlan->admin_up) return std::nullopt;

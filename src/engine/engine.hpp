@@ -157,6 +157,7 @@ class Engine {
     void narrow_listeners();
 
     // announce.cpp
+    void begin_rounds(Router&, unsigned first_round);
     void start_rounds(Router&, unsigned first_round);
     void announce_in_contest(Router&);
     void follow_schedule(Router&);
@@ -249,7 +250,7 @@ class Engine {
     std::optional<FaultCause> find_link_fault(const Router&) const;
     void reconcile_links();
     void reconcile_link(Router&, const DesiredLink&);
-    void start_link_operation(const std::string& name, const OperationBody&, Time not_after);
+    OperationId start_link_operation(const std::string& name, const OperationBody&, Time not_after);
     void remember_parent(LinkIndex);
     void reconcile_parents(const std::set<LinkIndex>& wanted);
     bool link_operation_done(const OperationDone&);
@@ -257,13 +258,13 @@ class Engine {
     void link_refused(const LinkOperation&, int error);
     void parent_done(const SetArp&, int error);
     bool links_are_gone() const;
-    std::vector<LinkIndex> address_links(LinkIndex) const;
 
     // filter.cpp
     std::vector<IpAddress> refused_addresses() const;
     void reconcile_filter();
     std::optional<FaultCause> filter_warning() const;
     bool filter_is_gone() const;
+
     // excluded.cpp
     void sweep(Router&, std::size_t& budget);
     void sweep_excluded(bool leaving);

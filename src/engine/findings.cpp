@@ -14,12 +14,6 @@ constexpr auto one_of_the_node = ~std::uint64_t{0};        ///< as a key: whiche
 constexpr auto unknown_vrid = std::uint64_t{0xffff} << 48; ///< as a key, with link, family and VRID: no router's slot
 constexpr Duration shortest_pause = 50ms;                  ///< less is a busy host, whatever the interval
 
-/// 00-00-5E-00-01-{VRID} or 00-00-5E-00-02-{VRID} (RFC 9568 7.3).
-bool is_virtual_mac(const MacAddress& mac, Family family, Vrid vrid) {
-    const auto kind = static_cast<std::uint8_t>(family == Family::ipv4 ? 1 : 2);
-    return mac.bytes == std::array<std::uint8_t, 6>{0x00, 0x00, 0x5e, 0x00, kind, vrid.value};
-}
-
 } // namespace
 
 void Engine::find(Router& router, FaultCause what) {
@@ -143,7 +137,7 @@ void Engine::note_rival(Router& router, const wire::Announcement& announcement) 
     const bool differs = router.rejected_at && now_ - *router.rejected_at < 4 * router.self.interval;
     if (differs || std::ranges::any_of(router.peers, contends) || now_ - router.since < 4 * router.self.interval)
         return router.rival_since.reset();
-    const bool speaks_vrrp = is_virtual_mac(announcement.mac, router.model->family, router.model->vrid);
+    const bool speaks_vrrp = announcement.mac == model::vrrp_mac(router.model->family, router.model->vrid);
     auto text =
         speaks_vrrp
             ? fmt::format("another master of this virtual router announces {}, and neither hears the other: "

@@ -127,10 +127,12 @@ void Engine::reconcile_links() {
     for (const auto& [index, link] : kernel_.links())
         if (link.ours && !wanted.contains(link.name) && read_alias(link.alias)) remember_parent(link.parent);
     reconcile_parents(parents);
-    for (const auto& [index, link] : kernel_.links())
-        if (link.ours && !wanted.contains(link.name) && !link_slots_[link.name].operation &&
-            now_ >= link_slots_[link.name].not_before)
-            start_link_operation(link.name, RemoveLink{index}, never);
+    for (const auto& [index, link] : kernel_.links()) {
+        if (!link.ours || wanted.contains(link.name)) continue;
+        auto& slot = link_slots_[link.name];
+        if (!slot.operation && now_ >= slot.not_before)
+            slot.operation = start_link_operation(link.name, RemoveLink{index}, never);
+    }
 }
 
 void Engine::reconcile_link(Router& router, const DesiredLink& wish) {
@@ -146,14 +148,14 @@ void Engine::reconcile_link(Router& router, const DesiredLink& wish) {
         retry_at_ = std::min(retry_at_, slot.not_before);
         return;
     }
-    start_link_operation(wish.name, *body, set && set->up ? router.lease_deadline : never);
+    slot.operation = start_link_operation(wish.name, *body, set && set->up ? router.lease_deadline : never);
 }
 
-void Engine::start_link_operation(const std::string& name, const OperationBody& body, Time not_after) {
+OperationId Engine::start_link_operation(const std::string& name, const OperationBody& body, Time not_after) {
     const OperationId id{next_operation_++};
-    if (!name.empty()) link_slots_[name].operation = id;
     link_operations_.emplace(id.value, LinkOperation{name, body});
     out_->push_back(Operation{id, not_after, body});
+    return id;
 }
 
 /// What it had before us: a macvlan that a dead process left knows better than the interface itself.
@@ -184,8 +186,7 @@ void Engine::reconcile_parents(const std::set<LinkIndex>& wanted) {
         });
         if (parent.operation || parent.refused || link->ipv4.arp == wish) continue;
         if (wanted.contains(index) && !remembered) continue;
-        parent.operation = OperationId{next_operation_};
-        start_link_operation("", SetArp{index, wish}, never);
+        parent.operation = start_link_operation("", SetArp{index, wish}, never);
     }
 }
 
@@ -305,17 +306,6 @@ bool Engine::links_are_gone() const {
         const auto slot = link_slots_.find(entry.second.name);
         return entry.second.ours && (slot == link_slots_.end() || slot->second.refused.empty());
     });
-}
-
-// ---- whose frames they are ------------------------------------------------------------------------------------------------
-
-/// Where addresses live that are served on this interface: itself, and the macvlans on it.
-std::vector<LinkIndex> Engine::address_links(LinkIndex link) const {
-    std::vector<LinkIndex> result{link};
-    for (const auto& router : routers_)
-        if (router && router->link == link && router->address_link && router->address_link != link)
-            result.push_back(*router->address_link);
-    return result;
 }
 
 } // namespace holdfast::engine

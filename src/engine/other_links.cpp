@@ -47,9 +47,10 @@ void Engine::listen_for_announcements(Router& router) {
         for (const auto& key : keys) {
             const auto family = key.prefix.address.family;
             // A macvlan is set up when it is made, and announced for by the interface under it.
-            const bool on_macvlan = router.model->virtual_mac && router.address_link == key.link;
+            const bool on_macvlan = router.is_on_macvlan(key);
             const ListenerKey listener{on_macvlan ? *router.link : key.link, family};
-            if (!on_macvlan && family == Family::ipv4 && router.model->lease.on && key.prefix.length < full_prefix(family))
+            if (!on_macvlan && family == Family::ipv4 && router.model->lease.on &&
+                key.prefix.length < full_prefix(family))
                 promote_on(key.link);
             if (listener == ListenerKey{router.link.value_or(LinkIndex{}), router.model->family}) continue;
             if (std::ranges::find(wanted_keys, listener) == wanted_keys.end()) wanted_keys.push_back(listener);

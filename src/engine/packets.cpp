@@ -185,8 +185,9 @@ void Engine::remember_peer(Router& router, const AdvertReceived& event) {
 void Engine::handle(const AnnouncementSeen& event) {
     const auto* link = kernel_.link(event.link);
     if (!link || link->mac == event.announcement.mac) return;
-    for (const auto where : address_links(event.link))
-        announced_elsewhere(where, event.announcement);
+    announced_elsewhere(event.link, event.announcement);
+    for (const auto& [index, macvlan] : kernel_.links())
+        if (macvlan.ours && macvlan.parent == event.link) announced_elsewhere(index, event.announcement);
 }
 
 void Engine::announced_elsewhere(LinkIndex where, const wire::Announcement& announcement) {
