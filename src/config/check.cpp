@@ -1,5 +1,6 @@
 #include "config/check.hpp"
 
+#include "config/families.hpp"
 #include "config/list.hpp"
 
 #include <fmt/format.h>
@@ -11,11 +12,6 @@ namespace {
 
 using model::Instance;
 using model::Version;
-
-bool has_family(const Instance& instance, Family family) {
-    return std::ranges::any_of(instance.addresses,
-                               [&](const Prefix& prefix) { return prefix.address.family == family; });
-}
 
 /// Where this address stands; a list has one node per entry.
 Mark place_of(const Draft<Instance>& draft, const IpAddress& address, Mark otherwise,

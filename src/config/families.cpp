@@ -20,11 +20,14 @@ void link_local_first(std::vector<model::VirtualAddress>& addresses) {
 
 } // namespace
 
+bool has_family(const model::Instance& instance, Family family) {
+    return std::ranges::any_of(instance.addresses,
+                               [&](const Prefix& prefix) { return prefix.address.family == family; });
+}
+
 void split_families(const model::Instance& both, std::vector<model::Instance>& out) {
     const auto start = out.size();
-    const auto first = both.addresses.front().address.family;
-    const bool has_both =
-        std::ranges::any_of(both.addresses, [&](const Prefix& prefix) { return prefix.address.family != first; });
+    const bool has_both = has_family(both, Family::ipv4) && has_family(both, Family::ipv6);
     for (const auto family : {Family::ipv4, Family::ipv6}) {
         auto one = both;
         one.family = family;

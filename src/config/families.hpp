@@ -8,6 +8,8 @@
 
 namespace holdfast::config {
 
+/// Of an object of the file: it has addresses of this family.
+bool has_family(const model::Instance&, Family);
 void split_families(const model::Instance& both, std::vector<model::Instance>& out);
 std::vector<model::Instance> join_families(const std::vector<model::Instance>&);
 

@@ -1,5 +1,6 @@
 // A MAC address of the virtual router's own: `virtual_mac: on`, or a map. Invariant: as list.hpp says.
 #include "config/check.hpp"
+#include "config/families.hpp"
 #include "config/foreign.hpp"
 #include "config/list.hpp"
 #include "config/utf8.hpp"
@@ -74,11 +75,6 @@ Mark place_of(const Named<Instance>& named, std::string_view word) {
     const auto& given = named.draft.given.at("virtual_mac");
     const auto* entry = given.node && given.node->is_map() ? given.node->find(word) : nullptr;
     return entry ? entry->value.mark : given.value;
-}
-
-bool has_family(const Instance& instance, Family family) {
-    return std::ranges::any_of(instance.addresses,
-                               [&](const Prefix& prefix) { return prefix.address.family == family; });
 }
 
 void check_families(Context& context, const Named<Instance>& named) {

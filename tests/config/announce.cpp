@@ -12,13 +12,8 @@ struct Case {
 
 /// One line in `where`, which has a place for it, and the one thing that is said about it.
 void expect(const std::string& before, const std::vector<Case>& cases, const std::string& behind = "\n") {
-    for (const auto& one : cases) {
-        const auto loaded = load(request(before + one.line + behind));
-        ASSERT_FALSE(loaded) << one.line;
-        EXPECT_EQ(loaded.error().size(), 1U) << render(loaded.error());
-        EXPECT_EQ(loaded.error()[0].message, one.message) << one.line;
-        EXPECT_EQ(loaded.error()[0].hint, one.hint) << one.line;
-    }
+    for (const auto& one : cases)
+        expect_refused(before + one.line + behind, one.message, one.hint);
 }
 
 TEST(Announcements, HaveTheirScheduleInInstancesAndDefaults) {

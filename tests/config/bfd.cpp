@@ -64,13 +64,8 @@ TEST(BfdTracker, SaysWhatIsWrong) {
         {"bfd: {neighbor: 192.0.2.2}, unit: a.service",
          "tracker 't' watches unit already, and bfd would be a second thing", "make two trackers and track both"},
     };
-    for (const auto& one : cases) {
-        const auto loaded = load(request(tracker_with(one.text)));
-        ASSERT_FALSE(loaded) << one.text;
-        EXPECT_EQ(loaded.error().size(), 1U) << render(loaded.error());
-        EXPECT_EQ(loaded.error()[0].message, one.message) << one.text;
-        EXPECT_EQ(loaded.error()[0].hint, one.hint) << one.text;
-    }
+    for (const auto& one : cases)
+        expect_refused(tracker_with(one.text), one.message, one.hint);
 }
 
 } // namespace

@@ -36,6 +36,19 @@ inline std::string errors(const std::string& text) {
     return errors(request(text));
 }
 
+/// It is refused for one problem and no other; that one, for what else there is to say of it.
+inline Diagnostic expect_refused(const std::string& text, const std::string& message, const std::string& hint) {
+    const auto loaded = load(request(text));
+    if (loaded) {
+        ADD_FAILURE() << "it is accepted:\n" << text;
+        return {};
+    }
+    EXPECT_EQ(loaded.error().size(), 1U) << render(loaded.error());
+    EXPECT_EQ(loaded.error()[0].message, message) << text;
+    EXPECT_EQ(loaded.error()[0].hint, hint) << text;
+    return loaded.error()[0];
+}
+
 inline model::Config good(const Request& request) {
     const auto loaded = load(request);
     EXPECT_TRUE(loaded.has_value()) << render(loaded.error());

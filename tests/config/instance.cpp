@@ -12,13 +12,9 @@ struct Case {
 
 void expect(const std::vector<Case>& cases) {
     for (const auto& one : cases) {
-        const auto loaded = load(request(instance_with("    " + one.line + "\n")));
-        ASSERT_FALSE(loaded) << one.line;
-        EXPECT_EQ(loaded.error().size(), 1U) << render(loaded.error());
-        EXPECT_EQ(loaded.error()[0].message, one.message) << one.line;
-        EXPECT_EQ(loaded.error()[0].hint, one.hint) << one.line;
-        EXPECT_EQ(loaded.error()[0].line, 6U);
-        EXPECT_EQ(loaded.error()[0].source, "    " + one.line);
+        const auto problem = expect_refused(instance_with("    " + one.line + "\n"), one.message, one.hint);
+        EXPECT_EQ(problem.line, 6U);
+        EXPECT_EQ(problem.source, "    " + one.line);
     }
 }
 
@@ -371,13 +367,8 @@ TEST(Authentication, SaysWhatIsWrongWithIt) {
         {"[pass]", "authentication must be a map",
          "write {type: hmac, keys: {1: {credential: NAME}}}, or {type: pass, credential: NAME}"},
     };
-    for (const auto& one : cases) {
-        const auto loaded = load(request(instance_with("    version: 2\n    authentication: " + one.text + "\n")));
-        ASSERT_FALSE(loaded) << one.text;
-        EXPECT_EQ(loaded.error().size(), 1U) << render(loaded.error());
-        EXPECT_EQ(loaded.error()[0].message, one.message) << one.text;
-        EXPECT_EQ(loaded.error()[0].hint, one.hint) << one.text;
-    }
+    for (const auto& one : cases)
+        expect_refused(instance_with("    version: 2\n    authentication: " + one.text + "\n"), one.message, one.hint);
 }
 
 TEST(Authentication, ANumberIsAPasswordToo) {

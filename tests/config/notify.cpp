@@ -34,14 +34,8 @@ TEST(Notify, SaysWhatIsWrong) {
          "write a.service"},
         {"{mastr: [/bin/x]}", "'mastr' is not a directive of notify", "did you mean 'master'?"},
     };
-    for (const auto& each : cases) {
-        const auto loaded = load(request(instance_with("    notify: " + each.value + "\n")));
-        ASSERT_FALSE(loaded) << each.value;
-        ASSERT_EQ(loaded.error().size(), 1U) << render(loaded.error());
-        EXPECT_EQ(loaded.error()[0].message, each.message);
-        EXPECT_EQ(loaded.error()[0].hint, each.hint);
-        EXPECT_EQ(loaded.error()[0].line, 6U);
-    }
+    for (const auto& each : cases)
+        EXPECT_EQ(expect_refused(instance_with("    notify: " + each.value + "\n"), each.message, each.hint).line, 6U);
 }
 
 TEST(Notify, IsReadAndDumpedWhole) {

@@ -110,13 +110,8 @@ TEST(VirtualMac, SaysWhatIsWrong) {
         {instance_with("    use_vmac: true\n"), "'use_vmac' is not a directive of an instance",
          "write virtual_mac: on"},
     };
-    for (const auto& one : cases) {
-        const auto loaded = load(request(one.text));
-        ASSERT_FALSE(loaded) << one.text;
-        EXPECT_EQ(loaded.error().size(), 1U) << render(loaded.error());
-        EXPECT_EQ(loaded.error()[0].message, one.message) << one.text;
-        EXPECT_EQ(loaded.error()[0].hint, one.hint) << one.text;
-    }
+    for (const auto& one : cases)
+        expect_refused(one.text, one.message, one.hint);
 }
 
 TEST(VirtualMac, PointsAtTheWordThatIsWrong) {
