@@ -19,6 +19,13 @@ std::optional<Duration> hold_of(const Options& options) {
     return hold;
 }
 
+std::vector<ObjectPath> trackers_of(const std::vector<model::TrackUse>& uses) {
+    std::vector<ObjectPath> result;
+    for (const auto& use : uses)
+        result.push_back(object(tracker_path(use.tracker)));
+    return result;
+}
+
 std::vector<Struct<std::string, bool>> extras(const std::vector<engine::ExtraView>& views) {
     std::vector<Struct<std::string, bool>> result;
     for (const auto& each : views)

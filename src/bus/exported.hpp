@@ -38,6 +38,7 @@ inline ObjectPath object(std::string path) {
 /// {hold-usec t}; what is not known is refused, so that a typing slip does not pass for "no end".
 std::optional<Duration> hold_of(const Options&);
 
+std::vector<ObjectPath> trackers_of(const std::vector<model::TrackUse>&);
 std::vector<Struct<std::string, bool>> extras(const std::vector<engine::ExtraView>&);
 
 /// sdbus::Result moves only; an Answer is copied. A caller who has gone misses nothing: that is no error of ours, and a

@@ -38,12 +38,7 @@ class SyncGroup final : public Exported<org::holdfast1::SyncGroup_adaptor, Group
     Struct<std::string, std::string> StateReason() override { return {view->reason_code, utf8(view->reason)}; }
     std::uint64_t StateTimestamp() override { return realtime_usec(view->since); }
     std::uint8_t EffectivePriority() override { return view->priority.value; }
-    std::vector<ObjectPath> Trackers() override {
-        std::vector<ObjectPath> result;
-        for (const auto& use : view->model->track)
-            result.push_back(object(tracker_path(use.tracker)));
-        return result;
-    }
+    std::vector<ObjectPath> Trackers() override { return trackers_of(view->model->track); }
 
     Calls& calls_;
 };

@@ -97,12 +97,7 @@ class Instance final : public Exported<org::holdfast1::Instance_adaptor, Instanc
         return {script.what, script.ok, utf8(script.detail), usec(script.took),
                 script.what.empty() ? 0 : realtime_usec(script.at)};
     }
-    std::vector<ObjectPath> Trackers() override {
-        std::vector<ObjectPath> result;
-        for (const auto& use : model().track)
-            result.push_back(object(tracker_path(use.tracker)));
-        return result;
-    }
+    std::vector<ObjectPath> Trackers() override { return trackers_of(model().track); }
     std::string SyncGroup() override { return view->group; }
     std::map<std::string, std::uint64_t> Counters() override {
         const auto list = counters(view->counters);
