@@ -191,6 +191,13 @@ class Host:
                           "--runtime-dir", self.directory / "run", "--state-dir", self.directory / "lib",
                           "--helper-dir", self.world.directory / "libexec", "--node-name", self.name, *extra)
 
+    def start_keepalived(self, configuration: str) -> Process:
+        """Debian's keepalived, VRRP alone, with every message in the log."""
+        file = self.directory / "keepalived.conf"
+        file.write_text(configuration)
+        return self.spawn("keepalived", "keepalived", "-n", "-l", "-D", "-P", "-f", file, "-p", self.directory / "ka.pid",
+                          "-r", self.directory / "ka-vrrp.pid")
+
     @property
     def holdfastd(self) -> Process:
         return self.processes["holdfastd"]

@@ -168,10 +168,8 @@ def test_excluded_addresses_follow_keepalived_and_back(world):
     peer = keepalived(lb2, pair.vip, 3, 200, 1.0, "")
     text = (lb2.directory / "keepalived.conf").read_text()
     peer.end()
-    (lb2.directory / "keepalived.conf").write_text(
+    peer = lb2.start_keepalived(
         text.replace("virtual_ipaddress {", "virtual_ipaddress_excluded {\n  10.77.0.110/24\n  fd77::110/64\n }\n virtual_ipaddress {"))
-    peer = lb2.spawn("keepalived", "keepalived", "-n", "-l", "-D", "-P", "-f", lb2.directory / "keepalived.conf",
-                     "-p", lb2.directory / "ka.pid", "-r", lb2.directory / "ka-vrrp.pid")
     all_of = {"10.77.0.100", "10.77.0.110", "fd77::110"}
     wait_for(lambda: all_of <= entries(lb1).keys(), 7, "all on lb1")
     lb1.holdfastd.kill(signal.SIGTERM)

@@ -93,9 +93,7 @@ def keepalived_group(host, priority: int, interval: float):
     for name, vrid, vip in zip("AB", (51, 52), VIPS):
         text += (f"vrrp_instance {name} {{\n state BACKUP\n interface eth0\n virtual_router_id {vrid}\n priority {priority}\n"
                  f" advert_int {interval:g}\n virtual_ipaddress {{\n  {vip}/24\n }}\n}}\n")
-    (host.directory / "keepalived.conf").write_text(text)
-    return host.spawn("keepalived", "keepalived", "-n", "-l", "-D", "-P", "-f", host.directory / "keepalived.conf",
-                      "-p", host.directory / "ka.pid", "-r", host.directory / "ka-vrrp.pid")
+    return host.start_keepalived(text)
 
 
 @pytest.mark.parametrize("better", ["holdfast", "keepalived"])

@@ -24,17 +24,14 @@ COMPLAINTS = re.compile(r"unexpected|mismatch|invalid|bogus|error|wrong|dropped|
 
 
 def keepalived(host, vip: str, version: int, priority: int, interval: float, ours: str):
-    configuration = host.directory / "keepalived.conf"
     addresses = f"fe80::77:100\n  {vip}/64" if ":" in vip else f"{vip}/24"
     kind = next((word.upper() for word in ("pass", "ah") if f"type: {word}" in ours), None)
     authentication = f"authentication {{\n auth_type {kind}\n auth_pass s3cret\n }}\n" if kind else ""
     unicast = "unicast_src_ip 10.77.0.2\n unicast_peer {\n  10.77.0.1\n }\n" if "unicast" in ours else ""
-    configuration.write_text(
+    return host.start_keepalived(
         f"global_defs {{\n router_id {host.name}\n vrrp_version {version}\n script_user root\n}}\n"
         f"vrrp_instance V {{\n state BACKUP\n interface eth0\n virtual_router_id 51\n priority {priority}\n"
         f" advert_int {interval:g}\n {authentication} {unicast} virtual_ipaddress {{\n  {addresses}\n }}\n}}\n")
-    return host.spawn("keepalived", "keepalived", "-n", "-l", "-D", "-P", "-f", configuration, "-p", host.directory / "ka.pid",
-                      "-r", host.directory / "ka-vrrp.pid")
 
 
 @pytest.mark.parametrize("wire", WIRES)

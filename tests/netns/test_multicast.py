@@ -42,14 +42,13 @@ def test_one_vrid_on_two_groups_is_two_virtual_routers(world, family):
 def test_keepalived_on_a_group_of_its_own(world):
     pair = Pair(world, start=False, priorities=(250, 250), instance_extra="    multicast_group4: 224.0.0.77\n")
     lb1, lb2 = pair.hosts
-    (lb2.directory / "keepalived.conf").write_text(
+    configuration = (
         "global_defs {\n router_id lb2\n vrrp_version 3\n vrrp_mcast_group4 224.0.0.77\n}\n"
         "vrrp_instance V {\n state BACKUP\n interface eth0\n virtual_router_id 51\n priority 200\n advert_int 0.1\n"
         " virtual_ipaddress {\n  10.77.0.100/24\n }\n}\n")
     lb1.start_holdfastd()
     pair.wait_on("lb1", 3)
-    lb2.spawn("keepalived", "keepalived", "-n", "-l", "-D", "-P", "-f", lb2.directory / "keepalived.conf",
-              "-p", lb2.directory / "ka.pid", "-r", lb2.directory / "ka-vrrp.pid")
+    lb2.start_keepalived(configuration)
     time.sleep(1)
     assert pair.holders() == ["lb1"]
     lb1.holdfastd.kill(signal.SIGTERM)

@@ -42,12 +42,10 @@ def keepalived(host, family: int, priority: int):
     vip, prefix = VIPS[family]
     peer, own = [address.strip() for address in PEERS[family].split(",")]
     addresses = f"fe80::77:100\n  {vip}{prefix}" if family == 6 else f"{vip}{prefix}"
-    (host.directory / "keepalived.conf").write_text(
+    return host.start_keepalived(
         f"global_defs {{\n router_id {host.name}\n vrrp_version 3\n}}\nvrrp_instance V {{\n state BACKUP\n interface eth0\n"
         f" virtual_router_id 51\n priority {priority}\n advert_int 0.1\n unicast_src_ip {own}\n unicast_ttl 255\n"
         f" unicast_peer {{\n  {peer}\n }}\n virtual_ipaddress {{\n  {addresses}\n }}\n}}\n")
-    return host.spawn("keepalived", "keepalived", "-n", "-l", "-D", "-P", "-f", host.directory / "keepalived.conf",
-                      "-p", host.directory / "ka.pid", "-r", host.directory / "ka-vrrp.pid")
 
 
 @pytest.mark.parametrize("family", [4, 6])

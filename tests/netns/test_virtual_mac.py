@@ -297,12 +297,10 @@ def test_both_families_are_two_macvlans(world):
 def keepalived(host, family: int, priority: int):
     vip, prefix = VIPS[family]
     addresses = f"fe80::77:100\n  {vip}{prefix}" if family == 6 else f"{vip}{prefix}"
-    (host.directory / "keepalived.conf").write_text(
+    return host.start_keepalived(
         f"global_defs {{\n router_id {host.name}\n vrrp_version 3\n script_user root\n}}\n"
         f"vrrp_instance V {{\n state BACKUP\n interface eth0\n use_vmac\n virtual_router_id 51\n priority {priority}\n"
         f" advert_int 0.1\n virtual_ipaddress {{\n  {addresses}\n }}\n}}\n")
-    return host.spawn("keepalived", "keepalived", "-n", "-l", "-D", "-P", "-f", host.directory / "keepalived.conf",
-                      "-p", host.directory / "ka.pid", "-r", host.directory / "ka-vrrp.pid")
 
 
 @pytest.mark.parametrize("family", [4, 6])
