@@ -116,6 +116,10 @@ void Engine::entered(Router& router, const vrrp::State& before, vrrp::Reason rea
         expect_confirmations(router);
         mark_addresses(router);
     }
+    if (const auto* backup = std::get_if<vrrp::Backup>(&router.state); backup && !backup->adopting && router.candidate) {
+        router.candidate.reset(); // not to be taken up after all
+        mark_addresses(router);
+    }
     if (std::holds_alternative<vrrp::Leaving>(router.state)) begin_removal_hook(router);
     if (std::holds_alternative<vrrp::Master>(router.state)) {
         end_removal_hook(router);

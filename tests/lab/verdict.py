@@ -24,7 +24,8 @@ class Verdict(enum.Enum):
 
 def fits(seen: Outage, bound_ms: float) -> bool:
     # Requests at the edges of an outage are lost too: the bound in requests follows from the bound in time.
-    return seen.milliseconds <= bound_ms and seen.lost <= bound_ms / 2 + (1 if bound_ms > 2 else 0)
+    # How long one lost request seems to last is only how soon the client began its next.
+    return (seen.milliseconds <= bound_ms or seen.lost == 1) and seen.lost <= bound_ms / 2 + (1 if bound_ms > 2 else 0)
 
 
 def judge(client: Client, since: float, bound_ms: float, others_kept: bool = True) -> tuple[Outage, Verdict, str]:

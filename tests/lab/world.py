@@ -111,6 +111,7 @@ class Host:
         for address in self.addresses:
             self.ip("address", "add", address, "dev", "eth0")
         run("ip", "-n", self.world.switch, "link", "set", self.port, "master", "br0", "up")
+        self.world.wait_forwarding(self.port)
 
     def add_link(self, name: str, bridge: str, address: str):
         """A second cable, into a bridge of its own in the switch (World.add_bridge)."""
@@ -119,6 +120,7 @@ class Host:
         self.ip("link", "set", name, "up")
         self.ip("address", "add", address, "dev", name)
         run("ip", "-n", self.world.switch, "link", "set", port, "master", bridge, "up")
+        self.world.wait_forwarding(port)
         self.ports.append(port)
 
     # ---- looking and touching ------------------------------------------------------------------------------------
@@ -256,6 +258,11 @@ class World:
         run("ip", "-n", self.switch, "link", "add", name, "type", "bridge", "stp_state", "0", "forward_delay", "0",
             "mcast_snooping", "0")
         run("ip", "-n", self.switch, "link", "set", name, "up")
+
+    def wait_forwarding(self, port: str):
+        """A bridge learns of a port's carrier from the kernel's link watch, which takes a second where many links change."""
+        state = lambda: json.loads(run("bridge", "-n", self.switch, "-j", "link", "show", "dev", port))[0]["state"]
+        wait_for(lambda: state() == "forwarding", 5, f"the switch to forward on {port}", every=0.005)
 
     def add_links(self, names, hosts):
         """Many cables at once: a bridge of each name, and from each of these hosts a link of that name into it."""

@@ -27,6 +27,8 @@ engine::Link World::link_of(const Host& host) const {
 
 engine::KernelListed World::list(const Host& host) const {
     engine::KernelListed listed;
+    for (const auto& rule : host.kernel.rules) // they hang on no link
+        listed.rules.push_back(std::make_shared<const model::Rule>(rule));
     if (!host.kernel.link_exists) return listed;
     listed.links.push_back(link_of(host));
     for (const auto& [index, link] : host.kernel.macvlans)
@@ -41,8 +43,6 @@ engine::KernelListed World::list(const Host& host) const {
              .traits = address.traits});
     for (const auto& [id, route] : host.kernel.routes)
         listed.routes.push_back(route);
-    for (const auto& rule : host.kernel.rules)
-        listed.rules.push_back(std::make_shared<const model::Rule>(rule));
     return listed;
 }
 
