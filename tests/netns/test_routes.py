@@ -47,10 +47,14 @@ def has_none(host) -> bool:
     return not routes(host) and not rules(host)
 
 
+def what_is_left(host) -> str:
+    return f"{routes(host)} {rules(host)}\n{host.log('holdfastd')}"
+
+
 def test_routes_and_rules_follow_the_addresses(world):
     pair = Pair(world, instance_extra=ROUTES)
     wait_for(lambda: has_all(pair.lb1), 2, "the routes on lb1")
-    assert has_none(pair.lb2)
+    assert has_none(pair.lb2), what_is_left(pair.lb2)
     plain = routes(pair.lb1)["10.50.0.0/16"]
     assert (plain["gateway"], plain["prefsrc"], plain["metric"]) == ("10.77.0.254", "10.77.0.100", 5)
     assert any("1400" in str(metric) for metric in plain["metrics"])
@@ -63,7 +67,7 @@ def test_routes_and_rules_follow_the_addresses(world):
     wait_for(lambda: has_all(pair.lb2) and has_none(pair.lb1), 2, "the routes on lb2 alone")
     pair.lb2.holdfastd.kill(signal.SIGTERM)
     pair.lb2.holdfastd.wait()
-    assert has_none(pair.lb2)
+    assert has_none(pair.lb2), what_is_left(pair.lb2)
 
 
 def test_what_somebody_deletes_is_back_at_once_and_what_is_not_ours_stays(world):
@@ -143,17 +147,19 @@ def test_static_routes_and_rules_are_there_while_the_daemon_runs(world):
     pair.start()
     for host in pair.hosts:  # master or not
         wait_for(lambda: routes(host).keys() == {"10.55.0.0/16", "2001:db8:9::/48"} and rules(host) == {2000}, 2, "static ones")
-    assert [each["Installed"] for each in pair.lb2.status()["StaticRoutes"] + pair.lb2.status()["StaticRules"]] == [True] * 3
+    extras = lambda status: status.get("StaticRoutes", []) + status.get("StaticRules", [])
+    assert [each["Installed"] for each in extras(pair.lb2.status())] == [True] * 3
     pair.lb2.ip("route", "del", "10.55.0.0/16")
     wait_for(lambda: "10.55.0.0/16" in routes(pair.lb2), 1, "the route back")
     pair.lb2.holdfastd.kill()
+    pair.lb2.holdfastd.wait()
     assert rules(pair.lb2) == {2000}
     pair.lb2.start_holdfastd()
-    time.sleep(0.5)
-    assert routes(pair.lb2).keys() == {"10.55.0.0/16", "2001:db8:9::/48"}
+    wait_for(lambda: [each["Installed"] for each in extras(pair.lb2.status())] == [True] * 3, 2, "the next one to know of them")
+    assert routes(pair.lb2).keys() == {"10.55.0.0/16", "2001:db8:9::/48"} and rules(pair.lb2) == {2000}
     pair.lb2.holdfastd.kill(signal.SIGTERM)
-    pair.lb2.holdfastd.wait()
-    assert has_none(pair.lb2)
+    assert pair.lb2.holdfastd.wait() == 0
+    assert has_none(pair.lb2), what_is_left(pair.lb2)
 
 
 def test_a_tracker_follows_a_route_of_others(world):
