@@ -29,7 +29,7 @@ bool must_leave_at_once(const std::vector<FaultCause>& faults) {
 void Engine::mark(const std::string& interface) {
     for (auto& router : routers_)
         if (router && (router->model->interface == interface || router->other_links.contains(interface) ||
-                       (router->model->virtual_mac && router->model->address_interface() == interface)))
+                       (router->model->has_own_link() && router->model->address_interface() == interface)))
             router->needs_assessment = true;
     settle_needed_ = links_dirty_ = true;
 }
