@@ -154,7 +154,7 @@ def suite_sim():
 
 
 def suite_netns():
-    yield from pytest("tests/netns")
+    yield from pytest("tests/netns", "-m", "not kernel")
 
 
 def suite_demo():
@@ -170,6 +170,24 @@ def suite_topologies():
 
 def suite_boot():
     yield from pytest("tests/boot")
+
+
+def suite_vm():
+    """What needs Debian's kernel, all in one boot of a virtual machine."""
+    with tempfile.NamedTemporaryFile(suffix=".jsonl") as report:
+        done = subprocess.run([sys.executable, "tests/vm/machine.py", "--results", report.name], cwd=ROOT, text=True,
+                              errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                              env={**os.environ, "HOLDFAST_BUILD": str(BUILD)}, timeout=1500)
+        results = [Result(**json.loads(line)) for line in pathlib.Path(report.name).read_text().splitlines()]
+        if done.returncode == 77:
+            yield Result("vm", "skipped", done.stdout.strip().splitlines()[-1])
+            return
+        if done.returncode:
+            print(done.stdout[-12000:])
+            if not any(result.verdict == "failed" for result in results):
+                yield Result("vm", "failed", f"it ended with status {done.returncode}")
+        for result in results:
+            yield dataclasses.replace(result, name=f"vm: {result.name}")
 
 
 def clang_build() -> pathlib.Path | None:

@@ -208,6 +208,7 @@ void check_instance(Context& context, const Named<Instance>& named) {
     check_labels(context, named);
     check_owner(context, named);
     check_virtual_mac(context, named);
+    check_ipvlan(context, named);
     if (!named.draft.usable("version")) return;
     if (named.draft.object.version == Version::v2)
         check_version_2(context, named);
@@ -260,7 +261,7 @@ void check_together(Context& context, const std::vector<Named<Instance>>& instan
             seen.on_link.emplace(std::pair{link_of(named, address), address.address}, &named);
         }
     }
-    check_macvlan_names(context, instances);
+    check_own_links(context, instances);
     for (const auto& named : instances)
         if (named.draft.usable("interface") && named.draft.usable("excluded_addresses"))
             for (const auto& address : named.draft.object.excluded_addresses)

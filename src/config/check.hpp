@@ -19,8 +19,9 @@ struct Named {
 
 void check_instance(Context&, const Named<model::Instance>&);
 void check_virtual_mac(Context&, const Named<model::Instance>&);
-/// No two instances make the same interface.
-void check_macvlan_names(Context&, const std::vector<Named<model::Instance>>&);
+void check_ipvlan(Context&, const Named<model::Instance>&);
+/// No two instances make the same interface, or two kinds on one.
+void check_own_links(Context&, const std::vector<Named<model::Instance>>&);
 /// Also fills in what depends on other directives (timeout = interval).
 void check_tracker(Context&, Named<model::Tracker>&);
 /// Members are in one group, and all of them are owners or none is.

@@ -61,6 +61,7 @@ constexpr std::array instance_words{
     ForeignWord{"skip_check_adv_addr", "a different list is named in the journal, never dropped: remove it"},
     ForeignWord{"mcast_dst_ip", "write multicast_group4: or multicast_group6:"},
     ForeignWord{"use_vmac", "write virtual_mac: on"},
+    ForeignWord{"use_ipvlan", "write ipvlan: on"},
     ForeignWord{"vmac_xmit_base", "write virtual_mac: {adverts_from: parent}"},
     ForeignWord{"use_vmac_addr", "with virtual_mac: on every address is at the virtual MAC: remove it"},
     ForeignWord{"virtual_routes", "write routes: [{to: 10.1.0.0/16, via: 192.0.2.1}]"},

@@ -149,6 +149,29 @@ Directive<Instance> virtual_mac_row() {
     return row;
 }
 
+Directive<Instance> ipvlan_row() {
+    auto row = list_row(
+                   "ipvlan", Shape::map,
+                   "on, off or {interface: NAME, mode: bridge, private or vepa}; the interface is an ipvlan that is "
+                   "made for it (vrrp.VRID, vrrp6.VRID)",
+                   "The addresses are on an interface of their own that has the MAC address of the one under it; "
+                   "instead of virtual_mac, where a network takes one MAC address of a host.",
+                   [](Context& context, const Node& node, Instance& instance) -> std::optional<Mark> {
+                       auto ipvlan = read_ipvlan(context, node);
+                       if (!ipvlan) return std::nullopt;
+                       instance.ipvlan = std::move(*ipvlan);
+                       return node.mark;
+                   },
+                   [](const Instance& instance, Secrets) -> std::optional<std::string> {
+                       if (!instance.ipvlan) return std::nullopt;
+                       return write_ipvlan(*instance.ipvlan);
+                   })
+                   .also_in_defaults()
+                   .says_default("off");
+    row.reload = Reload::restart; // the interface that others may have bound to goes
+    return row;
+}
+
 Directive<Instance> notify_row() {
     return list_row(
                "notify", Shape::map,
@@ -273,6 +296,7 @@ std::vector<Directive<Instance>> other_rows() {
             .also_in_defaults(),
         unicast_row(),
         virtual_mac_row(),
+        ipvlan_row(),
         source_row(),
         row<&Instance::multicast_group4>("multicast_group4", MulticastGroup{Family::ipv4}, Reload::live,
                                          "Where IPv4 adverts go. On another group the same vrid is another virtual "

@@ -37,6 +37,9 @@ std::string write_unicast(const model::Unicast&);
 std::optional<std::optional<model::VirtualMac>> read_virtual_mac(Context&, const Node&);
 std::string write_virtual_mac(const model::VirtualMac&);
 
+std::optional<std::optional<model::Ipvlan>> read_ipvlan(Context&, const Node&);
+std::string write_ipvlan(const model::Ipvlan&);
+
 enum class WordsAre {
     program, ///< to run: the first one is an absolute path
     words,   ///< to compare

@@ -278,6 +278,10 @@ void Load::read_statics() {
     all.push_back(
         {"the file", &static_routes_, &static_rules_, routes ? routes->mark : Mark{}, rules ? rules->mark : Mark{}});
     check_extras_together(context_, all);
+    std::vector<std::string> groups;
+    for (const auto& named : groups_)
+        groups.push_back(named.name);
+    check_track_groups(context_, all, groups);
 }
 
 /// Names of the file become names of the model: `web` is `web/ipv4` and `web/ipv6` when it has both. Those two move together

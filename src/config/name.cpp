@@ -87,6 +87,11 @@ Parsed<std::string> check_link(const Node& node) {
     return text;
 }
 
+Parsed<std::string> check_group(const Node& node) {
+    if (node.is_scalar() && is_name(node.text)) return node.text;
+    return std::unexpected{must_be("the name of a sync group", node)};
+}
+
 Parsed<std::string> check_vrrp_link(const Node& node) {
     auto link = check_link(node);
     if (link && *link == "lo")

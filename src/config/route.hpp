@@ -35,6 +35,8 @@ struct Extras {
 };
 /// The kernel has one of each identity, so the file has as well.
 void check_extras_together(Context&, const std::vector<Extras>&);
+/// The last of them are the static ones, which alone can have a track_group.
+void check_track_groups(Context&, const std::vector<Extras>&, const std::vector<std::string>& groups);
 
 /// The kernel's number of a table, or one of its names.
 struct TableNumber {
@@ -42,6 +44,13 @@ struct TableNumber {
     std::string values() const { return "main, local, default or 1 to 4294967295"; }
     Parsed<std::uint32_t> parse(const Node&) const;
     std::string print(std::uint32_t table) const;
+};
+/// One number, or two of 16 bits as ip-route(8) writes them.
+struct RealmNumber {
+    using Value = std::uint32_t;
+    std::string values() const { return "1 to 4294967295, or FROM/TO of 0 to 65535 each"; }
+    Parsed<std::uint32_t> parse(const Node&) const;
+    std::string print(std::uint32_t realm) const;
 };
 /// A network: no bits behind its length.
 struct Network {

@@ -26,7 +26,10 @@ constexpr std::array foreign_words{
     ForeignWord{"dsfield", "write tos"},
     ForeignWord{"pref", "write preference"},
     ForeignWord{"congctl", "write congestion_control"},
-    ForeignWord{"realms", "write realm"},
+    ForeignWord{"realms", "write realm: 3, or realm: 3/5"},
+    ForeignWord{"append", "write place: last"},
+    ForeignWord{"prepend", "write place: first"},
+    ForeignWord{"add", "it is the default, place: alone: remove it"},
     ForeignWord{"features", "write ecn: on"},
     ForeignWord{"no_track", "write track: off"},
     ForeignWord{"nexthop", "write nexthops: [{via: 192.0.2.1}, {via: 192.0.2.2}]"},
@@ -35,7 +38,8 @@ constexpr std::array foreign_words{
 
 constexpr std::array one_family{OneFamily{"scope", Family::ipv4},   OneFamily{"tos", Family::ipv4},
                                 OneFamily{"realm", Family::ipv4},   OneFamily{"from", Family::ipv6},
-                                OneFamily{"expires", Family::ipv6}, OneFamily{"preference", Family::ipv6}};
+                                OneFamily{"expires", Family::ipv6}, OneFamily{"preference", Family::ipv6},
+                                OneFamily{"place", Family::ipv4}};
 
 class RouteCheck {
   public:
@@ -66,7 +70,7 @@ class RouteCheck {
     }
 
     void check_ways() {
-        for (const std::string_view word : {"via", "interface", "encap", "onlink"})
+        for (const std::string_view word : {"via", "interface", "encap", "onlink", "realm"})
             if (!route_.nexthops.empty() && draft_.has(word))
                 error(word, fmt::format("{} and nexthops are two ways to say the same", word),
                       "give each next hop its own");
@@ -88,8 +92,19 @@ class RouteCheck {
         if (route_.from && route_.from->address.family != family)
             error("from", "from and to are of two families", "give both in the same");
         auto gateways = std::vector{route_.via};
-        for (const auto& hop : route_.nexthops)
+        auto wraps = std::vector{route_.encap};
+        for (const auto& hop : route_.nexthops) {
             gateways.push_back(hop.via);
+            wraps.push_back(hop.encap);
+            if (hop.realm && family == Family::ipv6)
+                error("nexthops", "realm is for ipv4 routes", "remove it from the next hops");
+        }
+        for (const auto& encap : wraps)
+            if (encap && encap->kind == model::Encap::Kind::ila && (family != Family::ipv6 || route_.to.length < 67))
+                error(route_.encap ? "encap" : "nexthops",
+                      "encap of type ila needs an IPv6 destination of 67 bits or more: a locator and the type of the "
+                      "identifier",
+                      "write to: \"2001:db8:0:1:2000::1/128\"");
         for (const auto& via : gateways)
             if (family == Family::ipv6 && via && via->family == Family::ipv4)
                 error(route_.via ? "via" : "nexthops",
@@ -156,6 +171,29 @@ std::string TableNumber::print(std::uint32_t table) const {
                                          : std::to_string(table);
 }
 
+Parsed<std::uint32_t> RealmNumber::parse(const Node& node) const {
+    const auto slash = node.is_scalar() ? node.text.find('/') : std::string::npos;
+    if (slash == std::string::npos) {
+        const auto number = parse_integer(node, 1, 4294967295, values());
+        if (!number) return std::unexpected{number.error()};
+        return static_cast<std::uint32_t>(*number);
+    }
+    auto half = node;
+    std::uint32_t realm = 0;
+    for (const auto& text : {node.text.substr(0, slash), node.text.substr(slash + 1)}) {
+        half.text = text;
+        const auto number = parse_integer(half, 0, 65535, values());
+        if (!number) return std::unexpected{must_be(values(), node)};
+        realm = realm << 16U | static_cast<std::uint32_t>(*number);
+    }
+    if (realm == 0) return std::unexpected{must_be(values(), node)};
+    return realm;
+}
+
+std::string RealmNumber::print(std::uint32_t realm) const {
+    return realm <= 0xffff ? std::to_string(realm) : fmt::format("{}/{}", realm >> 16U, realm & 0xffffU);
+}
+
 Parsed<Prefix> Network::parse(const Node& node) const {
     if (with_default && node.is_scalar() && node.text == "default") return Prefix{{}, 0};
     const auto prefix = node.is_scalar() ? parse_prefix(node.text) : std::nullopt;
@@ -181,6 +219,28 @@ std::string write_routes(const std::vector<Route>& routes) {
     for (const auto& route : routes)
         words.push_back(write_item(route_directives(), route));
     return "[" + join(words, ", ") + "]";
+}
+
+void check_track_groups(Context& context, const std::vector<Extras>& all, const std::vector<std::string>& groups) {
+    const auto check = [&](const Extras& extras, const std::string& what, const std::string& group, Mark mark) {
+        if (group.empty()) return;
+        if (&extras != &all.back())
+            return context.problems.error(mark, fmt::format("{} of {} has a track_group", what, extras.owner),
+                                          "its own instance tracks it: remove track_group");
+        if (std::ranges::find(groups, group) != groups.end()) return;
+        const auto slip = nearest(group, groups);
+        context.problems.error(mark,
+                               fmt::format("{} has track_group '{}', and there is no such sync group", what, group),
+                               slip             ? fmt::format("did you mean '{}'?", *slip)
+                               : groups.empty() ? "describe it under 'sync_groups:'"
+                                                : fmt::format("there is {}", some(groups)));
+    };
+    for (const auto& extras : all) {
+        for (const auto& route : *extras.routes)
+            check(extras, "route " + to_string(route.id()), route.track_group, extras.routes_mark);
+        for (const auto& rule : *extras.rules)
+            check(extras, "rule " + to_string(rule), rule.track_group, extras.rules_mark);
+    }
 }
 
 void check_extras_together(Context& context, const std::vector<Extras>& all) {

@@ -51,8 +51,33 @@ const Word<RouteType, 6> type_word{{{{"unicast", RouteType::unicast},
 const Word<model::RoutePreference, 3> preference_word{{{{"low", model::RoutePreference::low},
                                                         {"medium", model::RoutePreference::medium},
                                                         {"high", model::RoutePreference::high}}}};
-const Word<Encap::Kind, 3> encap_word{
-    {{{"mpls", Encap::Kind::mpls}, {"ip", Encap::Kind::ip}, {"ip6", Encap::Kind::ip6}}}};
+const Word<Encap::Kind, 4> encap_word{
+    {{{"mpls", Encap::Kind::mpls}, {"ip", Encap::Kind::ip}, {"ip6", Encap::Kind::ip6}, {"ila", Encap::Kind::ila}}}};
+const Word<Encap::Checksum, 4> checksum_word{{{{"adj-transport", Encap::Checksum::adj_transport},
+                                               {"neutral-map", Encap::Checksum::neutral_map},
+                                               {"no-action", Encap::Checksum::no_action},
+                                               {"neutral-map-auto", Encap::Checksum::neutral_map_auto}}}};
+const Word<model::RoutePlace, 3> place_word{
+    {{{"alone", model::RoutePlace::alone}, {"first", model::RoutePlace::first}, {"last", model::RoutePlace::last}}}};
+
+/// The upper half of an IPv6 address, as ip-route(8) writes it.
+struct Locator {
+    using Value = std::uint64_t;
+    std::string values() const { return "the first half of an IPv6 address, like 2001:db8:0:2"; }
+    Parsed<std::uint64_t> parse(const Node& node) const {
+        const auto address = node.is_scalar() ? parse_ip(node.text + "::") : std::nullopt;
+        if (!address || address->family != Family::ipv6 || std::ranges::count(node.text, ':') != 3)
+            return std::unexpected{must_be(values(), node)};
+        std::uint64_t locator = 0;
+        for (const auto byte : address->span().first(sizeof locator))
+            locator = locator << 8U | byte;
+        return locator;
+    }
+    std::string print(std::uint64_t locator) const {
+        const auto word = [locator](unsigned shift) { return locator >> shift & 0xffffU; };
+        return fmt::format("\"{:x}:{:x}:{:x}:{:x}\"", word(48), word(32), word(16), word(0));
+    }
+};
 
 Parsed<std::string> check_algorithm(const Node& node) {
     const auto is_fine = [](char c) {
@@ -98,7 +123,7 @@ Directive<Encap> labels_row() {
 
 void check_encap(Context& context, const Draft<Encap>& draft, const Node& node) {
     const auto& encap = draft.object;
-    const bool is_mpls = encap.kind == Encap::Kind::mpls;
+    const bool is_mpls = encap.kind == Encap::Kind::mpls, is_ila = encap.kind == Encap::Kind::ila;
     const auto family = encap.kind == Encap::Kind::ip ? Family::ipv4 : Family::ipv6;
     const auto error = [&](std::string text, std::string hint) {
         context.problems.error(node.mark, std::move(text), std::move(hint));
@@ -106,7 +131,14 @@ void check_encap(Context& context, const Draft<Encap>& draft, const Node& node) 
     if (is_mpls && encap.labels.empty()) error("encap of type mpls has no labels", "add labels: [100]");
     if (is_mpls && (encap.destination || encap.source || encap.id != 0 || encap.tos != 0))
         error("encap of type mpls has labels and ttl only", "remove destination, source, id and tos");
-    if (is_mpls) return;
+    const bool has_checksum = encap.checksum != Encap::Checksum::no_action;
+    if (!is_ila && (encap.locator || has_checksum))
+        error(fmt::format("encap of type {} has no locator and no checksum", name(encap.kind)), "write type: ila");
+    if (is_ila && !encap.locator) error("encap of type ila has no locator", "add locator: \"2001:db8:0:2\"");
+    if (is_ila && (encap.destination || encap.source || !encap.labels.empty() || encap.id != 0 || encap.ttl != 0 ||
+                   encap.tos != 0))
+        error("encap of type ila has locator and checksum only", "remove the rest");
+    if (is_mpls || is_ila) return;
     if (!encap.labels.empty()) error(fmt::format("encap of type {} has no labels", name(encap.kind)), "remove them");
     if (!encap.destination)
         error(fmt::format("encap of type {} has no destination", name(encap.kind)), "add destination: ADDRESS");
@@ -129,7 +161,9 @@ std::optional<Encap> read_encap(Context& context, const Node& node) {
 template <typename Object>
 Directive<Object> encap_row() {
     auto row =
-        bare_row<Object>("encap", Shape::map, "{type: mpls, labels: [100]} or {type: ip, destination: ADDRESS, ...}",
+        bare_row<Object>("encap", Shape::map,
+                         "{type: mpls, labels: [100]}, {type: ip, destination: ADDRESS, ...} or {type: ila, locator: "
+                         "\"2001:db8:0:2\"}",
                          "What packets are wrapped into on their way.", "none");
     row.read = [](Context& context, const Node& node, Object& object) -> std::optional<Mark> {
         object.encap = read_encap(context, node);
@@ -158,8 +192,9 @@ std::optional<Nexthop> read_nexthop(Context& context, const Node& node) {
 }
 
 Directive<Route> nexthops_row() {
-    auto row = bare_row<Route>("nexthops", Shape::list, "a list of {via, interface, weight, onlink, encap}, at most 16",
-                               "Several ways, taken by weight; instead of via, interface, onlink and encap.", "none");
+    auto row =
+        bare_row<Route>("nexthops", Shape::list, "a list of {via, interface, weight, onlink, encap, realm}, at most 16",
+                        "Several ways, taken by weight; instead of via, interface, onlink, encap and realm.", "none");
     row.read = [](Context& context, const Node& node, Route& route) -> std::optional<Mark> {
         if (!node.is_list() || node.items.empty() || node.items.size() > most_nexthops) {
             complain(context, "nexthops", node,
@@ -240,11 +275,17 @@ std::vector<Directive<Route>> metric_rows() {
                                          "The kernel removes it after this time, and it is put back; IPv6.", "never"),
         item_row<Route, &Route::preference>("preference", preference_word, "Among routers (RFC 4191); IPv6.",
                                             "`medium`"),
-        item_row<Route, &Route::realm>("realm", Number<std::uint32_t>{1, most}, "For classifying traffic; IPv4.",
-                                       "none"),
+        item_row<Route, &Route::realm>("realm", RealmNumber{}, "For classifying traffic; IPv4.", "none"),
+        item_row<Route, &Route::place>("place", place_word,
+                                       "Beside a route of others with its destination, metric, tos and table: not at "
+                                       "all, in front of it or behind it; IPv4."),
         item_row<Route, &Route::track>("track", Flag{},
                                        "That it is refused, or its link's fault, is a fault of the "
                                        "instance."),
+        item_row<Route, &Route::track_group>("track_group", Text{check_group, "the name of a sync group"},
+                                             "The sync group that is in fault while the route can't be there; static "
+                                             "ones.",
+                                             "none"),
     };
 }
 
@@ -274,6 +315,9 @@ std::span<const Directive<Encap>> encap_directives() {
                                      "TTL or hop limit of the outer packet; 0: the kernel's."),
         item_row<Encap, &Encap::tos>("tos", Number<std::uint8_t>{0, 255},
                                      "Type of service of the outer packet; ip, ip6."),
+        item_row<Encap, &Encap::locator>("locator", Locator{}, "The first half that the destination gets; ila.",
+                                         "none"),
+        item_row<Encap, &Encap::checksum>("checksum", checksum_word, "How transport checksums stay right; ila."),
     };
     return all;
 }
@@ -286,6 +330,7 @@ std::span<const Directive<Nexthop>> nexthop_directives() {
         item_row<Nexthop, &Nexthop::onlink>("onlink", Flag{},
                                             "The gateway is on the link, whatever the link's addresses."),
         encap_row<Nexthop>(),
+        item_row<Nexthop, &Nexthop::realm>("realm", RealmNumber{}, "For classifying traffic; IPv4.", "none"),
     };
     return all;
 }

@@ -24,7 +24,7 @@ constexpr std::array foreign_words{ForeignWord{"lookup", "write table"},
                                    ForeignWord{"order", "write priority"},
                                    ForeignWord{"dev", "write iif"},
                                    ForeignWord{"dsfield", "write tos"},
-                                   ForeignWord{"realms", "write realm"},
+                                   ForeignWord{"realms", "write realm: 3, or realm: 3/5"},
                                    ForeignWord{"sup_pl", "write suppress_prefixlength"},
                                    ForeignWord{"sup_group", "write suppress_ifgroup"},
                                    ForeignWord{"inet", "write family: ipv4"},
@@ -186,8 +186,12 @@ std::vector<Directive<Rule>> rows() {
                                                      "none"),
         item_row<Rule, &Rule::suppress_ifgroup>("suppress_ifgroup", Number<std::uint32_t>{0, most - 1},
                                                 "Routes of the table to a link of this group do not count.", "none"),
-        item_row<Rule, &Rule::realm>("realm", Number<std::uint32_t>{1, most}, "For classifying traffic.", "none"),
+        item_row<Rule, &Rule::realm>("realm", RealmNumber{}, "For classifying traffic.", "none"),
         item_row<Rule, &Rule::track>("track", Flag{}, "That it is refused, is a fault of the instance."),
+        item_row<Rule, &Rule::track_group>("track_group", Text{check_group, "the name of a sync group"},
+                                           "The sync group that is in fault while the rule can't be there; static "
+                                           "ones.",
+                                           "none"),
     };
 }
 

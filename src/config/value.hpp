@@ -164,6 +164,8 @@ struct Text {
 };
 
 Parsed<std::string> check_link(const Node&);
+/// What the sync group of another section is called.
+Parsed<std::string> check_group(const Node&);
 /// As check_link, but without the loopback: nobody else hears what is sent there.
 Parsed<std::string> check_vrrp_link(const Node&);
 Parsed<std::string> check_process(const Node&);

@@ -3,6 +3,7 @@
 #include "config/families.hpp"
 #include "config/foreign.hpp"
 #include "config/list.hpp"
+#include "config/own_link.hpp"
 #include "config/utf8.hpp"
 
 #include <algorithm>
@@ -45,19 +46,12 @@ bool read_mac(Context& context, const Node& node, std::optional<MacAddress>& add
     return false;
 }
 
-bool read_name(Context& context, const Node& node, std::string& name) {
-    const auto link = check_vrrp_link(node);
-    if (!link) complain(context, "interface", node, link.error());
-    name = link.value_or("");
-    return link.has_value();
-}
-
 std::optional<VirtualMac> read_map(Context& context, const Node& node) {
     VirtualMac result;
     bool fine = true;
     for (const auto& entry : node.entries) {
         if (entry.key == "interface") {
-            fine = read_name(context, entry.value, result.interface) && fine;
+            fine = read_own_link_name(context, entry.value, result.interface) && fine;
         } else if (entry.key == "adverts_from") {
             fine = read_adverts_from(context, entry.value, result.adverts_from) && fine;
         } else if (entry.key == "address") {
@@ -70,11 +64,8 @@ std::optional<VirtualMac> read_map(Context& context, const Node& node) {
     return fine ? std::optional{std::move(result)} : std::nullopt;
 }
 
-/// The part of the value that a rule complains about.
 Mark place_of(const Named<Instance>& named, std::string_view word) {
-    const auto& given = named.draft.given.at("virtual_mac");
-    const auto* entry = given.node && given.node->is_map() ? given.node->find(word) : nullptr;
-    return entry ? entry->value.mark : given.value;
+    return place_inside(named, "virtual_mac", word);
 }
 
 void check_families(Context& context, const Named<Instance>& named) {
@@ -138,18 +129,7 @@ void check_virtual_mac(Context& context, const Named<Instance>& named) {
     const auto& draft = named.draft;
     const auto& instance = draft.object;
     if (!instance.virtual_mac || !draft.has("virtual_mac") || !draft.usable("virtual_mac")) return;
-    if (draft.usable("priority") && instance.is_owner())
-        context.problems.error(
-            place_of(named, ""),
-            fmt::format("'{}' has priority 255, so its addresses are the interface's own and stay at "
-                        "its MAC address",
-                        named.name),
-            "give it a priority below 255, or remove virtual_mac");
-    if (draft.usable("interface") && instance.virtual_mac->interface == instance.interface)
-        context.problems.error(
-            place_of(named, "interface"),
-            fmt::format("{} is the interface of the instance; virtual_mac makes another one on it", instance.interface),
-            "choose a name that no interface has, or leave it out");
+    check_own_link(context, named, "virtual_mac", instance.virtual_mac->interface);
     const auto* given = draft.given.at("virtual_mac").node;
     const auto* from = given && given->is_map() ? given->find("adverts_from") : nullptr;
     if (draft.usable("unicast") && instance.unicast && from && from->value.text == "virtual")
@@ -159,45 +139,6 @@ void check_virtual_mac(Context& context, const Named<Instance>& named) {
     if (!draft.usable("addresses")) return;
     check_families(context, named);
     check_range(context, named);
-}
-
-namespace {
-
-/// The macvlans that an instance makes.
-std::vector<std::string> macvlans(const Instance& instance) {
-    std::vector<std::string> names;
-    for (auto one = instance; const auto family : {Family::ipv4, Family::ipv6}) {
-        one.family = family;
-        if (has_family(instance, family)) names.push_back(one.address_interface());
-    }
-    return names;
-}
-
-void refuse_name(Context& context, const Named<Instance>& named, const std::string& name, const std::string& why) {
-    context.problems.error(place_of(named, "interface"), why,
-                           fmt::format("give '{}' a name of its own: virtual_mac: {{interface: {}}}", named.name,
-                                       name.size() < 14 ? name + "b" : "vmac0"));
-}
-
-} // namespace
-
-void check_macvlan_names(Context& context, const std::vector<Named<Instance>>& instances) {
-    std::map<std::string, const Named<Instance>*> seen;
-    for (const auto& named : instances) {
-        const auto& draft = named.draft;
-        if (!draft.object.virtual_mac || !draft.has("virtual_mac") || !draft.usable("vrid")) continue;
-        for (const auto& name : macvlans(draft.object)) {
-            const auto [first, fresh] = seen.emplace(name, &named);
-            if (!fresh && first->second != &named)
-                refuse_name(context, named, name,
-                            fmt::format("instances '{}' and '{}' both make the interface {}", first->second->name,
-                                        named.name, name));
-            for (const auto& other : instances)
-                if (&other != &named && other.draft.object.interface == name)
-                    refuse_name(context, named, name,
-                                fmt::format("{} is the interface of instance '{}' already", name, other.name));
-        }
-    }
 }
 
 } // namespace holdfast::config

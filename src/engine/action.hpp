@@ -90,11 +90,13 @@ struct PutRule {
 struct RemoveRule {
     std::shared_ptr<const model::Rule> rule;
 };
-/// A macvlan, down and with our tag from the start. It answers to nobody (VEPA mode: see docs/decisions).
+/// A macvlan, down and with our tag from the start. It answers to nobody (VEPA mode: see docs/decisions). Or an ipvlan, which
+/// has its parent's MAC address.
 struct AddLink {
     std::string name;
     LinkIndex parent{};
     MacAddress mac;
+    std::optional<model::IpvlanMode> ipvlan{};
 };
 /// Its alias and settings; it makes no IPv6 address by itself.
 struct ConfigureLink {

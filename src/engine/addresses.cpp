@@ -290,7 +290,7 @@ void Engine::handle(const OperationDone& event) {
     settle_needed_ = true;
     auto* router = router_of(slot);
     if (router) router->view_changed = view_changed_ = true;
-    if (!router || router->model->virtual_mac) links_dirty_ = true; // a macvlan goes with its last address
+    if (!router || router->model->has_own_link()) links_dirty_ = true; // a macvlan goes with its last address
     if (slot.removing) {
         if (event.error == 0 || event.error == EADDRNOTAVAIL || event.error == ENODEV)
             kernel_.remove(key);

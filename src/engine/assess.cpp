@@ -19,7 +19,8 @@ std::string explain_errno(int error) {
 /// Waiting for a successor helps only when our own service failed; without link or address nobody can be served.
 bool must_leave_at_once(const std::vector<FaultCause>& faults) {
     return std::ranges::any_of(faults, [](const FaultCause& fault) {
-        return fault.code != "tracker" && fault.code != "address_refused" && fault.code != "other_link";
+        return fault.code != "tracker" && fault.code != "address_refused" && fault.code != "other_link" &&
+               fault.code != "static_route";
     });
 }
 
@@ -28,7 +29,7 @@ bool must_leave_at_once(const std::vector<FaultCause>& faults) {
 void Engine::mark(const std::string& interface) {
     for (auto& router : routers_)
         if (router && (router->model->interface == interface || router->other_links.contains(interface) ||
-                       (router->model->virtual_mac && router->model->address_interface() == interface)))
+                       (router->model->has_own_link() && router->model->address_interface() == interface)))
             router->needs_assessment = true;
     settle_needed_ = links_dirty_ = true;
 }
@@ -204,6 +205,7 @@ std::vector<FaultCause> Engine::find_faults(Router& router, const Link* link) {
             faults.push_back({"tracker", fault_text(use, at->second)});
     }
     if (auto fault = find_link_fault(router)) faults.push_back(std::move(*fault));
+    if (auto fault = find_static_fault(router)) faults.push_back(std::move(*fault));
     if (auto fault = find_other_links(router)) faults.push_back(std::move(*fault));
     if (!router.refused.empty()) faults.push_back({"address_refused", router.refused});
     return faults;

@@ -241,6 +241,11 @@ class Engine {
     std::string_view address_state(const AddressKey&) const;
     Router* router_of(const AddressSlot&) const;
 
+    // static_extras.cpp
+    bool is_lost(const ExtraKey&) const;
+    std::optional<FaultCause> find_static_fault(const Router&) const;
+    void mark_group_of(const ExtraSlot&);
+
     // links.cpp
     bool holds_address(const Router&) const;
     bool is_done_with_link(const Router&) const;

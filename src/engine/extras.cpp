@@ -16,9 +16,8 @@ namespace holdfast::engine {
 namespace {
 
 constexpr Duration retry_soon = 100ms, retry_later = 5s;
-constexpr unsigned refusals_at_once = 5; ///< an address or a link may be about to be ready
-constexpr Duration refusal_time = 30s;   ///< a standby may have better luck, and needs time for it
-constexpr Duration lists_gather = 20ms;  ///< what the kernel took along silently is looked for so much later
+constexpr Duration refusal_time = 30s;  ///< a standby may have better luck, and needs time for it
+constexpr Duration lists_gather = 20ms; ///< what the kernel took along silently is looked for so much later
 
 std::string text_of(const ExtraKey& key) {
     return std::visit(Overloaded{[](const model::RouteId& id) { return "route " + model::to_string(id); },
@@ -46,6 +45,11 @@ bool is_tracked(const ExtraSlot& slot) {
     if (const auto* route = std::get_if<std::shared_ptr<const model::Route>>(&slot.wish)) return (*route)->track;
     if (const auto* rule = std::get_if<std::shared_ptr<const model::Rule>>(&slot.wish)) return (*rule)->track;
     return false;
+}
+
+bool stands_beside_others(const ExtraSlot& slot) {
+    const auto* route = std::get_if<std::shared_ptr<const model::Route>>(&slot.wish);
+    return route && (*route)->place != model::RoutePlace::alone;
 }
 
 bool same(const ExtraWish& a, const ExtraWish& b) {
@@ -103,6 +107,8 @@ void Engine::drop_extras(Router& router) {
 
 void Engine::claim_static_extras() {
     claim_all_extras(std::nullopt, config_->static_routes, config_->static_rules, config_);
+    for (auto& router : routers_)
+        if (router) router->needs_assessment = true; // its group may depend on others now
 }
 
 void Engine::mark_extras(const Router& router) {
@@ -120,8 +126,10 @@ void Engine::mark_waiting_extras(const Router& router) {
 }
 
 void Engine::mark_all_extras() {
-    for (const auto& [key, slot] : extras_)
+    for (const auto& [key, slot] : extras_) {
         dirty_extras_.push_back(key);
+        mark_group_of(slot);
+    }
     if (!dirty_extras_.empty()) settle_needed_ = true;
 }
 
@@ -204,7 +212,9 @@ void Engine::reconcile_extra(const ExtraKey& key, bool removals) {
     if (slot.operation) return; // its answer marks it again
     const auto* router = router_of(slot);
     const bool may_replace = slot.is_static || (router && std::holds_alternative<vrrp::Master>(router->state));
-    const auto step = plan(is_installed(key), slot.stale && may_replace, desired(key, slot));
+    auto step = plan(is_installed(key), slot.stale && may_replace, desired(key, slot));
+    // The kernel replaces the first one of an identity, which beside others may be theirs.
+    if (step == ExtraStep::replace && stands_beside_others(slot)) step = ExtraStep::remove;
     if (step == ExtraStep::none || (step == ExtraStep::remove) != removals) return;
     if (now_ < slot.not_before && (step == ExtraStep::remove) == slot.removing) {
         retry_at_ = std::min(retry_at_, slot.not_before);
@@ -284,6 +294,7 @@ void Engine::installed_extra(const ExtraKey& key, ExtraSlot& slot) {
     slot.stale = slot.foreign = false;
     slot.refusals = 0;
     slot.refused.clear();
+    mark_group_of(slot);
     if (!std::exchange(slot.was_deleted, false)) return;
     auto* router = router_of(slot);
     const auto text = fmt::format("somebody deleted {}: put back; with systemd-networkd set ManageForeignRoutes=no and "
@@ -298,6 +309,7 @@ void Engine::refuse_extra(const ExtraKey& key, ExtraSlot& slot, int error) {
     auto* router = router_of(slot);
     ++slot.refusals;
     slot.was_deleted = false;
+    mark_group_of(slot);
     if (error == EEXIST) {
         if (!std::exchange(slot.foreign, true)) out_->push_back(ListKernel{}); // or is it ours, and we did not know?
         slot.not_before = now_ + (slot.refusals > 1 ? retry_later : retry_soon);

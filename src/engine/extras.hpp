@@ -15,6 +15,8 @@ namespace holdfast::engine {
 using ExtraKey = std::variant<model::RouteId, model::Rule>;
 using ExtraWish = std::variant<std::monostate, std::shared_ptr<const model::Route>, std::shared_ptr<const model::Rule>>;
 
+inline constexpr unsigned refusals_at_once = 5; ///< an address or a link may be about to be ready
+
 struct ExtraSlot {
     ExtraWish wish; ///< nothing: nobody wants it
     std::uint32_t router{};
@@ -31,6 +33,15 @@ struct ExtraSlot {
     std::string refused; ///< why
 
     bool is_wanted() const { return !std::holds_alternative<std::monostate>(wish); }
+    /// Too often to call it a matter of time.
+    bool is_refused() const { return refusals >= (foreign ? 2 : refusals_at_once); }
+    /// The sync group that depends on it; empty: none.
+    const std::string& track_group() const {
+        static const std::string none;
+        if (const auto* route = std::get_if<std::shared_ptr<const model::Route>>(&wish)) return (*route)->track_group;
+        if (const auto* rule = std::get_if<std::shared_ptr<const model::Rule>>(&wish)) return (*rule)->track_group;
+        return none;
+    }
 };
 
 /// Which step brings it from what the kernel has to what is wanted.

@@ -6,7 +6,8 @@
 namespace holdfast::engine {
 
 bool is_same(const Link& observed, const DesiredLink& desired) {
-    return observed.ours && observed.parent == desired.parent && observed.mac == desired.mac;
+    return observed.ours && observed.ipvlan == desired.ipvlan && observed.parent == desired.parent &&
+           (desired.ipvlan || observed.mac == desired.mac);
 }
 
 bool is_configured(const Link& observed, const DesiredLink& desired) {
@@ -19,7 +20,7 @@ std::optional<OperationBody> plan(const Link* observed, const std::optional<Desi
         if (observed && observed->ours) return RemoveLink{observed->index};
         return std::nullopt;
     }
-    if (!observed) return AddLink{desired->name, desired->parent, desired->mac};
+    if (!observed) return AddLink{desired->name, desired->parent, desired->mac, desired->ipvlan};
     if (!observed->ours) return std::nullopt;
     if (!is_same(*observed, *desired)) return RemoveLink{observed->index};
     // Down comes before everything else: it is what ends a backup's claim.

@@ -1,5 +1,6 @@
-// plan(observed, desired) for the macvlan of a virtual MAC: which kernel operation brings it one step nearer to what a router
-// wants. Start, takeover, reload and crash recovery all come through here. A link without our tag is never touched.
+// plan(observed, desired) for the macvlan of a virtual MAC, or for an ipvlan: which kernel operation brings it one step nearer
+// to what a router wants. Start, takeover, reload and crash recovery all come through here. A link without our tag is never
+// touched.
 #pragma once
 
 #include "engine/link.hpp"
@@ -10,16 +11,17 @@
 
 namespace holdfast::engine {
 
-/// What a router wants its macvlan to be.
+/// What a router wants its macvlan or ipvlan to be.
 struct DesiredLink {
     std::string name;
     LinkIndex parent{};
-    MacAddress mac;
+    MacAddress mac; ///< of a macvlan
+    std::optional<model::IpvlanMode> ipvlan{};
     std::string alias;
     bool up{false}; ///< the router holds its addresses: only then may a frame leave from its MAC address
 };
 
-/// Of every macvlan. It answers ARP for its own addresses alone, and asks in no other name. rp_filter 2 (loose) holds whatever net.ipv4.conf.all says:
+/// Of every one of them. It answers ARP for its own addresses alone, and asks in no other name. rp_filter 2 (loose) holds whatever net.ipv4.conf.all says:
 /// requests come in by the macvlan, but the route back leads over the parent, which the strict filter (1) takes for forged.
 inline constexpr Ipv4Settings macvlan_settings{.arp = {.arp_ignore = 1, .arp_filter = 0, .arp_announce = 2},
                                                .accept_local = 1,
@@ -29,7 +31,7 @@ inline constexpr Ipv4Settings macvlan_settings{.arp = {.arp_ignore = 1, .arp_fil
 /// Nothing to do gives nothing.
 std::optional<OperationBody> plan(const Link* observed, const std::optional<DesiredLink>& desired);
 
-/// The same interface: ours, on this parent, with this MAC address.
+/// The same interface: ours, of this kind, on this parent, with this MAC address.
 bool is_same(const Link& observed, const DesiredLink&);
 bool is_configured(const Link& observed, const DesiredLink&);
 

@@ -1,5 +1,5 @@
-// The macvlans of virtual MACs: made, set up, raised with the addresses and taken away again, all from what the routers want
-// now. One invariant: a macvlan is up only while its router holds addresses, so no backup ever sends from the virtual MAC.
+// The macvlans of virtual MACs, and ipvlans: made, set up, raised with the addresses and taken away again, all from what the
+// routers want now. One invariant: such a link is up only while its router holds addresses, so no backup ever sends from it.
 
 #include "engine/engine.hpp"
 
@@ -14,12 +14,29 @@ namespace holdfast::engine {
 namespace {
 
 constexpr Duration look_again = 1s;   ///< when what we know of a link turns out to be old
-constexpr Duration refusal_time = 3s; ///< how long a router whose macvlan was refused stays out
+constexpr Duration refusal_time = 3s; ///< how long a router whose macvlan or ipvlan was refused stays out
+
+/// The interface under it must not ask by ARP in the name of a virtual address: under a macvlan clients would learn the wrong
+/// MAC address, under an ipvlan the answer would go to the ipvlan, and the packet that waits for it would never leave.
+bool quiets_parent(const model::Instance& model) {
+    return model.has_own_link() && model.family == Family::ipv4;
+}
+
+std::string explain_ipvlan(int error) {
+    switch (error) {
+    case EOPNOTSUPP: return "this kernel has no ipvlan: load the module (modprobe ipvlan)";
+    case EBUSY: return "the interface under it is a bridge's or has macvlans, which leave no room for an ipvlan";
+    case EINVAL: return "no ipvlan can be made on this interface";
+    default: return std::strerror(error);
+    }
+}
 
 std::string explain_refusal(const OperationBody& body, int error) {
     const bool raising = std::holds_alternative<SetLinkUp>(body);
+    const auto* add = std::get_if<AddLink>(&body);
+    if (error == EPERM) return "permission denied: the daemon needs CAP_NET_ADMIN";
+    if (add && add->ipvlan) return explain_ipvlan(error);
     switch (error) {
-    case EPERM: return "permission denied: the daemon needs CAP_NET_ADMIN";
     case EOPNOTSUPP: return "this kernel has no macvlan: load the module (modprobe macvlan)";
     case EBUSY:
         return raising ? "another interface has this MAC address already: give virtual_mac another address"
@@ -58,22 +75,23 @@ bool Engine::is_done_with_link(const Router& router) const {
 }
 
 std::optional<DesiredLink> Engine::desired_link(const Router& router) const {
-    const auto mac = router.model->address_mac();
-    if (!mac || !router.link || is_done_with_link(router)) return std::nullopt;
+    const auto& model = *router.model;
+    if (!model.has_own_link() || !router.link || is_done_with_link(router)) return std::nullopt;
     const auto parent = parents_.find(*router.link);
-    return DesiredLink{.name = router.model->address_interface(),
+    return DesiredLink{.name = model.address_interface(),
                        .parent = *router.link,
-                       .mac = *mac,
-                       .alias = parent == parents_.end() ? "holdfast"
-                                                         : to_alias(router.model->interface, parent->second.before),
+                       .mac = model.address_mac().value_or(MacAddress{}),
+                       .ipvlan = model.ipvlan ? std::optional{model.ipvlan->mode} : std::nullopt,
+                       .alias =
+                           parent == parents_.end() ? "holdfast" : to_alias(model.interface, parent->second.before),
                        .up = holds_address(router)};
 }
 
 /// The addresses are claimed where they are to live as soon as that is set up. Later drift is mended without moving them.
 void Engine::find_address_link(Router& router) {
     auto link = router.link;
-    if (router.model->virtual_mac) {
-        if (link && router.model->family == Family::ipv4) remember_parent(*link);
+    if (router.model->has_own_link()) {
+        if (link && quiets_parent(*router.model)) remember_parent(*link);
         const auto wish = desired_link(router);
         const auto* macvlan = wish ? kernel_.link(wish->name) : nullptr;
         const bool there = macvlan && is_same(*macvlan, *wish);
@@ -94,17 +112,18 @@ bool Engine::is_parent_ready(const DesiredLink& wish) const {
 }
 
 std::optional<FaultCause> Engine::find_link_fault(const Router& router) const {
-    if (!router.model->virtual_mac) return std::nullopt;
+    if (!router.model->has_own_link()) return std::nullopt;
+    const std::string word = router.model->virtual_mac ? "virtual_mac" : "ipvlan";
     const auto name = router.model->address_interface();
     const auto* link = kernel_.link(name);
     if (link && !link->ours)
-        return FaultCause{"virtual_mac",
+        return FaultCause{word,
                           fmt::format("there is an interface {} already, and not by holdfast: remove it, or choose "
-                                      "another name with virtual_mac: {{interface: NAME}}",
-                                      name)};
+                                      "another name with {}: {{interface: NAME}}",
+                                      name, word)};
     const auto slot = link_slots_.find(name);
     if (slot == link_slots_.end() || slot->second.refused.empty()) return std::nullopt;
-    return FaultCause{"virtual_mac", slot->second.refused};
+    return FaultCause{word, slot->second.refused};
 }
 
 // ---- reconciling ----------------------------------------------------------------------------------------------------------
@@ -116,8 +135,8 @@ void Engine::reconcile_links() {
     // Who leaves comes first: a name that a reload gave to another router is free only then.
     for (const bool retiring : {true, false})
         for (auto& router : routers_) {
-            if (!router || router->retiring != retiring || !router->model->virtual_mac) continue;
-            if (router->link && router->model->family == Family::ipv4 && !is_done_with_link(*router)) {
+            if (!router || router->retiring != retiring || !router->model->has_own_link()) continue;
+            if (router->link && quiets_parent(*router->model) && !is_done_with_link(*router)) {
                 parents.insert(*router->link);
                 remember_parent(*router->link);
             }
@@ -259,8 +278,11 @@ void Engine::link_refused(const LinkOperation& done, int error) {
         return;
     }
     slot.not_before = now_ + refusal_time;
-    const auto text = fmt::format("the kernel refused the interface {} of the virtual MAC: {}", done.name,
-                                  explain_refusal(done.body, error));
+    const auto* known = kernel_.link(done.name);
+    const auto* add = std::get_if<AddLink>(&done.body);
+    const bool is_ipvlan = add ? add->ipvlan.has_value() : known && known->ipvlan;
+    const auto text = fmt::format("the kernel refused the {} {}{}: {}", is_ipvlan ? "ipvlan" : "interface", done.name,
+                                  is_ipvlan ? "" : " of the virtual MAC", explain_refusal(done.body, error));
     const bool raising = set && set->up;
     if (!set) slot.refused = text;
     for (auto& router : routers_) {
@@ -288,14 +310,16 @@ void Engine::parent_done(const SetArp& set, int error) {
         kernel_.set(link);
     }
     for (auto& router : routers_) {
-        if (!router || router->link != set.link || !router->model->virtual_mac) continue;
+        if (!router || router->link != set.link || !router->model->has_own_link()) continue;
         router->needs_assessment = true;
         if (error != 0)
-            complain(
-                Severity::warning, NoteKind::address_refused, *router, 0,
-                fmt::format("{}: arp_ignore and arp_announce can't be set on {} ({}), so clients may learn its own "
-                            "MAC address; set net.ipv4.conf.{}.arp_ignore=1 and arp_announce=2",
-                            router->name(), known->name, std::strerror(error), known->name));
+            complain(Severity::warning, NoteKind::address_refused, *router, 0,
+                     fmt::format("{}: arp_ignore and arp_announce can't be set on {} ({}), so {}; set "
+                                 "net.ipv4.conf.{}.arp_ignore=1 and arp_announce=2",
+                                 router->name(), known->name, std::strerror(error),
+                                 router->model->virtual_mac ? "clients may learn its own MAC address"
+                                                            : "its answers may not find their clients",
+                                 known->name));
     }
 }
 

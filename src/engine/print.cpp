@@ -25,7 +25,9 @@ std::string operation(const Operation& op) {
             [](const PromoteSecondaries& promote) {
                 return fmt::format("promote_secondaries({})", promote.link.value);
             },
-            [](const AddLink& add) { return fmt::format("+link {} {}", add.name, to_string(add.mac)); },
+            [](const AddLink& add) {
+                return fmt::format("+link {} {}", add.name, add.ipvlan ? "ipvlan" : to_string(add.mac));
+            },
             [](const ConfigureLink& link) { return fmt::format("configure({})", link.link.value); },
             [](const SetLinkUp& set) { return fmt::format("link({} {})", set.link.value, set.up ? "up" : "down"); },
             [](const RemoveLink& remove) { return fmt::format("-link {}", remove.link.value); },

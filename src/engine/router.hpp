@@ -94,7 +94,7 @@ struct Router {
     Time last_sent{};
     Announcing announcing;
     /// Where it is announced and covered for by the interface under the macvlan of its virtual MAC.
-    bool is_on_macvlan(const AddressKey& key) const { return model->virtual_mac && address_link == key.link; }
+    bool is_on_macvlan(const AddressKey& key) const { return model->has_own_link() && address_link == key.link; }
 
     std::vector<AddressKey> keys; ///< where its advertised addresses belong, as far as their links exist
     std::size_t keys_there{0};    ///< of these the kernel has so many

@@ -37,6 +37,15 @@ void put_settings(const Message& message, std::initializer_list<std::pair<int, s
         HF_ASSERT(nla_put_u32(message.get(), which, value) == 0);
 }
 
+std::uint16_t flags_of(model::IpvlanMode mode) {
+    switch (mode) {
+    case model::IpvlanMode::bridge: return 0;
+    case model::IpvlanMode::private_: return IPVLAN_F_PRIVATE;
+    case model::IpvlanMode::vepa: return IPVLAN_F_VEPA;
+    }
+    return 0;
+}
+
 Bytes put_ipv4_settings(LinkIndex link, std::uint32_t sequence,
                         std::initializer_list<std::pair<int, std::uint32_t>> settings) {
     const auto message = link_message(RTM_SETLINK, 0, sequence, link);
@@ -53,13 +62,18 @@ Bytes encode(const engine::AddLink& add, std::uint32_t sequence) {
     const auto message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sequence, LinkIndex{});
     put_text(message, IFLA_IFNAME, add.name);
     HF_ASSERT(nla_put_u32(message.get(), IFLA_LINK, add.parent.value) == 0);
-    HF_ASSERT(nla_put(message.get(), IFLA_ADDRESS, 6, add.mac.bytes.data()) == 0);
+    if (!add.ipvlan) HF_ASSERT(nla_put(message.get(), IFLA_ADDRESS, 6, add.mac.bytes.data()) == 0);
     HF_ASSERT(nla_put_u32(message.get(), IFLA_GROUP, link_group) == 0);
     {
         const Nest info{message, IFLA_LINKINFO};
-        put_text(message, IFLA_INFO_KIND, "macvlan");
+        put_text(message, IFLA_INFO_KIND, add.ipvlan ? "ipvlan" : "macvlan");
         const Nest data{message, IFLA_INFO_DATA};
-        HF_ASSERT(nla_put_u32(message.get(), IFLA_MACVLAN_MODE, MACVLAN_MODE_VEPA) == 0);
+        if (add.ipvlan) {
+            HF_ASSERT(nla_put_u16(message.get(), IFLA_IPVLAN_MODE, IPVLAN_MODE_L2) == 0);
+            HF_ASSERT(nla_put_u16(message.get(), IFLA_IPVLAN_FLAGS, flags_of(*add.ipvlan)) == 0);
+        } else {
+            HF_ASSERT(nla_put_u32(message.get(), IFLA_MACVLAN_MODE, MACVLAN_MODE_VEPA) == 0);
+        }
     }
     return bytes_of(message);
 }
@@ -141,17 +155,26 @@ void read_settings(const nlattr* af_spec, engine::Link& link) {
     if (mode && nla_len(mode) >= 1) link.makes_ipv6_addresses = nla_get_u8(mode) != IN6_ADDR_GEN_MODE_NONE;
 }
 
-bool is_macvlan(const nlattr* info) {
-    const auto* kind = find_inside(info, IFLA_INFO_KIND);
-    return kind && text_of(kind) == "macvlan";
+model::IpvlanMode ipvlan_mode(const nlattr* info) {
+    const auto* data = find_inside(info, IFLA_INFO_DATA);
+    const auto* flags = data ? find_inside(data, IFLA_IPVLAN_FLAGS) : nullptr;
+    const auto number = flags && nla_len(flags) >= 2 ? nla_get_u16(flags) : 0;
+    for (const auto mode : {model::IpvlanMode::private_, model::IpvlanMode::vepa})
+        if ((number & flags_of(mode)) != 0) return mode;
+    return model::IpvlanMode::bridge;
 }
 
 void read_ours(const std::array<nlattr*, IFLA_MAX + 1>& table, engine::Link& link) {
     const auto number = [&](std::size_t which) {
         return table[which] && nla_len(table[which]) >= 4 ? nla_get_u32(table[which]) : 0;
     };
-    link.ours = number(IFLA_GROUP) == link_group && table[IFLA_LINKINFO] && is_macvlan(table[IFLA_LINKINFO]);
+    const auto* info = table[IFLA_LINKINFO];
+    if (number(IFLA_GROUP) != link_group || !info) return;
+    const auto* attribute = find_inside(info, IFLA_INFO_KIND);
+    const auto kind = attribute ? text_of(attribute) : std::string{};
+    link.ours = kind == "macvlan" || kind == "ipvlan";
     if (!link.ours) return;
+    if (kind == "ipvlan") link.ipvlan = ipvlan_mode(info);
     link.parent = LinkIndex{number(IFLA_LINK)};
     if (table[IFLA_IFALIAS]) link.alias = text_of(table[IFLA_IFALIAS]);
 }

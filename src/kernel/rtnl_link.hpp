@@ -1,5 +1,5 @@
-// rtnetlink messages about links: the macvlans of virtual MACs, their settings, and what the kernel tells of any link.
-// Everything goes by netlink, so that a sandbox may keep /proc/sys read-only.
+// rtnetlink messages about links: the macvlans of virtual MACs and the ipvlans, their settings, and what the kernel tells of any
+// link. Everything goes by netlink, so that a sandbox may keep /proc/sys read-only.
 #pragma once
 
 #include "base/bytes.hpp"

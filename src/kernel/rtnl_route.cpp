@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <linux/ila.h>
 #include <linux/lwtunnel.h>
 #include <linux/mpls.h>
 #include <linux/mpls_iptunnel.h>
@@ -98,8 +99,14 @@ void put_id64(const Message& message, int type, std::uint64_t id) {
     put(message, type, bytes);
 }
 
+/// Without ILA_ATTR_IDENT_TYPE the kernel reads the identifier's type out of the destination.
+void put_ila(const Message& message, const Encap& encap) {
+    put_id64(message, ILA_ATTR_LOCATOR, encap.locator.value_or(0));
+    HF_ASSERT(nla_put_u8(message.get(), ILA_ATTR_CSUM_MODE, static_cast<std::uint8_t>(encap.checksum)) == 0);
+}
+
 void put_encap(const Message& message, const Encap& encap) {
-    static constexpr std::array kinds{LWTUNNEL_ENCAP_MPLS, LWTUNNEL_ENCAP_IP, LWTUNNEL_ENCAP_IP6};
+    static constexpr std::array kinds{LWTUNNEL_ENCAP_MPLS, LWTUNNEL_ENCAP_IP, LWTUNNEL_ENCAP_IP6, LWTUNNEL_ENCAP_ILA};
     const auto kind = kinds[static_cast<std::size_t>(encap.kind)];
     HF_ASSERT(nla_put_u16(message.get(), RTA_ENCAP_TYPE, static_cast<std::uint16_t>(kind)) == 0);
     const Nest nest{message, RTA_ENCAP};
@@ -108,6 +115,7 @@ void put_encap(const Message& message, const Encap& encap) {
         if (encap.ttl != 0) HF_ASSERT(nla_put_u8(message.get(), MPLS_IPTUNNEL_TTL, encap.ttl) == 0);
         return;
     }
+    if (encap.kind == Encap::Kind::ila) return put_ila(message, encap);
     // LWTUNNEL_IP_* and LWTUNNEL_IP6_* have the same numbers.
     if (encap.id != 0) put_id64(message, LWTUNNEL_IP_ID, encap.id);
     if (encap.destination) put(message, LWTUNNEL_IP_DST, encap.destination->span());
@@ -128,6 +136,7 @@ void put_nexthops(const Message& message, const Route& route, const std::vector<
         const auto at = nlmsg_hdr(message.get())->nlmsg_len;
         append(message.get(), head);
         if (hop.via) put_gateway(message, *hop.via, route.to.address.family);
+        if (hop.realm) put32(message, RTA_FLOW, *hop.realm);
         if (hop.encap) put_encap(message, *hop.encap);
         auto* bytes = reinterpret_cast<std::uint8_t*>(nlmsg_hdr(message.get()));
         head.rtnh_len = static_cast<std::uint16_t>(nlmsg_hdr(message.get())->nlmsg_len - at);
@@ -191,12 +200,21 @@ std::uint32_t number_of(const nlattr* attribute, std::uint32_t otherwise = 0) {
     return attribute && nla_len(attribute) >= 4 ? nla_get_u32(attribute) : otherwise;
 }
 
+int how_to_add(const engine::PutRoute& operation) {
+    if (operation.replace) return NLM_F_REPLACE;
+    switch (operation.route->place) {
+    case model::RoutePlace::alone: return NLM_F_EXCL;
+    case model::RoutePlace::first: return 0;
+    case model::RoutePlace::last: return NLM_F_APPEND;
+    }
+    return NLM_F_EXCL;
+}
+
 } // namespace
 
 Bytes encode(const engine::PutRoute& operation, std::uint32_t sequence) {
     const auto& route = *operation.route;
-    const int flags = NLM_F_CREATE | (operation.replace ? NLM_F_REPLACE : NLM_F_EXCL);
-    auto message = new_message(RTM_NEWROUTE, NLM_F_ACK | flags, sequence);
+    auto message = new_message(RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | how_to_add(operation), sequence);
     auto header = header_of(route.id());
     header.rtm_type = kernel_type(route.type);
     header.rtm_scope = scope_of(route);

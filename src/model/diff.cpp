@@ -37,7 +37,7 @@ Reload how_to_change(const Instance& before, const Instance& after) {
     const bool same_router = before.interface == after.interface && before.vrid == after.vrid &&
                              before.family == after.family && before.version == after.version &&
                              before.address_interface() == after.address_interface() &&
-                             before.address_mac() == after.address_mac();
+                             before.address_mac() == after.address_mac() && before.ipvlan == after.ipvlan;
     return same_router && before.is_owner() == after.is_owner() ? Reload::live : Reload::restart;
 }
 

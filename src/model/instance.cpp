@@ -7,8 +7,9 @@ std::string object_name(const std::string& instance_name) {
 }
 
 std::string Instance::address_interface() const {
-    if (!virtual_mac) return interface;
-    return virtual_mac->interface.empty() ? default_macvlan(family, vrid) : virtual_mac->interface;
+    if (!has_own_link()) return interface;
+    const auto& given = virtual_mac ? virtual_mac->interface : ipvlan->interface;
+    return given.empty() ? default_own_link(family, vrid) : given;
 }
 
 std::optional<MacAddress> Instance::address_mac() const {

@@ -8,6 +8,7 @@
 #include "model/address.hpp"
 #include "model/announce.hpp"
 #include "model/authentication.hpp"
+#include "model/ipvlan.hpp"
 #include "model/notify.hpp"
 #include "model/route.hpp"
 #include "model/virtual_mac.hpp"
@@ -91,11 +92,14 @@ struct Instance {
     std::vector<TrackUse> track;
     Notify notify;
     std::optional<VirtualMac> virtual_mac; ///< nothing: the addresses are at the interface's own MAC address
+    std::optional<Ipvlan> ipvlan;          ///< never beside virtual_mac
 
     bool is_owner() const { return priority == owner_priority; }
     /// Where its adverts go when they go by multicast. Another group is another virtual router, whatever its VRID.
     const IpAddress& group() const { return family == Family::ipv4 ? multicast_group4 : multicast_group6; }
-    /// Where the addresses live: on the macvlan of the virtual MAC, else on the interface itself.
+    /// Its addresses live on an interface that is made for it.
+    bool has_own_link() const { return virtual_mac || ipvlan; }
+    /// Where the addresses live: on the macvlan of the virtual MAC, on the ipvlan, else on the interface itself.
     std::string address_interface() const;
     /// What clients find the addresses at; nothing: at the interface's own.
     std::optional<MacAddress> address_mac() const;

@@ -17,7 +17,13 @@ std::string_view name(RouteType type) {
 }
 
 std::string_view name(Encap::Kind kind) {
-    return kind == Encap::Kind::mpls ? "mpls" : kind == Encap::Kind::ip ? "ip" : "ip6";
+    switch (kind) {
+    case Encap::Kind::mpls: return "mpls";
+    case Encap::Kind::ip: return "ip";
+    case Encap::Kind::ip6: return "ip6";
+    case Encap::Kind::ila: return "ila";
+    }
+    return "mpls";
 }
 
 std::string_view name(RuleAction action) {

@@ -21,11 +21,15 @@ std::string_view name(RouteType);
 
 /// What a packet is wrapped into on its way.
 struct Encap {
-    enum class Kind : std::uint8_t { mpls, ip, ip6 } kind{Kind::mpls};
+    enum class Kind : std::uint8_t { mpls, ip, ip6, ila } kind{Kind::mpls};
     std::vector<std::uint32_t> labels;            ///< mpls: outermost first
     std::optional<IpAddress> destination, source; ///< ip, ip6: of the tunnel
     std::uint64_t id{0};
-    std::uint8_t ttl{0}, tos{0}; ///< 0: inherited
+    std::uint8_t ttl{0}, tos{0};          ///< 0: inherited
+    std::optional<std::uint64_t> locator; ///< ila: the upper half that the destination gets
+    /// ila: how transport checksums stay right although the destination changes.
+    enum class Checksum : std::uint8_t { adj_transport, neutral_map, no_action, neutral_map_auto };
+    Checksum checksum{Checksum::no_action};
     bool operator==(const Encap&) const = default;
 };
 std::string_view name(Encap::Kind);
@@ -37,6 +41,7 @@ struct Nexthop {
     unsigned weight{1}; ///< 1 to 256
     bool onlink{false};
     std::optional<Encap> encap;
+    std::optional<std::uint32_t> realm; ///< IPv4
     bool operator==(const Nexthop&) const = default;
 };
 
@@ -49,6 +54,13 @@ struct RouteId {
     std::uint32_t metric{0};
     friend auto operator<=>(const RouteId&, const RouteId&) = default;
     friend bool operator==(const RouteId&, const RouteId&) = default;
+};
+
+/// Beside a route of others that has the same identity but for its protocol (IPv4).
+enum class RoutePlace : std::uint8_t {
+    alone, ///< not at all
+    first, ///< in front of it, so that it is taken instead
+    last,  ///< behind it: taken when that one goes
 };
 
 enum class RoutePreference : std::uint8_t { medium = 0, high = 1, low = 3 }; // RFC 4191 2.1
@@ -76,7 +88,9 @@ struct Route {
     std::optional<RoutePreference> preference; ///< IPv6
     std::optional<std::uint32_t> realm;        ///< IPv4
     std::optional<bool> ttl_propagate;         ///< from and to the labels of encap mpls
-    bool track{true};                          ///< that it is refused, is a fault of the instance
+    RoutePlace place{RoutePlace::alone};
+    bool track{true};        ///< that it is refused, is a fault of the instance
+    std::string track_group; ///< a static one: the sync group that is in fault while it can't be there
 
     RouteId id() const;
     bool operator==(const Route&) const = default;
@@ -90,7 +104,7 @@ std::string_view name(RuleAction);
 
 using Range = std::pair<std::uint32_t, std::uint32_t>;
 
-/// The kernel tells rules apart by all of it but `track`.
+/// The kernel tells rules apart by all of it but `track` and `track_group`.
 struct Rule {
     Family family{Family::ipv4};
     std::uint32_t priority{0};
@@ -108,11 +122,13 @@ struct Rule {
     std::uint8_t ipproto{0};
     bool l3mdev{false};
     bool track{true};
+    std::string track_group; ///< as of a route
 
     /// As the kernel tells rules apart: by everything that it knows of them.
     Rule id() const {
         auto result = *this;
         result.track = true;
+        result.track_group.clear();
         return result;
     }
     friend auto operator<=>(const Rule&, const Rule&) = default;

@@ -22,7 +22,7 @@ struct VirtualMac {
 
 /// 00-00-5E-00-01-{VRID} for IPv4, 00-00-5E-00-02-{VRID} for IPv6.
 MacAddress vrrp_mac(Family, Vrid);
-/// "vrrp.51", "vrrp6.51"
-std::string default_macvlan(Family, Vrid);
+/// "vrrp.51", "vrrp6.51": of the interface that is made for a router, whatever its kind.
+std::string default_own_link(Family, Vrid);
 
 } // namespace holdfast::model

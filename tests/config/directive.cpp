@@ -59,6 +59,7 @@ TEST(Directives, SayAboutAReloadWhatTheModelDoes) {
                                                         {"checksum", "message"},
                                                         {"unicast", "{peers: [10.0.0.1]}"},
                                                         {"virtual_mac", "on"},
+                                                        {"ipvlan", "on"},
                                                         {"source", "10.0.0.1"},
                                                         {"addresses", "[192.0.2.11/24]"},
                                                         {"excluded_addresses", "[192.0.2.11/24]"},

@@ -159,6 +159,85 @@ holdfast.yaml:7:118: error: labels must be a label, 0 to 1048575, not '1048576'
 )");
 }
 
+TEST(Routes, HaveRealmsForEachNextHopAndAPlaceBesideOthers) {
+    const auto config = good(routes(
+        "[{to: 10.1.0.0/16, nexthops: [{via: 192.0.2.1, realm: 3/5}, {via: 192.0.2.2, realm: 7}]},\n"
+        "      {to: 10.2.0.0/16, via: 192.0.2.1, realm: 1/0, place: first},\n"
+        "      {to: 10.3.0.0/16, via: 192.0.2.1, place: last},\n"
+        "      {to: \"2001:db8:0:1:2000::1/128\", interface: eth0, encap: {type: ila, locator: \"2001:db8:0:2\", "
+        "checksum: neutral-map}}]"));
+    const auto& all = config.instances.at(0).routes;
+    ASSERT_EQ(all.size(), 4U);
+    EXPECT_EQ(all[0].nexthops.at(0).realm, 0x30005U);
+    EXPECT_EQ(all[0].nexthops.at(1).realm, 7U);
+    EXPECT_EQ(all[1].realm, 0x10000U);
+    EXPECT_EQ(all[0].place, model::RoutePlace::alone);
+    EXPECT_EQ(all[1].place, model::RoutePlace::first);
+    EXPECT_EQ(all[2].place, model::RoutePlace::last);
+    EXPECT_EQ(all[3].encap->locator, 0x20010db800000002U);
+    EXPECT_EQ(all[3].encap->checksum, model::Encap::Checksum::neutral_map);
+    EXPECT_EQ(good(dump(config)).instances, config.instances) << dump(config);
+    EXPECT_EQ(good(rules("[{priority: 5, family: ipv4, table: 7, realm: 2/9}]")).instances.at(0).rules.at(0).realm,
+              0x20009U);
+}
+
+TEST(Routes, RefuseRealmsPlacesAndLocatorsThatCannotBe) {
+    struct Case {
+        std::string text, message, hint;
+    };
+    const std::string realm = "realm must be 1 to 4294967295, or FROM/TO of 0 to 65535 each";
+    const Case cases[]{
+        {"{to: 10.1.0.0/16, via: 192.0.2.1, realm: 1/65536}", realm + ", not '1/65536'", ""},
+        {"{to: 10.1.0.0/16, via: 192.0.2.1, realm: 0/0}", realm + ", not '0/0'", ""},
+        {"{to: 10.1.0.0/16, via: 192.0.2.1, realm: 1/2/3}", realm + ", not '1/2/3'", ""},
+        {"{to: 10.1.0.0/16, nexthops: [{via: 192.0.2.1}], realm: 3}", "realm and nexthops are two ways to say the same",
+         "give each next hop its own"},
+        {"{to: \"2001:db8::/32\", nexthops: [{via: \"2001:db8::1\", realm: 3}]}", "realm is for ipv4 routes",
+         "remove it from the next hops"},
+        {"{to: 10.1.0.0/16, via: 192.0.2.1, place: before}", "place must be one of alone, first and last, not 'before'",
+         ""},
+        {"{to: \"2001:db8::/32\", via: \"2001:db8::1\", place: last}", "place is for ipv4 routes", "remove it"},
+        {"{to: 10.1.0.0/16, via: 192.0.2.1, append: true}", "'append' is not a directive of a route",
+         "write place: last"},
+        {"{to: \"2001:db8:0:1:2000::1/128\", interface: eth0, encap: {type: ila}}", "encap of type ila has no locator",
+         "add locator: \"2001:db8:0:2\""},
+        {"{to: \"2001:db8:0:1:2000::1/128\", interface: eth0, encap: {type: ila, locator: \"2001:db8::2\"}}",
+         "locator must be the first half of an IPv6 address, like 2001:db8:0:2, not '2001:db8::2'", ""},
+        {"{to: \"2001:db8:0:1:2000::1/128\", interface: eth0, encap: {type: ila, locator: \"2001:db8:0:2\", ttl: 3}}",
+         "encap of type ila has locator and checksum only", "remove the rest"},
+        {"{to: 10.1.0.0/16, via: 192.0.2.1, encap: {type: mpls, labels: [5], checksum: adj-transport}}",
+         "encap of type mpls has no locator and no checksum", "write type: ila"},
+        {"{to: \"2001:db8:0:1::/64\", interface: eth0, encap: {type: ila, locator: \"2001:db8:0:2\"}}",
+         "encap of type ila needs an IPv6 destination of 67 bits or more: a locator and the type of the identifier",
+         "write to: \"2001:db8:0:1:2000::1/128\""},
+        {"{to: 10.1.0.0/16, via: 192.0.2.1, track_group: edge}",
+         "route 10.1.0.0/16 of instance 'web' has a track_group", "its own instance tracks it: remove track_group"},
+    };
+    for (const auto& one : cases)
+        expect_refused(routes("[" + one.text + "]"), one.message, one.hint);
+}
+
+TEST(StaticRoutes, AreTrackedByASyncGroup) {
+    const std::string group = "sync_groups: {edge: {instances: [web]}}\n";
+    const auto text = instance_with("") + group +
+                      "static_routes: [{to: 10.1.0.0/16, via: 192.0.2.1, track_group: edge}]\n"
+                      "static_rules: [{priority: 5, family: ipv4, table: 7, track_group: edge}]\n";
+    const auto config = good(text);
+    EXPECT_EQ(config.static_routes.at(0).track_group, "edge");
+    EXPECT_EQ(config.static_rules.at(0).track_group, "edge");
+    EXPECT_EQ(config.static_rules.at(0).id().track_group, "") << "the kernel knows nothing of it";
+    EXPECT_EQ(good(dump(config)).static_routes, config.static_routes);
+    EXPECT_EQ(good(dump(config)).static_rules, config.static_rules);
+    expect_refused(instance_with("") + group + "static_routes: [{to: 10.1.0.0/16, via: 192.0.2.1, track_group: edg}]\n",
+                   "route 10.1.0.0/16 has track_group 'edg', and there is no such sync group", "did you mean 'edge'?");
+    expect_refused(instance_with("") + "static_rules: [{priority: 5, family: ipv4, table: 7, track_group: edge}]\n",
+                   "rule from all lookup 7 priority 5 has track_group 'edge', and there is no such sync group",
+                   "describe it under 'sync_groups:'");
+    expect_refused(instance_with("") + group +
+                       "static_routes: [{to: 10.1.0.0/16, via: 192.0.2.1, track_group: [edge]}]\n",
+                   "track_group must be the name of a sync group, not a list", "");
+}
+
 TEST(Rules, HaveTheWordsOfIpRule) {
     const auto config = good(rules("[{priority: 1000, from: 192.0.2.0/24, table: 100, suppress_prefixlength: 0},\n"
                                    "      {priority: 1001, to: 10.0.0.0/8, not: on, fwmark: 0x10/0xff, iif: eth0, oif: "

@@ -47,6 +47,21 @@ TEST(LinkPlan, MakesSetsUpAndRaises) {
     EXPECT_FALSE(plan(&down, wish(false)));
 }
 
+TEST(LinkPlan, MakesAnewAnIpvlanOfAnotherModeAndLooksAtNoMacAddressOfIt) {
+    auto desired = wish(true);
+    desired.mac = {};
+    desired.ipvlan = model::IpvlanMode::bridge;
+    auto there = ours(true), other = ours(true);
+    there.ipvlan = model::IpvlanMode::bridge;
+    other.ipvlan = model::IpvlanMode::vepa;
+    const auto macvlan_there = ours(true);
+    EXPECT_FALSE(plan(&there, desired));
+    EXPECT_TRUE(is<RemoveLink>(plan(&other, desired)));
+    EXPECT_TRUE(is<RemoveLink>(plan(&macvlan_there, desired)));
+    EXPECT_TRUE(is<RemoveLink>(plan(&there, wish(true))));
+    EXPECT_EQ(std::get<AddLink>(*plan(nullptr, desired)).ipvlan, model::IpvlanMode::bridge);
+}
+
 TEST(LinkPlan, LowersBeforeEverythingElse) {
     auto drifted = ours(true);
     drifted.ipv4.rp_filter = 1;

@@ -63,6 +63,42 @@ TEST(RouteMessage, WrapsPackets) {
 0c000100 00000000 00000007 08000200 c6336401 05000400 40000000 )");
 }
 
+TEST(RouteMessage, HasARealmForEachNextHop) {
+    Route route{.to = *parse_prefix("10.1.0.0/16")};
+    route.nexthops = {{.via = IpAddress::v4(192, 0, 2, 1), .realm = 0x30005U},
+                      {.via = IpAddress::v4(192, 0, 2, 2), .realm = 7U}};
+    EXPECT_EQ(hex(put(route, {LinkIndex{0}, LinkIndex{0}})),
+              R"(60000000 18000506 07000000 00000000 02100000 fe700001 00000000 08000100
+0a010000 08000f00 fe000000 34000980 18000000 00000000 08000500 c0000201
+08000b00 05000300 18000000 00000000 08000500 c0000202 08000b00 07000000
+)");
+}
+
+TEST(RouteMessage, SaysItsPlaceInTheFlagsOfTheMessage) {
+    Route route{.to = *parse_prefix("10.1.0.0/16"), .interface = "eth0"};
+    const auto flags = [&](model::RoutePlace place) {
+        route.place = place;
+        const auto bytes = put(route, {LinkIndex{3}});
+        return reinterpret_cast<const nlmsghdr*>(bytes.data())->nlmsg_flags;
+    };
+    constexpr unsigned always = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE;
+    EXPECT_EQ(flags(model::RoutePlace::alone), always | NLM_F_EXCL);
+    EXPECT_EQ(flags(model::RoutePlace::first), always);
+    EXPECT_EQ(flags(model::RoutePlace::last), always | NLM_F_APPEND);
+}
+
+TEST(RouteMessage, WrapsIntoAnotherLocator) {
+    Route route{.to = *parse_prefix("2001:db8:0:1:2000::1/128"), .interface = "eth0"};
+    route.encap = model::Encap{.kind = model::Encap::Kind::ila,
+                               .locator = 0x20010db800000002U,
+                               .checksum = model::Encap::Checksum::neutral_map};
+    EXPECT_EQ(hex(put(route, {LinkIndex{3}})),
+              R"(68000000 18000506 07000000 00000000 0a800000 fe700001 00000000 14000100
+20010db8 00000001 20000000 00000001 08000f00 fe000000 08000600 00040000
+08000400 03000000 06001500 03000000 18001680 0c000100 20010db8 00000002
+05000700 01000000 )");
+}
+
 TEST(RouteMessage, OfAnIpv6Route) {
     Route route{
         .to = *parse_prefix("2001:db8::/32"), .from = parse_prefix("2001:db8:1::/48"), .via = parse_ip("fe80::1")};

@@ -50,6 +50,19 @@ TEST(AddLink, MakesATaggedMacvlanInVepaMode) {
     EXPECT_EQ(encode(engine::AddLink{"vrrp.51", LinkIndex{2}, mac}, 77), expected);
 }
 
+TEST(AddLink, MakesATaggedIpvlanOfLayer2WithoutAMacAddress) {
+    auto expected = header(96, RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, 0);
+    put_native(expected, {12, IFLA_IFNAME});
+    append(expected, text("vrrp.51"));
+    put_native(expected, {8, IFLA_LINK, 2, 0});
+    put_native(expected, {8, IFLA_GROUP, 112, 0});
+    put_native(expected, {36, IFLA_LINKINFO | NLA_F_NESTED, 11, IFLA_INFO_KIND});
+    append(expected, text("ipvlan"));
+    put_native(expected, {20, IFLA_INFO_DATA | NLA_F_NESTED, 6, IFLA_IPVLAN_MODE, IPVLAN_MODE_L2, 0});
+    put_native(expected, {6, IFLA_IPVLAN_FLAGS, IPVLAN_F_VEPA, 0});
+    EXPECT_EQ(encode(engine::AddLink{"vrrp.51", LinkIndex{2}, {}, model::IpvlanMode::vepa}, 77), expected);
+}
+
 TEST(ConfigureLink, SetsAliasSettingsAndNoIpv6AddressInOneMessage) {
     auto expected = header(120, RTM_SETLINK, NLM_F_REQUEST | NLM_F_ACK, 7);
     put_native(expected, {13, IFLA_IFALIAS});
@@ -102,6 +115,17 @@ TEST(DecodeLink, KnowsOursByKindAndTag) {
     auto other_kind = encode(engine::AddLink{"vrrp.51", LinkIndex{2}, mac}, 77);
     other_kind[other_kind.size() - 12 - 8] = 'i';
     EXPECT_FALSE(told(other_kind).ours);
+}
+
+TEST(DecodeLink, KnowsAnIpvlanOfOursAndItsMode) {
+    using model::IpvlanMode;
+    for (const auto mode : {IpvlanMode::bridge, IpvlanMode::private_, IpvlanMode::vepa}) {
+        const auto made = told(encode(engine::AddLink{"vrrp.51", LinkIndex{2}, {}, mode}, 77));
+        EXPECT_TRUE(made.ours);
+        EXPECT_EQ(made.parent, LinkIndex{2});
+        EXPECT_EQ(made.ipvlan, mode);
+    }
+    EXPECT_FALSE(told(encode(engine::AddLink{"vrrp.51", LinkIndex{2}, mac}, 77)).ipvlan);
 }
 
 TEST(DecodeLink, ReadsTheSettingsOfAKernelArrayHoweverShort) {

@@ -1,14 +1,32 @@
-"""Two or three hosts on a real switch, for each test anew."""
+"""Two or three hosts on a real switch, for each test anew.
+
+`@pytest.mark.kernel("vrf")` is for tests that need more of the kernel than a build machine's may have: the suite `vm` runs
+them in a virtual machine (tests/vm/machine.py), the suite `netns` all others."""
 
 from __future__ import annotations
 
 import os
+import pathlib
 
 import pytest
 from verdict import Verdict, judge
-from world import World, wait_for
+from world import World, run, wait_for
 
 COUNTER = iter(range(10_000))
+IN_THE_MACHINE = bool(os.environ.get("HOLDFAST_VM"))
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "kernel(module, ...): needs these kernel modules; run by the suite vm")
+
+
+def pytest_runtest_setup(item):
+    modules = [module for mark in item.iter_markers("kernel") for module in mark.args]
+    if IN_THE_MACHINE:
+        for module in modules:
+            run("modprobe", module)
+    elif lacking := [module for module in modules if not pathlib.Path("/sys/module", module).exists()]:
+        pytest.skip(f"this kernel has no {', '.join(lacking)} loaded; the suite vm runs it with Debian's kernel")
 
 
 def pytest_collection_modifyitems(items):

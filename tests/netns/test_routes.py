@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import time
 
+import pytest
 from conftest import Pair, yaml
 from world import wait_for
 
@@ -160,6 +162,77 @@ def test_static_routes_and_rules_are_there_while_the_daemon_runs(world):
     pair.lb2.holdfastd.kill(signal.SIGTERM)
     assert pair.lb2.holdfastd.wait() == 0
     assert has_none(pair.lb2), what_is_left(pair.lb2)
+
+
+def way(host, to: str = "10.50.0.1") -> str:
+    return json.loads(host.ip("-j", "route", "get", to))[0]["gateway"]
+
+
+@pytest.mark.parametrize("place,ours,theirs", [("first", "10.77.0.254", "10.77.0.253"), ("last", "10.77.0.253", "10.77.0.254")])
+def test_a_route_stands_in_front_of_one_of_others_or_behind_it(world, place, ours, theirs):
+    extra = lambda via: f"    routes: [{{to: 10.50.0.0/16, via: {via}, place: {place}}}]\n"
+    pair = Pair(world, start=False, instance_extra=extra("10.77.0.254"))
+    pair.lb1.ip("route", "add", "10.50.0.0/16", "via", "10.77.0.253")
+    pair.start()
+    wait_for(lambda: "10.50.0.0/16" in routes(pair.lb1), 2, "the route beside the other")
+    assert way(pair.lb1) == ours
+    world.configure(yaml(pair.vip + "/24", instance_extra=extra("10.77.0.252")))  # a change must not hit theirs
+    pair.lb1.ctl("reload")
+    wait_for(lambda: routes(pair.lb1).get("10.50.0.0/16", {}).get("gateway") == "10.77.0.252", 2, "the new gateway")
+    assert len(pair.lb1.ip("route", "show", "10.50.0.0/16").splitlines()) == 2
+    assert way(pair.lb1) == ("10.77.0.252" if place == "first" else "10.77.0.253")
+    pair.lb1.ctl("failover", "web")
+    pair.wait_on("lb2", 3)
+    wait_for(lambda: has_none(pair.lb1) and way(pair.lb1) == "10.77.0.253", 2, "theirs alone")
+
+
+@pytest.mark.kernel()
+def test_each_next_hop_has_a_realm(world):
+    pair = Pair(world, instance_extra="    routes: [{to: 10.50.0.0/16, nexthops: [{via: 10.77.0.253, realm: 3/5}, "
+                                      "{via: 10.77.0.252, realm: 7}]}, {to: 10.51.0.0/16, via: 10.77.0.252, realm: 9}]\n")
+    wait_for(lambda: routes(pair.lb1).keys() == {"10.50.0.0/16", "10.51.0.0/16"}, 2, "the routes")
+    shown = pair.lb1.ip("route", "show", "10.50.0.0/16")
+    assert re.search(r"via 10.77.0.253 .*realms? 3/5|realms? 3/5.*via 10.77.0.253", shown), shown
+    assert re.search(r"realms? 7", shown), shown
+    assert re.search(r"realms? 9", pair.lb1.ip("route", "show", "10.51.0.0/16"))
+
+
+@pytest.mark.kernel("ila")
+def test_a_route_gives_the_destination_another_locator(world):
+    pair = Pair(world, instance_extra="    routes: [{to: \"2001:db8:0:1:2000::1/128\", via: \"fd77::fe\", interface: eth0, "
+                                      "encap: {type: ila, locator: \"2001:db8:0:2\", checksum: adj-transport}}]\n")
+    wait_for(lambda: routes(pair.lb1), 3, "the route")
+    shown = " ".join(pair.lb1.ip("-6", "route", "show", "proto", "112").split())
+    assert "encap ila 2001:db8:0:2 csum-mode adj-transport" in shown
+    pair.lb1.ctl("failover", "web")
+    pair.wait_on("lb2", 3)
+    wait_for(lambda: routes(pair.lb2) and has_none(pair.lb1), 2, "the route on lb2 alone")
+
+
+def test_a_sync_group_is_in_fault_while_a_static_route_cannot_be_there(world):
+    pair = Pair(world, start=False, extra="sync_groups: {edge: {instances: [web]}}\n"
+                "static_routes: [{to: 10.55.0.0/16, interface: eth1, track_group: edge}]\n"
+                "static_rules: [{priority: 2000, family: ipv4, table: 100, track_group: edge}]\n")
+    world.add_bridge("br1")
+    for i, host in enumerate(pair.hosts):
+        host.add_link("eth1", "br1", f"10.78.0.{i + 1}/24")
+    pair.start()
+    pair.lb1.ip("route", "del", "10.55.0.0/16")
+    wait_for(lambda: "10.55.0.0/16" in routes(pair.lb1), 1, "the route back")
+    assert pair.holders() == ["lb1"] and pair.instance(pair.lb1)["Counters"]["left_master"] == 0
+    pair.lb1.ip("link", "set", "eth1", "down")
+    pair.wait_on("lb2", 3)
+    mine = pair.instance(pair.lb1)
+    assert (mine["State"], mine["StateReason"]["Code"]) == ("fault", "static_route")
+    assert "route 10.55.0.0/16, which sync group edge tracks, can't be there" in mine["StateReason"]["Text"]
+    pair.lb1.ip("link", "set", "eth1", "up")
+    pair.wait_on("lb1", 4)
+    pair.lb1.ip("route", "replace", "10.55.0.0/16", "via", "10.77.0.254")  # of somebody else, who is in its way
+    pair.wait_on("lb2", 8)
+    assert "one of others is in its place" in pair.instance(pair.lb1)["StateReason"]["Text"]
+    pair.lb1.ip("route", "del", "10.55.0.0/16", "via", "10.77.0.254")
+    pair.wait_on("lb1", 10)
+    assert "10.55.0.0/16" in routes(pair.lb1)
 
 
 def test_a_tracker_follows_a_route_of_others(world):
