@@ -6,6 +6,7 @@
 
 #include "base/mailbox.hpp"
 #include "bus/messages.hpp"
+#include "daemon/events.hpp"
 #include "daemon/notifier.hpp"
 #include "daemon/options.hpp"
 #include "daemon/record_file.hpp"
@@ -18,10 +19,8 @@
 #include "kernel/observer.hpp"
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <span>
-#include <systemd/sd-event.h>
 #include <vector>
 
 namespace holdfast::daemon {
@@ -47,7 +46,6 @@ class Loop {
     int run();
 
   private:
-    struct Source; ///< one descriptor in sd-event
     // the turn
     void deliver(const engine::Event& event);
     void deliver(const engine::Event& event, Time when);
@@ -62,8 +60,6 @@ class Loop {
     void write_record();
 
     // the doors
-    void watch(int fd, int priority, std::function<void()> callback);
-    void unwatch(int fd);
     void on_kernel_news();
     void on_outcomes();
     void on_bus();
@@ -74,10 +70,7 @@ class Loop {
     void tell_wall_clock();
 
     Parts parts_;
-    sd_event* event_{nullptr};
-    sd_event_source* timer_{nullptr};
-    std::map<int, std::unique_ptr<Source>> sources_;
-    std::vector<sd_event_source*> other_sources_;
+    Events events_;
 
     engine::Engine engine_;
     engine::Actions actions_;

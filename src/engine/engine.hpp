@@ -213,33 +213,35 @@ class Engine {
     bool is_virtual(const IpAddress&) const;
     void mark(const std::string& interface);
 
-    // addresses.cpp
+    // claims.cpp
+    Router* router_of(const AddressSlot&) const;
+    const model::VirtualAddress& wanted(const AddressSlot&) const;
+    std::optional<LinkIndex> link_of(const Router&, const model::VirtualAddress&) const;
     void claim_addresses(Router&);
     void claim(Router&, const AddressKey&, std::uint32_t item, bool excluded, const model::Instance& before);
     void drop_claims(Router&);
     void exchange_addresses(Router&, std::shared_ptr<const model::Instance>);
     void count_addresses(Router&);
-    const model::VirtualAddress& wanted(const AddressSlot&) const;
-    std::optional<LinkIndex> link_of(const Router&, const model::VirtualAddress&) const;
-    bool found_duplicate(const AddressKey&, AddressSlot&);
     void expect_confirmations(Router&);
     void mark_addresses(Router&);
-    std::optional<DesiredAddress> desired(const AddressKey&, const AddressSlot&) const;
     std::optional<Duration> lease_of(const Router&) const;
-    bool is_covered_by_others(const Router&, const AddressKey&) const;
     std::optional<Duration> lease_on(const Router&, LinkIndex) const;
+    std::optional<DesiredAddress> desired(const AddressKey&, const AddressSlot&) const;
+    bool is_covered_by_others(const Router&, const AddressKey&) const;
+
+    // addresses.cpp
     void reconcile();
     void reconcile(const AddressKey&);
     void reconcile(const AddressKey&, AddressSlot&);
     void confirmed(const AddressKey&, AddressSlot&);
+    void announce_confirmed(Router&, const AddressKey&, AddressSlot&);
     void refuse(const AddressKey&, AddressSlot&, int error);
     void promotion_done(LinkIndex, int error);
+    bool found_duplicate(const AddressKey&, AddressSlot&);
     void renew_round();
     void renew_early(Router&);
-    void announce_confirmed(Router&, const AddressKey&, AddressSlot&);
     bool addresses_are_gone() const;
     std::string_view address_state(const AddressKey&) const;
-    Router* router_of(const AddressSlot&) const;
 
     // static_extras.cpp
     bool is_lost(const ExtraKey&) const;
