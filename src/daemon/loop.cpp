@@ -40,6 +40,7 @@ Loop::Loop(Parts parts)
                                          [this](LoadedConfig loaded) { from_loader_.push(std::move(loaded)); });
     wires_ = std::make_unique<Wires>(Wires::Door{
         .deliver = [this](const engine::Event& event, Time arrived) { deliver(event, arrived); },
+        .expect = [this](const engine::Event& event) { engine_.expect(event); },
         .before_adverts = [this] { tell_wall_clock(); },
         .watch = [this](int fd, std::function<void()> callback) { events_.watch(fd, Wake::wire, std::move(callback)); },
         .unwatch = [this](int fd) { events_.unwatch(fd); },
@@ -151,9 +152,9 @@ void Loop::perform(engine::Action& any) {
                    [&](engine::SendAdvert& action) {
                        if (parts_.record && action.sequence != 0)
                            parts_.record->number_used(action.router, action.sequence);
-                       wires_->queue(action);
                        if (parts_.record && action.priority != leaving_priority)
                            parts_.record->advert_sent(action.router, boot_now());
+                       wires_->queue(std::move(action));
                    },
                    [&](engine::Announce& action) { wires_->announce(action); },
                    [&](engine::Listen& action) { executor_->open(action.link, action.family); },

@@ -17,7 +17,8 @@ class Wires {
   public:
     struct Door {
         std::function<void(const engine::Event&, Time arrived)> deliver;
-        std::function<void()> before_adverts; ///< once in front of a batch
+        std::function<void(const engine::Event&)> expect; ///< it is delivered soon
+        std::function<void()> before_adverts;             ///< once in front of a batch
         std::function<void(int fd, std::function<void()>)> watch;
         std::function<void(int fd)> unwatch;
         std::function<void(int fd, bool on)> enable; ///< of a watched one
@@ -30,7 +31,7 @@ class Wires {
     std::unique_ptr<kernel::LinkSockets> closed(const engine::Unlisten&);
     /// Sockets that can't do what is asked, for closing elsewhere: the engine is told, and asks for others.
     std::unique_ptr<kernel::LinkSockets> listen_for(const engine::ListenFor&);
-    void queue(const engine::SendAdvert& advert) { packets_.queue(advert); }
+    void queue(engine::SendAdvert&& advert) { packets_.queue(std::move(advert)); }
     void announce(const engine::Announce& announce) { packets_.announce(announce); }
     void flush() { packets_.flush(); }
 

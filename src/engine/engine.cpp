@@ -116,7 +116,8 @@ void Engine::entered(Router& router, const vrrp::State& before, vrrp::Reason rea
         expect_confirmations(router);
         mark_addresses(router);
     }
-    if (const auto* backup = std::get_if<vrrp::Backup>(&router.state); backup && !backup->adopting && router.candidate) {
+    if (const auto* backup = std::get_if<vrrp::Backup>(&router.state);
+        backup && !backup->adopting && router.candidate) {
         router.candidate.reset(); // not to be taken up after all
         mark_addresses(router);
     }
@@ -293,8 +294,11 @@ void Engine::handle(const Elapsed&) {
         settle_needed_ = true;
         settle();
     }
-    for (std::size_t slot = 0; slot < deadlines_.size(); ++slot)
-        if (deadlines_[slot] <= now_ && routers_[slot]) elapsed(*routers_[slot]);
+    for (std::size_t slot = 0; slot < deadlines_.size(); ++slot) {
+        if (deadlines_[slot] > now_ || !routers_[slot]) continue;
+        if (const auto soon = slot + ahead; soon < deadlines_.size() && routers_[soon]) fetch_ahead(*routers_[soon]);
+        elapsed(*routers_[slot]);
+    }
     for (auto& [name, tracker] : trackers_) {
         if (tracker.deadline() > now_) continue;
         const auto before = effect_of(tracker);

@@ -33,6 +33,9 @@ class Engine {
     /// What came together is settled together: answers to a thousand renewals cost one look at all routers, not a thousand.
     void on(std::span<const Event> events, Time now, Actions& out);
 
+    /// This event comes soon: what it will look at may be fetched from memory meanwhile. Changes nothing.
+    void expect(const Event&) const;
+
     /// When `Elapsed` is wanted, or `never`. A time in the past means now.
     Time next_deadline() const;
 
@@ -370,9 +373,10 @@ class Engine {
     KernelView kernel_;
     std::vector<std::unique_ptr<Router>> routers_; ///< by slot; empty slots are null
     std::vector<Time> deadlines_;                  ///< by slot
-    /// (link, family, vrid) to slots: more than one where several have disjoint unicast peers.
-    std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> routes_; ///< slots by (link, family, vrid)
-    bool routes_stale_{false};                                             ///< indexed anew at the end of the turn
+    /// (link, family, vrid) and a slot: several of one key where they have disjoint unicast peers.
+    using RouteEntry = std::pair<std::uint64_t, std::uint32_t>;
+    std::vector<RouteEntry> routes_; ///< sorted; every advert is looked up here
+    bool routes_stale_{false};       ///< indexed anew at the end of the turn
     std::map<std::string, TrackerState> trackers_;
     std::map<AddressKey, AddressSlot> addresses_;
     std::vector<AddressKey> dirty_addresses_;

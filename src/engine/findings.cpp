@@ -133,7 +133,7 @@ void Engine::note_unknown(const AdvertReceived& event) {
 void Engine::note_rival(Router& router, const wire::Announcement& announcement) {
     // Woken past its lease it may not be master any more: nothing is said before the queues are drained.
     if (!std::holds_alternative<vrrp::Master>(router.state) || router.lapsed(now_)) return router.rival_since.reset();
-    const auto contends = [&](const auto& entry) { return now_ - entry.second.last_seen < 4 * router.self.interval; };
+    const auto contends = [&](const PeerView& peer) { return now_ - peer.last_seen < 4 * router.self.interval; };
     const bool differs = router.rejected_at && now_ - *router.rejected_at < 4 * router.self.interval;
     if (differs || std::ranges::any_of(router.peers, contends) || now_ - router.since < 4 * router.self.interval)
         return router.rival_since.reset();

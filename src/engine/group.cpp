@@ -95,8 +95,8 @@ bool Engine::tie_is_elsewhere(Router& router) const {
     const auto& decider = *router.partners.front();
     const auto patience = vrrp::master_down(decider.self, decider.self.interval);
     if (!router.tie_since) router.tie_since = now_;
-    const bool hears = std::ranges::any_of(decider.peers, [&](const auto& entry) {
-        return entry.second.last_seen > *router.tie_since && now_ - entry.second.last_seen < patience;
+    const bool hears = std::ranges::any_of(decider.peers, [&](const PeerView& peer) {
+        return peer.last_seen > *router.tie_since && now_ - peer.last_seen < patience;
     });
     return hears || now_ - *router.tie_since < patience;
 }

@@ -40,7 +40,8 @@ void Engine::index_routes() {
     routes_.clear();
     for (const auto& router : routers_)
         if (router && router->link)
-            routes_[route_key(*router->link, router->model->family, router->model->vrid)].push_back(router->slot);
+            routes_.emplace_back(route_key(*router->link, router->model->family, router->model->vrid), router->slot);
+    std::ranges::sort(routes_);
     narrow_listeners();
 }
 
@@ -65,18 +66,26 @@ void Engine::narrow_listeners() {
 
 /// Several may have one VRID on a link, told apart by their group or by their peers.
 Router* Engine::route(LinkIndex link, const IpAddress& source, const IpAddress& destination, Vrid vrid) {
-    const auto at = routes_.find(route_key(link, source.family, vrid));
-    if (at == routes_.end()) return nullptr;
+    const auto key = route_key(link, source.family, vrid);
     const bool multicast = destination.is_multicast();
     const auto& far_end = multicast ? destination : source;
     Router* of_none = nullptr; // then it is named by the first that it could have been meant for
-    for (const auto slot : at->second) {
-        auto& router = *routers_[slot];
+    for (auto at = std::ranges::lower_bound(routes_, key, {}, &RouteEntry::first);
+         at != routes_.end() && at->first == key; ++at) {
+        auto& router = *routers_[at->second];
         if (std::ranges::find(router.destinations, far_end) != router.destinations.end()) return &router;
         const bool another_group = multicast && !router.model->unicast;
         if (!of_none && !another_group) of_none = &router;
     }
     return of_none;
+}
+
+void Engine::expect(const Event& event) const {
+    const auto* advert = std::get_if<AdvertReceived>(&event);
+    if (!advert) return;
+    const auto key = route_key(advert->link, advert->source.family, advert->advert.vrid);
+    const auto at = std::ranges::lower_bound(routes_, key, {}, &RouteEntry::first);
+    if (at != routes_.end() && at->first == key) fetch_ahead(*routers_[at->second]);
 }
 
 std::optional<wire::Reject> Engine::wrong_transport(const Router& router, const AdvertReceived& event) const {
@@ -164,15 +173,15 @@ void Engine::handle(const QueueOverflowed& event) {
 
 void Engine::remember_peer(Router& router, const AdvertReceived& event) {
     const auto& advert = event.advert;
-    auto at = router.peers.find(event.source);
-    if (at == router.peers.end()) {
+    auto at = std::ranges::lower_bound(router.peers, event.source, {}, &PeerView::address);
+    if (at == router.peers.end() || at->address != event.source) {
         if (router.peers.size() == peers_kept)
-            router.peers.erase(
-                std::ranges::min_element(router.peers, {}, [](const auto& entry) { return entry.second.last_seen; }));
-        at = router.peers.try_emplace(event.source).first;
+            router.peers.erase(std::ranges::min_element(router.peers, {}, &PeerView::last_seen));
+        at = std::ranges::lower_bound(router.peers, event.source, {}, &PeerView::address);
+        at = router.peers.insert(at, PeerView{.address = event.source});
         router.view_changed = view_changed_ = true;
     }
-    auto& peer = at->second;
+    auto& peer = *at;
     if (peer.priority != advert.priority) { // a new one has none yet
         router.view_changed = view_changed_ = true;
         peer.stranger = note_oddities(router, event);

@@ -48,24 +48,47 @@ struct Excluded {
     bool looked_at() const { return next >= keys.size(); }
 };
 
-struct Router {
-    std::uint32_t slot{};
+struct alignas(64) Router {
+    // What every advert and every deadline looks at, side by side: a host may have a thousand of these, and 255 of them speak in
+    // one turn.
     std::shared_ptr<const model::Instance> model;
-    std::shared_ptr<const model::Instance> replacement; ///< takes this one's place when it has left
-    bool retiring{false};                               ///< removed by a reload: leaves, then goes
-
+    std::uint32_t slot{};
+    bool retiring{false}; ///< removed by a reload: leaves, then goes
+    bool has_source{false};
+    bool decides_ties{true};
+    bool needs_assessment{true};
+    bool view_changed{true};
+    Priority message_priority{};
+    std::optional<LinkIndex> link; ///< where it speaks and listens
     vrrp::State state;
+    vrrp::Self self;
+    Announcing announcing;
+    std::optional<Time> held_until; ///< held back after a failover; never: until the successor leaves
+    std::optional<Time> hook_until; ///< the addresses wait for `hook` no longer than this
+    std::optional<AdoptionCandidate> candidate;
+    Time wait_until{never}; ///< when `own.waiting` is over, if time alone ends it
+    Time refused_until{};
+    Time lease_deadline{never}; ///< when the kernel may have dropped the addresses, if nobody renewed them
+    Time last_sent{};
+    std::string refused;                 ///< why an address could not be programmed
+    std::vector<Finding> findings;       ///< one of each code
+    std::vector<Router*> partners;       ///< the group's other members, the decider of ties first if it is one of them
+    std::vector<IpAddress> destinations; ///< the group, or the peers that are not this host
+    std::vector<std::shared_ptr<const Bytes>> messages; ///< encoded advert for each of them, at `message_priority`
+    std::vector<PeerView> peers;                        ///< by address, at most peers_kept
+    std::optional<Contest> contest;
+    std::optional<Time> tie_since; ///< equal adverts are heard, and the tie is another member's to decide
+    Counters counters;
+    static constexpr std::size_t hot_size = 640; ///< up to here
+
+    // What edges, reloads and the kernel's news look at.
     vrrp::Reason reason{vrrp::Reason::starting};
     Time since{};
-    vrrp::Self self;
-
-    std::optional<LinkIndex> link;         ///< where it speaks and listens
+    std::shared_ptr<const model::Instance> replacement; ///< takes this one's place when it has left
     std::optional<LinkIndex> address_link; ///< where its addresses live: there, or on the macvlan of its virtual MAC
-    bool has_source{false};
     std::optional<Time> link_up_at;
     std::vector<model::TrackUse> uses; ///< its own trackers and its group's
     std::vector<Contribution> contributions;
-    Time wait_until{never}; ///< when `own.waiting` is over, if time alone ends it
 
     /// What this router alone would say; its sync group has the last word.
     struct Own {
@@ -78,21 +101,11 @@ struct Router {
     } own;
     std::vector<FaultCause> faults; ///< its own, and what keeps its partners from serving
     std::string waiting;
-    std::string group;             ///< of the sync group or pair; empty: none
-    std::vector<Router*> partners; ///< its other members, the decider of ties first if it is one of them
-    bool decides_ties{true};
-    std::optional<Time> tie_since; ///< equal adverts are heard, and the tie is another member's to decide
-    std::optional<AdoptionCandidate> candidate;
+    std::string group; ///< of the sync group or pair; empty: none
 
-    std::optional<Time> held_until;        ///< held back after a failover; never: until the successor leaves
     std::optional<std::uint64_t> failover; ///< command to answer when leaving ends
     std::optional<Duration> failover_hold;
-    std::string refused; ///< why an address could not be programmed
-    Time refused_until{};
 
-    Time lease_deadline{never}; ///< when the kernel may have dropped the addresses, if nobody renewed them
-    Time last_sent{};
-    Announcing announcing;
     /// Where it is announced and covered for by the interface under the macvlan of its virtual MAC.
     bool is_on_macvlan(const AddressKey& key) const { return model->has_own_link() && address_link == key.link; }
 
@@ -101,32 +114,30 @@ struct Router {
     Excluded excluded;
     std::map<std::string, std::optional<LinkIndex>> other_links; ///< that its addresses name, as they were when claimed
     std::vector<std::pair<LinkIndex, Family>> announces_on;      ///< beside its own link and family
-    std::vector<IpAddress> destinations;                         ///< the group, or the peers that are not this host
-    std::vector<std::shared_ptr<const Bytes>> messages; ///< encoded advert for each of them, at `message_priority`
-    Priority message_priority{};
 
-    std::map<IpAddress, PeerView> peers; ///< bounded: peers_kept
-    std::vector<Finding> findings;       ///< one of each code
-    std::optional<Time> rejected_at;     ///< the last advert of this router that was not accepted
-    std::optional<Contest> contest;
+    std::optional<Time> rejected_at; ///< the last advert of this router that was not accepted
     std::optional<Time> rival_since; ///< another MAC announces an address that we serve
-    Counters counters;
-    Replay replay; ///< sequence numbers, where `authentication:` has them
+    Replay replay;                   ///< sequence numbers, where `authentication:` has them
 
-    std::uint64_t hook{0};          ///< before_removal, while it runs
-    std::optional<Time> hook_until; ///< the addresses wait for it no longer than this
-    bool adding_told{true};         ///< after_adding was run in this mastership, or there is nothing to run
+    std::uint64_t hook{0};  ///< before_removal, while it runs
+    bool adding_told{true}; ///< after_adding was run in this mastership, or there is nothing to run
     std::optional<ScriptView> script;
     Time lower_told{-1s}; ///< lower_advert, once a second
-
-    bool needs_assessment{true};
-    bool view_changed{true};
 
     const std::string& name() const { return model->name; }
     bool serves() const { return vrrp::serves(state); }
     /// Past its own lease: the addresses may be gone and somebody else may serve.
     bool lapsed(Time now) const { return serves() && now >= lease_deadline; }
 };
+
+/// A crowd of routers is spread over more memory than the caches keep, and waiting for it is half of what an advert costs: what
+/// comes next is fetched while the one before is served.
+inline void fetch_ahead(const Router& router) {
+    const auto* begin = reinterpret_cast<const char*>(&router);
+    for (std::size_t line = 0; line < Router::hot_size; line += 64)
+        __builtin_prefetch(begin + line);
+}
+inline constexpr std::size_t ahead = 2; ///< so many are served meanwhile
 
 inline constexpr std::size_t peers_kept = 16;
 

@@ -56,14 +56,14 @@ std::shared_ptr<const InstanceView> Engine::view(const Router& router) const {
     }
     view_extras(router.model->routes, router.model->rules, v.routes, v.rules);
     v.excluded = {router.model->excluded_addresses.size(), router.excluded.there};
-    for (const auto& [address, peer] : router.peers)
-        v.peers.push_back(peer);
+    v.peers = router.peers;
     const auto* backup = std::get_if<vrrp::Backup>(&router.state);
     const auto interval = backup ? backup->master_interval : router.self.interval;
     if (backup) {
         const auto& master = backup->lower_master ? backup->lower_master : backup->master;
-        const auto peer = master ? router.peers.find(master->from) : router.peers.end();
-        if (peer != router.peers.end()) v.master = peer->second;
+        const auto peer =
+            master ? std::ranges::find(router.peers, master->from, &PeerView::address) : router.peers.end();
+        if (peer != router.peers.end()) v.master = *peer;
     }
     if (router.has_source) v.source = router.self.address;
     v.master_down = vrrp::master_down(router.self, interval);

@@ -139,9 +139,10 @@ void LinkSockets::read_announcements(const Deliver& deliver) {
     }
 }
 
-void LinkSockets::queue(const engine::SendAdvert& advert) {
-    for (int i = 0; i < advert.copies; ++i)
+void LinkSockets::queue(engine::SendAdvert&& advert) {
+    for (int i = 1; i < advert.copies; ++i)
         outgoing_.push_back(advert);
+    outgoing_.push_back(std::move(advert));
 }
 
 /// How many adverts from this one on leave by the same socket with the same source, at most a batch.
@@ -234,10 +235,10 @@ int PacketIo::listen_for(const engine::ListenFor& action) {
     return sockets ? sockets->listen_for(action) : 0;
 }
 
-void PacketIo::queue(const engine::SendAdvert& advert) {
+void PacketIo::queue(engine::SendAdvert&& advert) {
     auto* sockets = find(advert.link, advert.source.family);
     if (!sockets) return;
-    sockets->queue(advert);
+    sockets->queue(std::move(advert));
     if (std::ranges::find(waiting_, sockets) == waiting_.end()) waiting_.push_back(sockets);
 }
 

@@ -38,7 +38,7 @@ class LinkSockets {
     void read_announcements(const Deliver&);
 
     /// Queues; flush() sends all in one call. An advert that can't leave is lost, as on any wire.
-    void queue(const engine::SendAdvert& advert);
+    void queue(engine::SendAdvert&& advert);
     void flush();
     void announce(const wire::Announcement&) const;
 
@@ -74,7 +74,7 @@ class PacketIo {
 
     /// 0 or an errno, as of the sockets.
     int listen_for(const engine::ListenFor&);
-    void queue(const engine::SendAdvert& advert);
+    void queue(engine::SendAdvert&& advert);
     void announce(const engine::Announce& announce);
     void flush();
 

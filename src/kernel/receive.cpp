@@ -11,8 +11,8 @@ namespace holdfast::kernel {
 namespace {
 
 constexpr std::size_t batch = 32; ///< datagrams a system call
-constexpr Duration longest_wait =
-    1ms; ///< a packet's time in our queue; more is a clock that was set, or a paused machine
+/// A packet's time in our queue, while its socket rests; more is a clock that was set, or a paused machine.
+constexpr Duration longest_wait = 3ms;
 constexpr std::size_t packet_size = 2048;
 constexpr std::size_t control_size = 128;
 

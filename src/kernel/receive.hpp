@@ -9,7 +9,7 @@
 namespace holdfast::kernel {
 
 /// With the moment when the kernel received the packet, so that a late reader moves no deadline.
-using DeliverArrived = std::function<void(engine::Event, Time arrived)>;
+using DeliverArrived = std::function<void(engine::Event&&, Time arrived)>;
 
 enum class AdvertSocket : std::uint8_t {
     ipv4,    ///< protocol 112, with its IP header
