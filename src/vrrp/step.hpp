@@ -50,8 +50,7 @@ struct PriorityChanged {
 struct LeaseLost {};
 
 using Event = std::variant<AdvertReceived, Elapsed, Ready, Adopt, AdoptionExpired, Faulted, Cleared, Leave, Released,
-                           PriorityChanged, LeaseLost, PartnersHeard, Resume, GroupMasterLeft, Join,
-                           GroupContested>;
+                           PriorityChanged, LeaseLost, PartnersHeard, Resume, GroupMasterLeft, Join, GroupContested>;
 
 /// Something odd that changed nothing but deserves a counter.
 enum class Oddity : std::uint8_t { none, zero_from_stranger, interval_capped };

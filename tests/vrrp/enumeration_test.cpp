@@ -133,7 +133,8 @@ class Enumeration {
     std::string broken_by(std::size_t index, const State& before, const Event& event, const Step& step,
                           Time now) const {
         const auto* heard = std::get_if<AdvertReceived>(&event);
-        const bool was_master = std::holds_alternative<Master>(before), is_master = std::holds_alternative<Master>(step.next);
+        const bool was_master = std::holds_alternative<Master>(before),
+                   is_master = std::holds_alternative<Master>(step.next);
         const bool says_zero = step.adverts > 0 && step.priority == leaving_priority;
         const bool says_more = step.adverts > 0 && !says_zero;
         const bool yields = was_master && heard && step.adverts == 1;
