@@ -185,6 +185,8 @@ void Monitors::check_preemption(const Turn& turn) {
             memory.last_heard.reset();
         else if (heard->advert.interval <= 4 * router->model->advert_interval)
             memory.last_heard = turn.now + 3 * heard->advert.interval;
+        else
+            memory.last_heard = turn.now + 3 * router->model->advert_interval; // N10: counts as our own
     }
     if (!listens || !is_master(router->state) || router->self.preempt || !memory.last_heard) return;
     if (turn.now < *memory.last_heard) fail("N8", turn, "took over from a master that it heard, with preemption off");
