@@ -298,13 +298,13 @@ void Engine::decide(Router& router) {
     }
     router.self.preempt =
         router.own.preempt && std::ranges::all_of(router.partners, [](const Router* r) { return r->own.preempt; });
-    update_priority(router);
-    if (stopping_ || router.retiring || router.replacement)
+    const bool must_end = stopping_ || router.retiring || router.replacement;
+    if (must_end)
         apply(router, vrrp::Leave{vrrp::LeaveCause::stop});
     else if (!router.faults.empty())
         apply(router, vrrp::Faulted{must_leave_at_once(router.own.faults)});
-    else
-        begin_if_ready(router);
+    update_priority(router); // whoever leaves has no other word to say of it
+    if (!must_end && router.faults.empty()) begin_if_ready(router);
     deadlines_[router.slot] = router_deadline(router);
 }
 

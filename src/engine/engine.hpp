@@ -266,7 +266,7 @@ class Engine {
     bool link_operation_done(const OperationDone&);
     void link_changed_by_us(const LinkOperation&);
     void link_refused(const LinkOperation&, int error);
-    void parent_done(const SetArp&, int error);
+    void parent_done(const SetArp&, const OperationDone&);
     bool links_are_gone() const;
 
     // filter.cpp

@@ -124,8 +124,12 @@ void Engine::join_partners(Router& router) {
 
 // ---- hearing and leaving ------------------------------------------------------------------------------------------------
 
-/// What one member heard that concerns all: its master leaves, or its own successor is there.
+/// What one member heard that concerns all: its master leaves, its own successor is there, or a lower master is.
 void Engine::share_what_was_heard(Router& router, const AdvertReceived& event) {
+    // A master that heard it and still is one was told by somebody below it.
+    if (event.advert.priority != leaving_priority && is_master(router))
+        for (auto* partner : router.partners)
+            apply(*partner, vrrp::GroupContested{});
     const auto* backup = std::get_if<vrrp::Backup>(&router.state);
     if (event.advert.priority == leaving_priority && backup && backup->takeover == vrrp::Reason::master_left)
         for (auto* partner : router.partners)

@@ -218,7 +218,7 @@ bool Engine::link_operation_done(const OperationDone& event) {
     link_operations_.erase(at);
     links_dirty_ = settle_needed_ = true;
     if (const auto* set = std::get_if<SetArp>(&done.body)) {
-        parent_done(*set, event.error);
+        parent_done(*set, event);
         return true;
     }
     auto& slot = link_slots_[done.name];
@@ -296,12 +296,13 @@ void Engine::link_refused(const LinkOperation& done, int error) {
     }
 }
 
-void Engine::parent_done(const SetArp& set, int error) {
+void Engine::parent_done(const SetArp& set, const OperationDone& event) {
+    const int error = event.error;
     const auto parent = parents_.find(set.link);
-    if (parent != parents_.end()) {
-        parent->second.operation.reset();
-        parent->second.refused = error != 0;
-    }
+    // An interface that went may come back with the same index: what is answered for the first says nothing of the other.
+    if (parent == parents_.end() || parent->second.operation != event.id) return;
+    parent->second.operation.reset();
+    parent->second.refused = error != 0;
     const auto* known = kernel_.link(set.link);
     if (!known) return;
     if (error == 0) {

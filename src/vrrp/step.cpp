@@ -157,15 +157,29 @@ void note_burst(const Self& self, Master& master, Time now) {
     master.announce_again = self.announce_lower_delay > Duration::zero() ? now + self.announce_lower_delay : never;
 }
 
+/// At most one burst a second, and the last one is never lost.
+Burst answer_in_contest(const Self& self, Master& master, Time now) {
+    if (now < master.announce_allowed) {
+        master.announce_owed = true;
+        return Burst::none;
+    }
+    note_burst(self, master, now);
+    return Burst::contest;
+}
+
 Step on_lower_advert(const Self& self, Master master, const Heard& heard, Time now) {
     master.challenger = heard;
-    const bool announce = now >= master.announce_allowed;
-    if (announce)
-        note_burst(self, master, now);
-    else
-        master.announce_owed = true;
+    const auto burst = answer_in_contest(self, master, now);
     Step step = extra_advert(self, master, now);
-    if (announce) step.announce = Burst::contest;
+    step.announce = burst;
+    return step;
+}
+
+/// Its advert is for those who hear the member that was challenged; clients are everybody's.
+Step on_group_contested(const Self& self, Master master, Time now) {
+    const auto burst = answer_in_contest(self, master, now);
+    Step step = stay(master);
+    step.announce = burst;
     return step;
 }
 
@@ -294,6 +308,7 @@ struct Table {
     Step operator()(const Master&, const LeaseLost&) const {
         return {.next = listening(self, now), .reason = Reason::lease_lost};
     }
+    Step operator()(const Master& s, const GroupContested&) const { return on_group_contested(self, s, now); }
 
     Step operator()(const Leaving& s, const AdvertReceived& e) const { return on_advert(self, s, e.heard, now); }
     Step operator()(const Leaving& s, const Elapsed&) const { return on_elapsed(self, s, now); }

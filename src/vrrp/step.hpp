@@ -38,6 +38,8 @@ struct Resume {};
 struct GroupMasterLeft {};
 /// The sync group is master and this member is ready to be.
 struct Join {};
+/// Another member of the sync group heard a lower advert: whoever sent it may have told clients of our addresses too.
+struct GroupContested {};
 /// What the process before us left is too old to be taken up.
 struct AdoptionExpired {};
 /// The effective priority is another; `self` has the new one.
@@ -48,7 +50,7 @@ struct PriorityChanged {
 struct LeaseLost {};
 
 using Event = std::variant<AdvertReceived, Elapsed, Ready, Adopt, AdoptionExpired, Faulted, Cleared, Leave, Released,
-                           PriorityChanged, LeaseLost, PartnersHeard, Resume, GroupMasterLeft, Join>;
+                           PriorityChanged, LeaseLost, PartnersHeard, Resume, GroupMasterLeft, Join, GroupContested>;
 
 /// Something odd that changed nothing but deserves a counter.
 enum class Oddity : std::uint8_t { none, zero_from_stranger, interval_capped };

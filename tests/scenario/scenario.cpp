@@ -142,7 +142,8 @@ void set_option(HostOptions& host, const std::string& key, const std::string& va
         model::TrackUse use{parts[0], {}};
         if (parts.size() > 1) use.weight = std::stoi(parts[1]);
         instance.track.push_back(use);
-        host.trackers.push_back({.name = parts[0], .kind = model::UnitTracker{parts[0] + ".service"}});
+        if (std::ranges::find(host.trackers, parts[0], &model::Tracker::name) == host.trackers.end())
+            host.trackers.push_back({.name = parts[0], .kind = model::UnitTracker{parts[0] + ".service"}});
     } else if (key == "unicast") {
         instance.unicast.emplace();
         for (const auto& part : split(value, ','))
@@ -309,7 +310,7 @@ class Stage {
         world_.reload(host, options.instance);
     }
 
-    /// `hears r1 from=192.0.2.99 priority=0 [interval=.. version=.. ttl=.. bad-checksum]`: a stranger on the wire.
+    /// `hears r1 from=192.0.2.99 priority=0 [interval=.. vrid=.. version=.. ttl=.. bad-checksum]`: a stranger on the wire.
     void hears(std::size_t host, const std::vector<std::string>& words) {
         wire::Advert advert{.version = 3,
                             .vrid = Vrid{7},
@@ -329,6 +330,8 @@ class Stage {
                 advert.priority = Priority{static_cast<std::uint8_t>(std::stoi(value))};
             else if (key == "interval")
                 advert.interval = duration(value);
+            else if (key == "vrid")
+                advert.vrid = Vrid{static_cast<std::uint8_t>(std::stoi(value))};
             else if (key == "version")
                 advert.version = static_cast<std::uint8_t>(std::stoi(value));
             else if (key == "ttl")

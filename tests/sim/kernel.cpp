@@ -15,8 +15,8 @@ constexpr Duration expiry_scan_slack = 300ms; ///< the kernel looks about once a
 } // namespace
 
 engine::Link World::link_of(const Host& host) const {
-    return {.index = eth0,
-            .name = "eth0",
+    return {.index = host.kernel.link,
+            .name = host.kernel.link_name,
             .up = host.kernel.link_up,
             .mac = host.mac,
             .mtu = 1500,
@@ -132,8 +132,9 @@ int World::apply(Host& host, const engine::Operation& operation) {
     const bool is_rule = std::holds_alternative<engine::PutRule>(operation.what) ||
                          std::holds_alternative<engine::RemoveRule>(operation.what);
     if (!host.kernel.link_exists && !is_rule) return ENODEV;
+    const auto there = [&](LinkIndex link) { return link == host.kernel.link || host.kernel.macvlans.contains(link); };
     const auto put = [&](const auto& wish) {
-        if (wish.link != eth0 && !host.kernel.macvlans.contains(wish.link)) return ENODEV;
+        if (!there(wish.link)) return ENODEV;
         auto& address = addresses[wish.prefix];
         address.ours = true;
         address.link = wish.link;
@@ -159,7 +160,9 @@ int World::apply(Host& host, const engine::Operation& operation) {
                                      return host.kernel.refuses ? EPERM : put(renew); // a lapsed one comes back
                                  },
                                  [&](const engine::RemoveAddress& remove) {
-                                     if (!addresses.erase(remove.prefix)) return EADDRNOTAVAIL;
+                                     const auto at = addresses.find(remove.prefix);
+                                     if (at == addresses.end() || at->second.link != remove.link) return EADDRNOTAVAIL;
+                                     addresses.erase(at);
                                      tell(index, engine::AddressRemoved{remove.link, remove.prefix});
                                      return 0;
                                  },
@@ -175,7 +178,7 @@ int World::apply(Host& host, const engine::Operation& operation) {
                                      tell(index, engine::RuleRemoved{wish.rule});
                                      return 0;
                                  },
-                                 [](const engine::PromoteSecondaries&) { return 0; },
+                                 [&](const engine::PromoteSecondaries& wish) { return there(wish.link) ? 0 : ENODEV; },
                                  [&](const auto&) { return apply_to_link(index, operation); }},
                       operation.what);
 }
@@ -186,7 +189,7 @@ int World::put_route(std::size_t index, const engine::PutRoute& put) {
     if (kernel.refuses) return ENETUNREACH;
     if (!kernel.link_up) return ENETDOWN;
     if (!put.replace && kernel.routes.contains(id)) return EEXIST;
-    kernel.routes[id] = {.id = id, .ours = true, .link = eth0, .via = put.route->via};
+    kernel.routes[id] = {.id = id, .ours = true, .link = kernel.link, .via = put.route->via};
     tell(index, engine::RouteChanged{kernel.routes[id], put.replace});
     return 0;
 }
@@ -216,6 +219,7 @@ int World::apply_to_link(std::size_t index, const engine::Operation& operation) 
         return 0;
     };
     return std::visit(Overloaded{[&](const engine::AddLink& add) {
+                                     if (add.parent != kernel.link) return ENODEV;
                                      for (const auto& [other, link] : kernel.macvlans)
                                          if (link.name == add.name) return EEXIST;
                                      const LinkIndex link{kernel.next_link.value++};
@@ -245,6 +249,7 @@ int World::apply_to_link(std::size_t index, const engine::Operation& operation) 
                                      return 0;
                                  },
                                  [&](const engine::SetArp& wish) {
+                                     if (wish.link != kernel.link) return ENODEV;
                                      kernel.arp = wish.arp;
                                      tell(index, engine::LinkChanged{link_of(*hosts[index])});
                                      return 0;
@@ -290,7 +295,7 @@ void World::set_link(std::size_t index, bool up) {
     host.kernel.link_up = up;
     if (!up) host.kernel.routes.clear(); // IPv4 routes go without a word
     host.disturbed = now_;
-    tell(index, engine::LinkChanged{link_of(host)});
+    if (host.kernel.link_exists) tell(index, engine::LinkChanged{link_of(host)});
 }
 
 void World::remove_link(std::size_t index, bool exists) {
@@ -298,10 +303,14 @@ void World::remove_link(std::size_t index, bool exists) {
     host.kernel.link_exists = exists;
     host.disturbed = now_;
     if (exists) {
+        if (!host.options.keeps_index) host.kernel.link = LinkIndex{host.kernel.next_link.value++};
+        host.kernel.link_name = "eth0";
         tell(index, engine::LinkChanged{link_of(host)});
-        for (const auto& [prefix, address] : host.kernel.addresses)
+        for (auto& [prefix, address] : host.kernel.addresses) { // whoever made it gives it its addresses again
+            address.link = host.kernel.link;
             tell(index, engine::AddressChanged{
-                            {.link = eth0, .prefix = prefix, .ours = address.ours, .traits = address.traits}});
+                            {.link = address.link, .prefix = prefix, .ours = address.ours, .traits = address.traits}});
+        }
         return;
     }
     while (!host.kernel.macvlans.empty())
@@ -309,7 +318,15 @@ void World::remove_link(std::size_t index, bool exists) {
     host.kernel.arp = {}; // another interface of the same name comes
     std::erase_if(host.kernel.addresses, [](const auto& entry) { return entry.second.ours; });
     host.kernel.routes.clear();
-    tell(index, engine::LinkRemoved{eth0});
+    std::erase_if(host.listening, [&](const auto& socket) { return socket.first == host.kernel.link; });
+    tell(index, engine::LinkRemoved{host.kernel.link});
+}
+
+void World::rename_link(std::size_t index, const std::string& name) {
+    auto& host = *hosts[index];
+    host.kernel.link_name = name;
+    host.disturbed = now_;
+    if (host.kernel.link_exists) tell(index, engine::LinkChanged{link_of(host)});
 }
 
 void World::delete_address(std::size_t index, const Prefix& prefix) {
@@ -336,14 +353,15 @@ void World::delete_route(std::size_t index, const Prefix& prefix) {
 }
 
 void World::add_foreign_route(std::size_t index, const Prefix& prefix) {
-    const engine::KernelRoute route{.id = {.to = prefix}, .link = eth0};
+    const engine::KernelRoute route{.id = {.to = prefix}, .link = hosts[index]->kernel.link};
     hosts[index]->kernel.routes[route.id] = route;
     tell(index, engine::RouteChanged{route, false});
 }
 
 void World::add_foreign(std::size_t index, const Prefix& prefix) {
-    hosts[index]->kernel.addresses[prefix] = {};
-    tell(index, engine::AddressChanged{{.link = eth0, .prefix = prefix}});
+    const auto link = hosts[index]->kernel.link;
+    hosts[index]->kernel.addresses[prefix] = {.link = link};
+    tell(index, engine::AddressChanged{{.link = link, .prefix = prefix}});
 }
 
 } // namespace holdfast::sim

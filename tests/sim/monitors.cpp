@@ -7,8 +7,9 @@ namespace holdfast::sim {
 namespace {
 
 /// What the rules below speak of: an advert that passes the instance's own checks too.
-bool acceptable(const engine::AdvertReceived& heard, const engine::Router& router) {
+bool acceptable(const Turn& turn, const engine::AdvertReceived& heard, const engine::Router& router) {
     const auto& instance = *router.model;
+    if (instance.authentication && !turn.counted) return false; // N9 has what may count
     return heard.source != router.self.address && heard.advert.vrid == instance.vrid &&
            heard.advert.version == static_cast<std::uint8_t>(instance.version) &&
            (instance.version == model::Version::v3 || heard.advert.interval == instance.advert_interval);
@@ -29,6 +30,7 @@ std::string_view phase(const vrrp::State& state) {
 Monitors::Monitors(World& world) : world_{world} {
     memory_.resize(world.hosts.size());
     oracles_.resize(world.hosts.size());
+    newest_.resize(world.hosts.size());
 }
 
 void Monitors::fail(const char* monitor, const Turn& turn, const std::string& text) {
@@ -46,6 +48,7 @@ void Monitors::after_turn(const Turn& turn) {
         memory.life = world_.hosts[turn.host]->life;
     }
     check_adverts(turn);
+    check_pace(turn);
     if (!router) return;
     if (phase(turn.before) != phase(router->state)) {
         ++edges_;
@@ -59,6 +62,7 @@ void Monitors::after_turn(const Turn& turn) {
     check_reload(turn);
     check_lease(turn);
     check_group(turn);
+    check_signature(turn);
     if (!world_.hosts[turn.host]->options.partners.empty()) return remember(turn); // the oracle knows one router alone
     if (const auto complaint = oracles_[turn.host].after_turn(turn))
         fail(complaint->monitor.c_str(), turn, complaint->text);
@@ -90,6 +94,28 @@ void Monitors::check_group(const Turn& turn) {
         fail("N11", turn, fmt::format("{} of {} members are masters", masters, members));
     if (faults > 0 && faults + leaving < members)
         fail("N11", turn, fmt::format("{} of {} members are in fault", faults, members));
+    check_group_announcements(turn);
+}
+
+/// N16 for a group: whoever pushed one member aside may have told clients of all.
+void Monitors::check_group_announcements(const Turn& turn) {
+    const auto& host = *world_.hosts[turn.host];
+    const auto* router = host.router();
+    auto& unheard = memory_[turn.host].unheard;
+    if (!is_master(router->state)) return unheard.clear();
+    const auto expect = [&](Time due) {
+        unheard.expect(host.options.instance, due);
+        for (const auto& partner : host.options.partners)
+            unheard.expect(partner, due);
+    };
+    const auto* heard = std::get_if<engine::AdvertReceived>(&turn.event);
+    if (!is_master(turn.before))
+        expect(turn.now + patience(host));
+    else if (heard && acceptable(turn, *heard, *router) && heard->advert.priority != leaving_priority &&
+             heard->advert.priority < router->self.priority)
+        expect(turn.now + 1s + patience(host)); // at most one burst a second
+    if (const auto late = unheard.after_turn(turn))
+        fail("N16", turn, fmt::format("{} of the group was not announced", to_string(*late)));
 }
 
 /// N2, N6, N7: a non-zero advert leaves only from a master (the one last advert of a yielding one excepted), with its effective
@@ -107,9 +133,10 @@ void Monitors::check_adverts(const Turn& turn) {
             continue; // N11 speaks of partners
         }
         const wire::Packet packet{advert->source, advert->destination, 255, *advert->message};
-        const auto decoded = wire::decode(packet);
-        if (!decoded)
-            return fail("N2", turn, fmt::format("an advert of ours is rejected: {}", wire::name(decoded.error())));
+        const auto proven = wire::decode_signed(packet);
+        if (!proven)
+            return fail("N2", turn, fmt::format("an advert of ours is rejected: {}", wire::name(proven.error())));
+        const auto* decoded = &proven->advert;
         if (decoded->priority != advert->priority) fail("N2", turn, "the advert says another priority than the action");
         if (advert->priority == leaving_priority) {
             if (!is_master(turn.before)) fail("N6", turn, "priority 0 from a router that was not master");
@@ -131,7 +158,8 @@ void Monitors::check_adverts(const Turn& turn) {
 void Monitors::check_yield(const Turn& turn) {
     const auto* heard = std::get_if<engine::AdvertReceived>(&turn.event);
     const auto* router = world_.hosts[turn.host]->router();
-    if (!heard || !is_master(turn.before) || !acceptable(*heard, *router) || heard->advert.priority == leaving_priority)
+    if (!heard || !is_master(turn.before) || !acceptable(turn, *heard, *router) ||
+        heard->advert.priority == leaving_priority)
         return;
     const auto ours = router->self.priority;
     const bool higher =
@@ -151,11 +179,14 @@ void Monitors::check_preemption(const Turn& turn) {
     if (const auto* heard = std::get_if<engine::AdvertReceived>(&turn.event);
         grouped && heard && heard->advert.priority == leaving_priority)
         memory.last_heard.reset(); // a group's master leaves everywhere (decision 0009)
-    if (const auto* heard = std::get_if<engine::AdvertReceived>(&turn.event); heard && acceptable(*heard, *router)) {
+    if (const auto* heard = std::get_if<engine::AdvertReceived>(&turn.event);
+        heard && acceptable(turn, *heard, *router)) {
         if (heard->advert.priority == leaving_priority)
             memory.last_heard.reset();
         else if (heard->advert.interval <= 4 * router->model->advert_interval)
             memory.last_heard = turn.now + 3 * heard->advert.interval;
+        else
+            memory.last_heard = turn.now + 3 * router->model->advert_interval; // N10: counts as our own
     }
     if (!listens || !is_master(router->state) || router->self.preempt || !memory.last_heard) return;
     if (turn.now < *memory.last_heard) fail("N8", turn, "took over from a master that it heard, with preemption off");
@@ -220,6 +251,47 @@ void Monitors::check_rejects(const Turn& turn) {
     for (const auto& action : turn.actions)
         if (!std::holds_alternative<engine::Tell>(action))
             fail("N9", turn, "a rejected packet caused " + std::to_string(action.index()));
+}
+
+/// N9 for signed adverts: what proves nothing or was heard before never counts, and while all clocks are right, what is new and
+/// in time always does.
+void Monitors::check_signature(const Turn& turn) {
+    const auto* heard = std::get_if<engine::AdvertReceived>(&turn.event);
+    const auto& router = *world_.hosts[turn.host]->router();
+    if (!heard || !router.model->authentication || heard->advert.vrid != router.model->vrid) return;
+    const auto* proof = std::get_if<wire::TrailerProof>(&heard->proof);
+    if (!proof) {
+        if (turn.counted) fail("N9", turn, "an advert without signature was accepted");
+        return;
+    }
+    auto& newest = newest_[turn.host][heard->source];
+    if (turn.counted && !memory_[turn.host].heard.insert({heard->source, proof->sequence}).second)
+        fail("N9", turn, "a signed advert was accepted twice");
+    const auto& hmac = std::get<model::HmacAuthentication>(*router.model->authentication);
+    const auto wall = std::chrono::duration_cast<std::chrono::seconds>(turn.world.now().time_since_epoch()) + sim_epoch;
+    const auto age = wall - std::chrono::seconds{proof->sequence >> 32U};
+    const bool listens = serves(turn.before) || std::holds_alternative<vrrp::Backup>(turn.before);
+    const bool in_time = age + 2s < hmac.window(router.model->advert_interval);
+    if (!turn.counted && !world_.clocks_stepped && listens && router.link == heard->link && in_time &&
+        proof->sequence > newest)
+        fail("N9", turn, "a signed advert that is new and right was refused");
+    // Whoever takes no part yet counts none, and uses its number up all the same.
+    if (turn.counted || !listens) newest = std::max(newest, proof->sequence);
+}
+
+/// N17: however much is to be announced, the host keeps its pace.
+void Monitors::check_pace(const Turn& turn) {
+    const auto& host = *world_.hosts[turn.host];
+    auto& last = memory_[turn.host].announced;
+    if (std::holds_alternative<engine::LinkRemoved>(turn.event) ||
+        std::holds_alternative<engine::KernelListed>(turn.event))
+        last.reset(); // another interface begins with a pace of its own
+    for (const auto& action : turn.actions) {
+        if (!std::holds_alternative<engine::Announce>(action)) continue;
+        if (last && turn.now - *last < announce_pace(host))
+            fail("N17", turn, fmt::format("announced again after {} us", (turn.now - *last) / 1us));
+        last = turn.now;
+    }
 }
 
 /// N3: the clock was looked at, so nothing that is due is left behind.

@@ -44,6 +44,9 @@ class Monitors {
         Duration interval{};
         Time measured{}; ///< when one of these changed
         std::string_view told{"init"};
+        std::optional<Time> announced;                        ///< on its link, the last time
+        Unheard unheard;                                      ///< of a group
+        std::set<std::pair<IpAddress, wire::Sequence>> heard; ///< signed adverts that were accepted
         std::uint64_t life{0};
     };
 
@@ -57,11 +60,15 @@ class Monitors {
     void check_lease(const Turn& turn);
     void check_timers(const Turn& turn);
     void check_group(const Turn& turn);
+    void check_group_announcements(const Turn& turn);
+    void check_pace(const Turn& turn);
+    void check_signature(const Turn& turn);
     void remember(const Turn& turn);
 
     World& world_;
     std::vector<Memory> memory_;
     std::vector<Oracle> oracles_;
+    std::vector<std::map<IpAddress, wire::Sequence>> newest_; ///< accepted by each host in any of its lives
     std::optional<Violation> violation_;
     std::size_t edges_{0};
 };

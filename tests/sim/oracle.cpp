@@ -27,11 +27,6 @@ bool beats(const vrrp::Heard& heard, Priority ours, const IpAddress& address) {
     return heard.priority > ours || (heard.priority == ours && heard.from > address);
 }
 
-/// How long after the kernel has an address its announcement may take, with this executor.
-Duration patience(const Host& host) {
-    return 4 * host.options.kernel_delay + 60ms;
-}
-
 } // namespace
 
 void Oracle::complain(const char* monitor, std::string text) {
@@ -53,8 +48,9 @@ Duration Oracle::learnt(Duration announced) const {
 /// What the configuration says of an advert that is well formed.
 bool Oracle::acceptable(const engine::AdvertReceived& heard) const {
     const auto& advert = heard.advert;
-    if (heard.link != eth0 || advert.vrid != model_->vrid || heard.source.family != model_->family) return false;
+    if (heard.link != link_ || advert.vrid != model_->vrid || heard.source.family != model_->family) return false;
     if (advert.version != static_cast<std::uint8_t>(model_->version) || heard.source == address_) return false;
+    if (model_->authentication) return counted_; // N9 has what may count
     return model_->version == model::Version::v3 ||
            (advert.interval == model_->advert_interval && advert.auth_type == wire::AuthType::none);
 }
@@ -69,8 +65,26 @@ void Oracle::begin(const Turn& turn) {
     life_ = host_->life;
 }
 
+void Oracle::note_link(const engine::Event& event) {
+    const auto see = [this](const engine::Link& link) {
+        if (link.name == host_->options.instance.interface)
+            link_ = link.index;
+        else if (link_ == link.index)
+            link_.reset();
+    };
+    if (const auto* changed = std::get_if<engine::LinkChanged>(&event)) see(changed->link);
+    if (const auto* removed = std::get_if<engine::LinkRemoved>(&event); removed && link_ == removed->link)
+        link_.reset();
+    if (const auto* listed = std::get_if<engine::KernelListed>(&event)) {
+        link_.reset();
+        std::ranges::for_each(listed->links, see);
+    }
+}
+
 std::optional<Oracle::Complaint> Oracle::after_turn(const Turn& turn) {
     begin(turn);
+    note_link(turn.event);
+    counted_ = turn.counted;
     router_ = host_->router();
     if (!router_) return std::nullopt;
     if (!model_) model_ = router_->model; // from here on: the settings before this turn, until its end
@@ -85,6 +99,8 @@ std::optional<Oracle::Complaint> Oracle::after_turn(const Turn& turn) {
     if (is<vrrp::Master>(after)) {
         check_pace(turn);
         check_announcements(turn);
+    } else {
+        announcing_.forget();
     }
     check_removals(turn);
     priority_ = router_->self.priority;
@@ -214,8 +230,7 @@ void Oracle::hear_as_master(const Turn& turn, const vrrp::Heard& heard) {
     if (!is<vrrp::Master>(router_->state)) return;
     serving_.answer_due = std::min(serving_.answer_due, std::max(turn.now, serving_.last_advert + serving_.quarter));
     if (heard.priority == leaving_priority) return;
-    for (const auto& prefix : model_->addresses)
-        serving_.unheard.try_emplace(prefix.address, turn.now + burst_spacing + patience(*host_));
+    serving_.unheard.expect(*model_, turn.now + burst_spacing + patience(*host_));
 }
 
 /// A serving router in this turn: what it heard, and that a late waking writes nothing before the queues are drained.
@@ -258,8 +273,7 @@ void Oracle::enter_master(const Turn& turn) {
                 .advert_due = turn.now + model_->advert_interval,
                 .spacing = model_->advert_interval / 4,
                 .quarter = model_->advert_interval / 4};
-    for (const auto& prefix : model_->addresses)
-        serving_.unheard[prefix.address] = turn.now + patience(*host_);
+    serving_.unheard.expect(*model_, turn.now + patience(*host_));
 }
 
 /// Adverts come when they are due, and not much more often.
@@ -279,8 +293,7 @@ void Oracle::check_pace(const Turn& turn) {
         const bool regular = clock && turn.now >= beat;
         const auto late = regular ? turn.now - beat : Duration{0};
         if (late + interval > 3 * interval + skew(priority_, interval)) // others may have served meanwhile
-            for (const auto& prefix : model_->addresses)
-                s.unheard.try_emplace(prefix.address, turn.now + patience(*host_));
+            s.unheard.expect(*model_, turn.now + patience(*host_));
         s.spacing = std::min(interval / 4, std::max(Duration{0}, interval - late));
         const bool is_answer = s.answer_due <= turn.now; // and may be late for its own beat besides
         s.advert_due = regular && late < interval && !is_answer ? beat + interval : turn.now + interval;
@@ -293,20 +306,14 @@ void Oracle::check_pace(const Turn& turn) {
         complain("N3", "it sleeps past its next advert");
 }
 
-/// N16: what must be announced is announced soon after the kernel has it.
+/// N16: what must be announced is announced soon after the kernel has it, and when the schedule says.
 void Oracle::check_announcements(const Turn& turn) {
-    auto& unheard = serving_.unheard;
-    for (const auto& action : turn.actions)
-        if (const auto* said = std::get_if<engine::Announce>(&action)) unheard.erase(said->announcement.address);
-    for (auto& [address, due] : unheard) {
-        const auto at = std::ranges::find(model_->addresses, address, &Prefix::address);
-        const auto asked = at == model_->addresses.end() ? host_->in_flight.end() : host_->in_flight.find(*at);
-        const bool answered = asked == host_->in_flight.end() || asked->second == 0; // until then it is not confirmed
-        const bool possible = at != model_->addresses.end() && host_->kernel.addresses.contains(*at) && answered &&
-                              host_->kernel.link_up && turn.world.now() - host_->disturbed > patience(*host_);
-        if (!possible) due = std::max(due, turn.now + patience(*host_));
-        if (turn.now > due) complain("N16", fmt::format("{} was not announced", to_string(address)));
-    }
+    const auto* heard = std::get_if<engine::AdvertReceived>(&turn.event);
+    const bool heard_lower =
+        heard && is<vrrp::Master>(turn.before) && acceptable(*heard) && heard->advert.priority != leaving_priority;
+    if (auto broken = announcing_.after_turn(turn, *router_, heard_lower)) complain("N16", std::move(*broken));
+    if (const auto late = serving_.unheard.after_turn(turn))
+        complain("N16", fmt::format("{} was not announced", to_string(*late)));
 }
 
 // ---- leaving ------------------------------------------------------------------------------------------------------------

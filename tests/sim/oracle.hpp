@@ -3,6 +3,7 @@
 // effective priority and its word whether preemption is on (both have rules of their own, N7 and `hold`).
 #pragma once
 
+#include "announcing.hpp"
 #include "world.hpp"
 
 #include <map>
@@ -29,9 +30,9 @@ class Oracle {
     };
     struct Serving { ///< what a master owes
         Time entered{}, last_advert{}, advert_due{never}, answer_due{never};
-        Duration spacing{};                ///< the least distance to the next advert
-        Duration quarter{};                ///< of the interval in which the last advert was sent
-        std::map<IpAddress, Time> unheard; ///< addresses that must be announced, and by when
+        Duration spacing{}; ///< the least distance to the next advert
+        Duration quarter{}; ///< of the interval in which the last advert was sent
+        Unheard unheard;
     };
     struct Going { ///< what a leaving router waits for
         Time deadline{};
@@ -41,6 +42,7 @@ class Oracle {
     };
 
     void begin(const Turn& turn);
+    void note_link(const engine::Event& event);
     void complain(const char* monitor, std::string text);
 
     bool acceptable(const engine::AdvertReceived& heard) const;
@@ -70,6 +72,8 @@ class Oracle {
     std::shared_ptr<const model::Instance> model_;
     const Host* host_{nullptr};
     const engine::Router* router_{nullptr};
+    std::optional<LinkIndex> link_; ///< of the router's interface, as the kernel told
+    bool counted_{false};           ///< of a signed advert: it was new, and right
     Priority priority_{};
     bool preempt_{true};
     IpAddress address_;
@@ -77,6 +81,7 @@ class Oracle {
     Listening listening_;
     Serving serving_;
     Going going_;
+    AnnounceOracle announcing_;
     std::optional<Complaint> complaint_;
 };
 

@@ -38,8 +38,12 @@ enum class FaultKind : std::uint8_t {
     lost,     ///< kernel news were lost
     foreign,  ///< somebody else puts the address on the host
     client,   ///< the client does not hear the host
-    mute      ///< one VRID is not heard between two hosts, as if its link were cut
+    mute,     ///< one VRID is not heard between two hosts, as if its link were cut
+    rekey,    ///< another of the known keys signs
+    wall      ///< the wall clock is wrong
 };
+/// The rest is for routers with signed adverts alone.
+inline constexpr std::size_t kinds_of_any_router = static_cast<std::size_t>(FaultKind::rekey);
 
 struct Fault {
     FaultKind kind{};

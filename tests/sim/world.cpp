@@ -33,6 +33,7 @@ std::size_t World::add(HostOptions options) {
     config->instances.insert(config->instances.end(), options.partners.begin(), options.partners.end());
     if (!options.partners.empty()) config->groups = {edge_group(config->instances)};
     config->trackers = options.trackers;
+    config->announce_groups = options.announce_groups;
     host->config = std::move(config);
     host->options = std::move(options);
     hosts.push_back(std::move(host));
@@ -61,7 +62,7 @@ void World::start(std::size_t index) {
     host.engine = std::make_unique<engine::Engine>();
     ++host.life;
     host.stopped = false;
-    host.listening = false;
+    host.listening.clear();
     host.is_listing = false;
     host.disturbed = now_;
     auto record = host.record;
@@ -141,7 +142,7 @@ void World::resume(std::size_t index) {
     auto wire_waiting = std::exchange(host.wire_queue, {});
     auto waiting = std::exchange(host.queue, {});
     const auto life = host.life;
-    if (std::exchange(host.overflowed, false)) turn(index, engine::QueueOverflowed{eth0});
+    if (std::exchange(host.overflowed, false)) turn(index, engine::QueueOverflowed{host.kernel.link});
     for (auto* queue : {&wire_waiting, &waiting})
         for (const auto& event : *queue)
             if (host.life == life) turn(index, event);
@@ -169,6 +170,7 @@ void World::turn(std::size_t index, const engine::Event& event) {
     const auto now = local_now(host);
     const auto* router = host.router();
     const vrrp::State before = router ? router->state : vrrp::State{};
+    const auto heard_before = router ? router->counters.adverts_received : 0;
     std::map<std::string, vrrp::State> partners_before;
     if (!host.options.partners.empty())
         for (const auto& each : host.engine->routers())
@@ -178,7 +180,9 @@ void World::turn(std::size_t index, const engine::Event& event) {
     trace_hash = (trace_hash ^ static_cast<std::uint64_t>(now_.time_since_epoch().count()) ^ (event.index() << 8) ^
                   actions.size()) *
                  0x100000001b3U;
-    if (on_turn) on_turn({*this, index, event, actions, before, partners_before, now});
+    router = host.router();
+    const bool counted = router && router->counters.adverts_received > heard_before;
+    if (on_turn) on_turn({*this, index, event, actions, before, partners_before, now, counted});
     const auto life = host.life;
     for (const auto& action : actions) {
         if (host.dies_in && (*host.dies_in)-- == 0) return kill(index);
@@ -225,12 +229,9 @@ void World::perform(std::size_t index, const engine::Action& any) {
                        for (int copy = 0; copy < advert.copies; ++copy)
                            broadcast(index, advert);
                    },
-                   [&](const engine::Announce& action) { announce(index, action.announcement); },
-                   [&](const engine::Listen& action) {
-                       host.listening = true;
-                       later(host.options.kernel_delay, engine::ListenDone{action.link, action.family, 0});
-                   },
-                   [&](const engine::Unlisten&) { host.listening = false; },
+                   [&](const engine::Announce& action) { announce(index, action); },
+                   [&](const engine::Listen& action) { listen(index, action); },
+                   [&](const engine::Unlisten& action) { host.listening.erase({action.link, action.family}); },
                    [&](const engine::Operation& operation) { operate(index, operation); },
                    [&](const engine::ListKernel&) { ask_for_list(index); },
                    [](const engine::WatchRoutes&) {}, // everything is told here
@@ -250,20 +251,37 @@ void World::perform(std::size_t index, const engine::Action& any) {
                any);
 }
 
+/// A socket is bound to an interface, and deaf when that one goes.
+void World::listen(std::size_t index, const engine::Listen& wish) {
+    auto& host = *hosts[index];
+    const auto& kernel = host.kernel;
+    const bool there = (kernel.link_exists && wish.link == kernel.link) || kernel.macvlans.contains(wish.link);
+    if (there) host.listening.insert({wish.link, wish.family});
+    schedule(now_ + host.options.kernel_delay, [this, index, wish, there, life = host.life] {
+        if (hosts[index]->life == life) deliver(index, engine::ListenDone{wish.link, wish.family, there ? 0 : ENODEV});
+    });
+}
+
+bool World::hears(const Host& host) {
+    return host.kernel.link_exists && host.kernel.link_up &&
+           host.listening.contains({host.kernel.link, host.options.instance.family});
+}
+
 // ---- the wire -----------------------------------------------------------------------------------------------------------
 
 void World::inject(std::size_t index, const IpAddress& source, const Bytes& message, std::uint8_t hop_limit,
                    const std::optional<IpAddress>& destination) {
     const wire::Packet packet{source, destination.value_or(vrrp_group(source.family)), hop_limit, message};
+    const auto link = hosts[index]->kernel.link;
     auto advert = wire::decode_signed(packet);
     if (advert)
         deliver(index,
-                engine::AdvertReceived{eth0, source, packet.destination, std::move(advert->advert), hop_limit,
+                engine::AdvertReceived{link, source, packet.destination, std::move(advert->advert), hop_limit,
                                        std::move(advert->proof)},
                 true);
     else
         deliver(index,
-                engine::AdvertRejected{eth0, source, packet.destination, wire::peek_vrid(message), advert.error()},
+                engine::AdvertRejected{link, source, packet.destination, wire::peek_vrid(message), advert.error()},
                 true);
 }
 
@@ -273,7 +291,9 @@ void World::inject_ah(std::size_t index, const IpAddress& source, const Bytes& p
     auto advert = wire::decode(parsed->packet);
     HF_ASSERT(advert);
     const auto& destination = parsed->packet.destination;
-    deliver(index, engine::AdvertReceived{eth0, source, destination, std::move(*advert), 255, std::move(parsed->proof)},
+    deliver(index,
+            engine::AdvertReceived{hosts[index]->kernel.link, source, destination, std::move(*advert), 255,
+                                   std::move(parsed->proof)},
             true);
 }
 
@@ -291,17 +311,18 @@ void World::replay(std::size_t index) {
 
 /// Wall clocks agree, but for the steps that a test makes.
 engine::WallClockSet World::wall_clock(const Host& host) const {
-    constexpr Duration epoch = 1'700'000'000s;
-    return {epoch + now_.time_since_epoch() + host.wall_step - local_now(host).time_since_epoch()};
+    return {sim_epoch + now_.time_since_epoch() + host.wall_step - local_now(host).time_since_epoch()};
 }
 
 void World::step_wall_clock(std::size_t index, Duration off) {
     hosts[index]->wall_step = off;
+    clocks_stepped = clocks_stepped || off != Duration::zero();
     deliver(index, wall_clock(*hosts[index]));
 }
 
 void World::broadcast(std::size_t from, const engine::SendAdvert& advert) {
-    if (!hosts[from]->kernel.link_up || !hosts[from]->kernel.link_exists) return;
+    const auto& kernel = hosts[from]->kernel;
+    if (!kernel.link_up || !kernel.link_exists || advert.link != kernel.link) return;
     if (advert.from_mac) switch_port[*advert.from_mac] = from;
     constexpr std::size_t headers = 20 + 24; // IPv4 and authentication header
     const Vrid vrid{(*advert.message)[advert.has_ip_header ? headers + 1 : 1]};
@@ -315,17 +336,17 @@ void World::broadcast(std::size_t from, const engine::SendAdvert& advert) {
             schedule(now_ + rng.between(wire.delay_min, wire.delay_max),
                      [this, from, to, life = receiver.life, advert] {
                          auto& host = *hosts[to];
-                         if (host.life != life || !host.listening || !host.kernel.link_up || cuts.contains({from, to}))
-                             return;
-                         arrive(to, advert);
+                         if (host.life == life && hears(host) && !cuts.contains({from, to})) arrive(to, advert);
                      });
         }
     }
 }
 
 /// The client sits at the switch: it hears everybody whose link is up.
-void World::announce(std::size_t from, const wire::Announcement& announcement) {
-    if (!hosts[from]->kernel.link_up || !hosts[from]->kernel.link_exists) return;
+void World::announce(std::size_t from, const engine::Announce& action) {
+    const auto& kernel = hosts[from]->kernel;
+    if (!kernel.link_up || !kernel.link_exists || action.link != kernel.link) return;
+    const auto& announcement = action.announcement;
     switch_port[announcement.mac] = from;
     if (!client_cuts.contains(from) && !rng.chance(wire.loss))
         schedule(now_ + wire.delay_min,
@@ -334,8 +355,8 @@ void World::announce(std::size_t from, const wire::Announcement& announcement) {
         if (to == from || cuts.contains({from, to}) || rng.chance(wire.loss)) continue;
         schedule(now_ + rng.between(wire.delay_min, wire.delay_max), [this, to, announcement, life = hosts[to]->life] {
             auto& host = *hosts[to];
-            if (host.life == life && host.listening && host.kernel.link_up)
-                deliver(to, engine::AnnouncementSeen{eth0, announcement}, true);
+            if (host.life == life && hears(host))
+                deliver(to, engine::AnnouncementSeen{host.kernel.link, announcement}, true);
         });
     }
 }
@@ -357,7 +378,7 @@ void World::reload(std::size_t index, const model::Instance& instance) {
     auto config = std::make_shared<model::Config>(*host.config);
     *std::ranges::find(config->instances, instance.name, &model::Instance::name) = instance;
     host.config = config;
-    host.options.instance = instance;
+    if (instance.name == host.options.instance.name) host.options.instance = instance;
     deliver(index, engine::ConfigLoaded{host.config});
 }
 

@@ -19,7 +19,8 @@
 
 namespace holdfast::sim {
 
-inline constexpr LinkIndex eth0{2};
+inline constexpr std::chrono::seconds sim_epoch{1'700'000'000}; ///< what wall clocks showed at time zero
+inline constexpr LinkIndex first_link{2};                       ///< eth0, as each host begins
 
 struct WireOptions {
     double loss{0}, duplicate{0};
@@ -32,12 +33,14 @@ struct HostOptions {
     model::Instance instance;
     std::vector<model::Instance> partners; ///< its sync group `edge`, with other VRIDs on the same link
     std::vector<model::Tracker> trackers;
+    std::vector<model::AnnounceGroup> announce_groups;
     std::int64_t drift_ppm{0};
     Duration clock_offset{0};     ///< of its monotonic clock
     Duration kernel_delay{100us}; ///< from an operation to its answer
     Duration news_delay{0};       ///< until a change in the kernel is told
     Duration list_delay{0};       ///< how long a listing takes
     std::size_t wire_queue{64};   ///< datagrams that a paused process can keep
+    bool keeps_index{false};      ///< an interface that comes back has the index that it had
 };
 
 /// The fake kernel of one host, in true time. Addresses outlive the daemon, and end with their lease.
@@ -45,7 +48,7 @@ struct FakeKernel {
     struct Address {
         Time expires{never};
         bool ours{false};
-        LinkIndex link{eth0};
+        LinkIndex link{first_link};
         engine::AddressTraits traits{};
     };
     std::map<Prefix, Address> addresses;
@@ -53,8 +56,10 @@ struct FakeKernel {
     std::set<model::Rule> rules;
     std::map<LinkIndex, engine::Link> macvlans;
     LinkIndex next_link{10};
-    engine::ArpSettings arp{};      ///< of eth0
+    engine::ArpSettings arp{};      ///< of the interface
     std::vector<IpAddress> refused; ///< by the packet filter
+    LinkIndex link{first_link};
+    std::string link_name{"eth0"};
     bool link_up{true}, link_exists{true};
     bool refuses{false}; ///< EPERM for every add
 };
@@ -69,7 +74,8 @@ struct Turn {
     const engine::Actions& actions;
     const vrrp::State& before; ///< of the host's router
     const std::map<std::string, vrrp::State>& partners_before;
-    Time now; ///< on the host's own clock
+    Time now;     ///< on the host's own clock
+    bool counted; ///< the host's router took an advert as heard
 };
 
 struct Host {
@@ -83,7 +89,7 @@ struct Host {
     std::deque<engine::Event> queue; ///< what waits while it is paused
     std::deque<engine::Event> wire_queue;
     bool overflowed{false}, stopped{false};
-    bool listening{false};
+    std::set<std::pair<LinkIndex, Family>> listening; ///< sockets that are open, on interfaces that exist
     engine::Record record;
     std::map<std::string, Time> last_advert;            ///< true time
     std::map<std::string, std::uint64_t> last_sequence; ///< as the record's file keeps it
@@ -130,12 +136,14 @@ class World {
     void stop(std::size_t host);
     void pause(std::size_t host, Duration duration);
     void set_link(std::size_t host, bool up);
+    /// Its interface goes, or another one of that name comes.
     void remove_link(std::size_t host, bool exists);
+    void rename_link(std::size_t host, const std::string& name);
     /// A third party deletes the address.
     void delete_address(std::size_t host, const Prefix& prefix);
     /// A host without VRRP announces this address on the link of `host`.
     void rival(std::size_t host, const IpAddress& address) {
-        deliver(host, engine::AnnouncementSeen{eth0, {address, {{2, 0, 0, 0, 0, 99}}}}, true);
+        deliver(host, engine::AnnouncementSeen{hosts[host]->kernel.link, {address, {{2, 0, 0, 0, 0, 99}}}}, true);
     }
     void add_foreign(std::size_t host, const Prefix& prefix);
     /// A third party deletes the route to this prefix, whoever's it is; or adds one of its own.
@@ -182,7 +190,8 @@ class World {
     std::map<MacAddress, std::size_t> switch_port; ///< where the switch last saw a virtual MAC
     std::set<std::size_t> client_cuts;             ///< hosts that the client does not hear
     std::uint64_t events{0}, trace_hash{0};
-    bool records{false}; ///< keep what is on the wire, for replay()
+    bool clocks_stepped{false}; ///< a wall clock was wrong once
+    bool records{false};        ///< keep what is on the wire, for replay()
     std::vector<engine::SendAdvert> recorded;
 
   private:
@@ -205,7 +214,9 @@ class World {
     void broadcast(std::size_t from, const engine::SendAdvert& advert);
     void arrive(std::size_t to, const engine::SendAdvert& advert);
     engine::WallClockSet wall_clock(const Host& host) const;
-    void announce(std::size_t from, const wire::Announcement& announcement);
+    void announce(std::size_t from, const engine::Announce& action);
+    void listen(std::size_t host, const engine::Listen& wish);
+    static bool hears(const Host& host);
     void operate(std::size_t host, const engine::Operation& operation);
     static std::optional<Prefix> prefix_of(const engine::Operation& operation);
     int apply(Host& host, const engine::Operation& operation);

@@ -1,6 +1,7 @@
 // Explicit-state enumeration: the production state machine of two and three routers, every interleaving of deliveries, losses,
-// timers (on time and a little late), crashes, restarts and stops to a stated depth. Two things are held in every state that
-// can be reached: what must be true at once, and that from there, once faults end, exactly the best router is master.
+// timers (on time and a little late), crashes, restarts and stops to a stated depth. Three things are held in every state that
+// can be reached: what the step to it must keep, what must be true at once, and that from there, once faults end, exactly the
+// best router is master.
 
 #include "vrrp/step.hpp"
 
@@ -31,6 +32,7 @@ struct World {
     std::vector<Message> wire;
     Time now{1s};
     unsigned losses{}, crashes{}, stops{}; ///< that may still happen
+    std::string broken{};                  ///< the rule that the step to here broke
 };
 
 /// How a state came about, for people: the failure prints it.
@@ -38,10 +40,12 @@ using Path = std::vector<std::string>;
 
 class Enumeration {
   public:
-    Enumeration(std::vector<unsigned> priorities, World start) : start_{std::move(start)} {
+    Enumeration(std::vector<unsigned> priorities, bool preempt, World start)
+        : preempt_{preempt}, start_{std::move(start)} {
         for (std::size_t i = 0; i < priorities.size(); ++i) {
             Self self{.priority = Priority{static_cast<std::uint8_t>(priorities[i])}, .interval = interval};
             self.address = IpAddress::v4(192, 0, 2, static_cast<std::uint8_t>(i + 1));
+            self.preempt = preempt;
             selves_.push_back(self);
         }
         start_.routers.assign(selves_.size(), Init{});
@@ -62,6 +66,7 @@ class Enumeration {
         const auto before = world.routers[index];
         const auto step = on(selves_[index], before, event, world.now);
         world.routers[index] = step.next;
+        if (world.broken.empty()) world.broken = broken_by(index, before, event, step, world.now);
         // Copies of one advert meet the same fate here: they leave in one call.
         if (step.adverts == 0) return;
         for (std::size_t to = 0; to < selves_.size(); ++to)
@@ -122,6 +127,34 @@ class Enumeration {
         }
     }
 
+    // ---- what each step must keep -----------------------------------------------------------------------------------------
+
+    /// reliability.md N2 to N6 and N8, of one step of one router.
+    std::string broken_by(std::size_t index, const State& before, const Event& event, const Step& step,
+                          Time now) const {
+        const auto* heard = std::get_if<AdvertReceived>(&event);
+        const bool was_master = std::holds_alternative<Master>(before),
+                   is_master = std::holds_alternative<Master>(step.next);
+        const bool says_zero = step.adverts > 0 && step.priority == leaving_priority;
+        const bool says_more = step.adverts > 0 && !says_zero;
+        const bool yields = was_master && heard && step.adverts == 1;
+        if (says_zero && !(was_master && std::holds_alternative<Leaving>(step.next)))
+            return fmt::format("N6: r{} says 0 and was no master, or is one still", index + 1);
+        if (says_more && !is_master && !yields) return fmt::format("N2: r{} advertises and is no master", index + 1);
+        if (says_more && step.priority != selves_[index].priority)
+            return fmt::format("N2: r{} advertises another priority", index + 1);
+        if (was_master && heard && heard->heard.priority != leaving_priority &&
+            outranks(heard->heard, selves_[index]) == is_master)
+            return fmt::format("N4, N5: r{} stays beside a better master or yields to a lower one", index + 1);
+        if (std::holds_alternative<Elapsed>(event) && next_deadline(step.next) <= now)
+            return fmt::format("N3: r{} leaves a deadline behind that has come", index + 1);
+        const auto* backup = std::get_if<Backup>(&before);
+        const bool follows = backup && backup->followed && backup->takeover == Reason::master_silent;
+        if (follows && is_master && now < backup->master_down)
+            return fmt::format("N8: r{} takes over from a master that it hears", index + 1);
+        return {};
+    }
+
     // ---- what must hold ---------------------------------------------------------------------------------------------------
 
     std::size_t masters(const World& world) const {
@@ -131,6 +164,7 @@ class Enumeration {
 
     /// Nobody sleeps longer than the RFC lets him, and nobody gives an address up for a successor that was not heard.
     std::string broken_at_once(const World& world) const {
+        if (!world.broken.empty()) return world.broken;
         for (std::size_t i = 0; i < selves_.size(); ++i) {
             const auto& state = world.routers[i];
             const auto limit = std::holds_alternative<Backup>(state)   ? master_down(selves_[i], interval)
@@ -171,6 +205,7 @@ class Enumeration {
         }
         if (best == Priority{0}) return {}; // nobody is left
         if (masters(world) != 1) return fmt::format("{} masters in the end", masters(world));
+        if (!preempt_) return {}; // whoever serves stays
         // Of equals the one that serves stays: RFC 9568 6.4.2 preempts by priority alone.
         if (serving != best) return fmt::format("priority {} serves in the end, not {}", serving.value, best.value);
         return {};
@@ -229,6 +264,7 @@ class Enumeration {
         });
     }
 
+    bool preempt_;
     std::vector<Self> selves_;
     World start_;
     std::unordered_map<std::string, unsigned> seen_; ///< with so many steps left and one
@@ -238,6 +274,7 @@ struct Case {
     const char* name;
     std::vector<unsigned> priorities;
     unsigned losses, crashes, stops, depth;
+    bool preempt{true};
 };
 
 class Routers : public testing::TestWithParam<Case> {};
@@ -248,7 +285,7 @@ TEST_P(Routers, AgreeOnTheBestFromEveryStateThatCanBeReached) {
     start.losses = c.losses;
     start.crashes = c.crashes;
     start.stops = c.stops;
-    const auto states = Enumeration{c.priorities, start}.run(c.depth);
+    const auto states = Enumeration{c.priorities, c.preempt, start}.run(c.depth);
     std::printf("%s: %zu states to depth %u\n", c.name, states, c.depth);
     EXPECT_GT(states, 400U); // a search that finds nothing proves nothing
 }
@@ -257,8 +294,10 @@ INSTANTIATE_TEST_SUITE_P(Enumerated, Routers,
                          testing::Values(Case{"two", {200, 100}, 2, 1, 1, 24},
                                          Case{"two_equal", {100, 100}, 2, 1, 1, 24},
                                          Case{"two_without_faults", {200, 199}, 0, 0, 0, 40},
-                                         Case{"three", {200, 150, 100}, 1, 1, 1, 13},
-                                         Case{"three_equal", {100, 100, 100}, 1, 1, 0, 13}),
+                                         Case{"two_without_preemption", {200, 100}, 2, 1, 1, 24, false},
+                                         Case{"three_without_preemption", {200, 150, 100}, 1, 1, 1, 13, false},
+                                         Case{"three", {200, 150, 100}, 1, 1, 1, 15},
+                                         Case{"three_equal", {100, 100, 100}, 1, 1, 0, 15}),
                          [](const auto& each) { return std::string{each.param.name}; });
 
 } // namespace
