@@ -10,7 +10,7 @@ namespace {
 // From this many adverts in one or two windows on, the next ones are taken together, a little later.
 constexpr Duration crowd_window = 10ms;
 constexpr std::size_t crowd = 20;
-constexpr Duration rest = 1ms; // shorter than anything that hangs on one advert; deadlines come behind the look
+constexpr Duration rest = 2ms; // shorter than anything that hangs on one advert; deadlines come behind the look
 
 } // namespace
 

@@ -162,6 +162,14 @@ std::optional<Duration> Engine::lease_on(const Router& router, LinkIndex link) c
     return std::chrono::ceil<std::chrono::seconds>(lease);
 }
 
+/// The kernel was asked to hold one of its addresses for a while.
+bool Engine::is_under_lease(const Router& router) const {
+    return std::ranges::any_of(router.keys, [this](const AddressKey& key) {
+        const auto at = addresses_.find(key);
+        return at != addresses_.end() && at->second.issued_lease;
+    });
+}
+
 std::optional<DesiredAddress> Engine::desired(const AddressKey& key, const AddressSlot& slot) const {
     const auto* router = router_of(slot);
     if (!router) return std::nullopt;

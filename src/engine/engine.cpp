@@ -278,7 +278,9 @@ void Engine::handle(const Elapsed&) {
         lease_watch_ = never;
         for (auto& router : routers_) {
             if (!router) continue;
-            if (router->lapsed(now_)) {
+            if (router->lapsed(now_) && !is_under_lease(*router)) {
+                router->lease_deadline = never; // its addresses are others', or can't be added: nothing can expire
+            } else if (router->lapsed(now_)) {
                 // Nobody was heard since: still master. The addresses come back, then everybody is told.
                 complain(
                     Severity::warning, NoteKind::woken_late, *router, 0,

@@ -229,6 +229,7 @@ class Engine {
     void mark_addresses(Router&);
     std::optional<Duration> lease_of(const Router&) const;
     std::optional<Duration> lease_on(const Router&, LinkIndex) const;
+    bool is_under_lease(const Router&) const;
     std::optional<DesiredAddress> desired(const AddressKey&, const AddressSlot&) const;
     bool is_covered_by_others(const Router&, const AddressKey&) const;
 

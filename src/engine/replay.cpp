@@ -80,6 +80,9 @@ std::optional<wire::Reject> Replay::judge(Rule rule, const IpAddress& sender, wi
         if (goes_on && is_after(sequence, mark->last) && !is_burned(*mark, sequence)) return std::nullopt;
         return wire::Reject::signature_stale;
     }
+    // Heard while a clock was wrong, and timely now that it is right.
+    const bool of_this_run = goes_on && !is_after(mark->since, sequence) && !is_after(sequence, mark->last);
+    if (of_this_run) return wire::Reject::signature_replay;
     const bool known = mark && mark->timely != 0 && is_timely(mark->timely, wall, rule.window);
     // Our own clock was set back: what is within the window now may be a recording of the first time that it was then.
     const bool second_time = goes_on && is_after(mark->timely, as_sequence(wall));

@@ -163,6 +163,14 @@ TEST(Replay, ARecordingOfAnotherTimeIsNoNewerForARestart) {
     EXPECT_EQ(stage.accepted_again(0s), 0);
 }
 
+TEST(Replay, WhatWasHeardByAWrongClockIsNotNewForTheRightOne) {
+    Receiver receiver;
+    EXPECT_EQ(receiver.hear(at(noon), 0s), "new");
+    EXPECT_EQ(receiver.hear(at(noon + 1s), 1s, day), "new") << "it goes on";
+    EXPECT_EQ(receiver.hear(at(noon + 1s), 2s), "signature_replay") << "once is enough";
+    EXPECT_EQ(receiver.hear(at(noon + 3s), 3s), "new");
+}
+
 TEST(Replay, ARecordingOfYesterdayIsNotNewWhenOurClockIsSetBackToYesterday) {
     Receiver receiver;
     ASSERT_EQ(receiver.hear(at(noon), 0s), "new");
