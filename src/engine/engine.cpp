@@ -273,29 +273,47 @@ Time Engine::next_deadline() const {
     return deadline;
 }
 
-void Engine::handle(const Elapsed&) {
-    if (now_ >= lease_watch_) {
-        lease_watch_ = never;
-        for (auto& router : routers_) {
-            if (!router) continue;
-            if (router->lapsed(now_) && !is_under_lease(*router)) {
-                router->lease_deadline = never; // its addresses are others', or can't be added: nothing can expire
-            } else if (router->lapsed(now_)) {
-                // Nobody was heard since: still master. The addresses come back, then everybody is told.
-                complain(
-                    Severity::warning, NoteKind::woken_late, *router, 0,
-                    fmt::format("{}: this host slept past its own lease; nobody took over, so it goes on as master",
-                                router->name()));
-                const auto lease = lease_of(*router);
-                router->lease_deadline = lease ? now_ + *lease : never;
-                claim_addresses(*router);
-            }
-            if (router->serves()) lease_watch_ = std::min(lease_watch_, router->lease_deadline);
+/// Woken past a lease, with nobody heard since (the receive queues are drained): still master. The addresses come back, then
+/// everybody is told.
+void Engine::look_at_leases() {
+    lease_watch_ = never;
+    for (auto& router : routers_) {
+        if (!router) continue;
+        if (router->lapsed(now_) && !is_under_lease(*router)) {
+            router->lease_deadline = never; // its addresses are others', or can't be added: nothing can expire
+        } else if (router->lapsed(now_)) {
+            complain(Severity::warning, NoteKind::woken_late, *router, 0,
+                     fmt::format("{}: this host slept past its own lease; nobody took over, so it goes on as master",
+                                 router->name()));
+            const auto lease = lease_of(*router);
+            router->lease_deadline = lease ? now_ + *lease : never;
+            claim_addresses(*router);
         }
-        // What was put off while asleep comes before the timers: a stop must not be preceded by one more advert.
-        settle_needed_ = true;
-        settle();
+        if (router->serves()) lease_watch_ = std::min(lease_watch_, router->lease_deadline);
     }
+    // What was put off while asleep comes before the timers: a stop must not be preceded by one more advert.
+    settle_needed_ = true;
+    settle();
+}
+
+/// Addresses, routes and rules that backed off, or that are released now.
+void Engine::try_again() {
+    retry_at_ = never;
+    links_dirty_ = true;
+    for (const auto& [key, slot] : addresses_) {
+        if (slot.excluded) continue;
+        dirty_addresses_.push_back(key);
+        if (slot.release_at > now_) retry_at_ = std::min(retry_at_, slot.release_at);
+    }
+    for (auto& router : routers_)
+        if (router && std::exchange(router->excluded.backs_off, false)) router->excluded.begin();
+    finish_released();
+    mark_all_extras();
+    settle_needed_ = true;
+}
+
+void Engine::handle(const Elapsed&) {
+    if (now_ >= lease_watch_) look_at_leases();
     for (std::size_t slot = 0; slot < deadlines_.size(); ++slot) {
         if (deadlines_[slot] > now_ || !routers_[slot]) continue;
         if (const auto soon = slot + ahead; soon < deadlines_.size() && routers_[soon]) fetch_ahead(*routers_[soon]);
@@ -312,20 +330,7 @@ void Engine::handle(const Elapsed&) {
         listener.state = Listener::State::asked;
         out_->push_back(Listen{key.first, key.second});
     }
-    if (now_ >= retry_at_) {
-        retry_at_ = never;
-        links_dirty_ = true;
-        for (const auto& [key, slot] : addresses_) {
-            if (slot.excluded) continue;
-            dirty_addresses_.push_back(key);
-            if (slot.release_at > now_) retry_at_ = std::min(retry_at_, slot.release_at);
-        }
-        for (auto& router : routers_)
-            if (router && std::exchange(router->excluded.backs_off, false)) router->excluded.begin();
-        finish_released();
-        mark_all_extras();
-        settle_needed_ = true;
-    }
+    if (now_ >= retry_at_) try_again();
     if (now_ >= next_renewal_) renew_round();
     if (now_ >= list_at_) {
         list_at_ = never;

@@ -137,6 +137,8 @@ class Engine {
     void answer_failover(Router&);
     void run_commands();
     void finish_if_stopped();
+    void look_at_leases();
+    void try_again();
     void finish_released();
     Time router_deadline(const Router&) const;
     void elapsed(Router&);

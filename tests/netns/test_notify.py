@@ -53,10 +53,11 @@ def test_a_fault_a_priority_and_a_deleted_instance_are_told(world):
     pair.wait_told(["web MASTER_PRIORITY 240 p"])
     pair.lb1.cable(False)
     pair.wait_told(["web MASTER_PRIORITY 240 p", "web FAULT 240 f"])
-    pair.lb1.cable(True)  # lb2 is master now; lb1 preempts, and hears lb2's last advert below itself
+    pair.wait_on("lb2", 5)
+    pair.lb1.cable(True)  # lb1 preempts, and hears lb2's last advert below itself
     pair.wait_on("lb1", 5)
     expected = ["web FAULT 240 f", "web MASTER_PRIORITY 240 p", "web MASTER_RX_LOWER_PRI 240 low"]
-    wait_for(lambda: sorted(pair.told()) == expected, 5, f"{expected}, not {pair.told()}")
+    wait_for(lambda: sorted(pair.told()) == expected, 5, f"{expected}")
     world.configure("instances: {}\n")
     pair.lb1.holdfastd.kill(signal.SIGHUP)
     wait_for(lambda: pair.told()[-1] == "web DELETED 240 d", 5, "the end of it")
