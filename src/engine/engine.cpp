@@ -297,7 +297,7 @@ void Engine::look_at_leases() {
 }
 
 /// Addresses, routes and rules that backed off, or that are released now.
-void Engine::try_again() {
+void Engine::retry_waiting() {
     retry_at_ = never;
     links_dirty_ = true;
     for (const auto& [key, slot] : addresses_) {
@@ -330,7 +330,7 @@ void Engine::handle(const Elapsed&) {
         listener.state = Listener::State::asked;
         out_->push_back(Listen{key.first, key.second});
     }
-    if (now_ >= retry_at_) try_again();
+    if (now_ >= retry_at_) retry_waiting();
     if (now_ >= next_renewal_) renew_round();
     if (now_ >= list_at_) {
         list_at_ = never;

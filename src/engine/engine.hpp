@@ -138,7 +138,7 @@ class Engine {
     void run_commands();
     void finish_if_stopped();
     void look_at_leases();
-    void try_again();
+    void retry_waiting();
     void finish_released();
     Time router_deadline(const Router&) const;
     void elapsed(Router&);
