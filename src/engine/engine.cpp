@@ -316,7 +316,8 @@ void Engine::handle(const Elapsed&) {
     if (now_ >= lease_watch_) look_at_leases();
     for (std::size_t slot = 0; slot < deadlines_.size(); ++slot) {
         if (deadlines_[slot] > now_ || !routers_[slot]) continue;
-        if (const auto soon = slot + ahead; soon < deadlines_.size() && routers_[soon]) fetch_ahead(*routers_[soon]);
+        if (const auto soon = slot + ahead; soon < deadlines_.size() && deadlines_[soon] <= now_ && routers_[soon])
+            fetch_ahead(*routers_[soon]);
         elapsed(*routers_[slot]);
     }
     for (auto& [name, tracker] : trackers_) {

@@ -18,6 +18,11 @@ std::uint64_t route_key(LinkIndex link, Family family, Vrid vrid) {
     return std::uint64_t{link.value} << 16 | static_cast<std::uint64_t>(family) << 8 | vrid.value;
 }
 
+/// The first of those with this key, or of those behind it. `routes` is sorted.
+auto first_of(const auto& routes, std::uint64_t key) {
+    return std::ranges::lower_bound(routes, key, {}, [](const auto& entry) { return entry.first; });
+}
+
 wire::Advert advert_of(const Router& router, Priority priority) {
     const auto& model = *router.model;
     wire::Advert advert{.version = static_cast<std::uint8_t>(model.version),
@@ -70,8 +75,7 @@ Router* Engine::route(LinkIndex link, const IpAddress& source, const IpAddress& 
     const bool multicast = destination.is_multicast();
     const auto& far_end = multicast ? destination : source;
     Router* of_none = nullptr; // then it is named by the first that it could have been meant for
-    for (auto at = std::ranges::lower_bound(routes_, key, {}, &RouteEntry::first);
-         at != routes_.end() && at->first == key; ++at) {
+    for (auto at = first_of(routes_, key); at != routes_.end() && at->first == key; ++at) {
         auto& router = *routers_[at->second];
         if (std::ranges::find(router.destinations, far_end) != router.destinations.end()) return &router;
         const bool another_group = multicast && !router.model->unicast;
@@ -84,7 +88,7 @@ void Engine::expect(const Event& event) const {
     const auto* advert = std::get_if<AdvertReceived>(&event);
     if (!advert) return;
     const auto key = route_key(advert->link, advert->source.family, advert->advert.vrid);
-    const auto at = std::ranges::lower_bound(routes_, key, {}, &RouteEntry::first);
+    const auto at = first_of(routes_, key);
     if (at != routes_.end() && at->first == key) fetch_ahead(*routers_[at->second]);
 }
 

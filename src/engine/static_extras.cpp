@@ -18,18 +18,17 @@ bool Engine::is_lost(const ExtraKey& key) const {
 }
 
 std::optional<FaultCause> Engine::find_static_fault(const Router& router) const {
-    const auto* group = model::group_of(*config_, router.model->name);
-    if (!group) return std::nullopt;
+    if (router.group.empty()) return std::nullopt;
     const auto fault = [&](const ExtraKey& key, const std::string& text) {
         const auto& refused = extras_.at(key).refused;
         return FaultCause{"static_route", fmt::format("{}, which sync group {} tracks, can't be there: {}", text,
-                                                      group->name, refused.empty() ? "its link is not up" : refused)};
+                                                      router.group, refused.empty() ? "its link is not up" : refused)};
     };
     for (const auto& route : config_->static_routes)
-        if (route.track_group == group->name && is_lost(route.id()))
+        if (route.track_group == router.group && is_lost(route.id()))
             return fault(route.id(), "route " + model::to_string(route.id()));
     for (const auto& rule : config_->static_rules)
-        if (rule.track_group == group->name && is_lost(rule.id()))
+        if (rule.track_group == router.group && is_lost(rule.id()))
             return fault(rule.id(), "rule " + model::to_string(rule));
     return std::nullopt;
 }

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-
 import pytest
 from conftest import Pair
-from test_virtual_mac import ask, holds, is_up, links, neighbor, sysctl
+from test_virtual_mac import ask, holds, is_up, links, neighbor, stop_and_see_nothing_left, sysctl
 from world import wait_for
 
 pytestmark = pytest.mark.kernel("ipvlan")
@@ -58,11 +56,7 @@ def test_a_stop_takes_the_ipvlan_away_also_after_a_crash(world):
     assert pair.name in links(pair.lb1)
     pair.lb1.start_holdfastd()
     pair.wait_on("lb1", 8)
-    for host in reversed(pair.hosts):
-        host.holdfastd.kill(signal.SIGTERM)
-        assert host.holdfastd.wait() == 0
-        assert set(links(host)) == {"lo", "eth0"}
-        assert (sysctl(host, "eth0/arp_ignore"), sysctl(host, "eth0/arp_announce")) == ("0", "0")
+    stop_and_see_nothing_left(pair, "arp_ignore", "arp_announce")
 
 
 def test_a_reload_changes_the_mode_and_the_kind(world):

@@ -185,6 +185,15 @@ def test_killed_and_restarted_the_daemon_adopts_the_macvlan(world, family):
     assert pair.instance(pair.lb2)["Counters"]["became_master"] == 0 and standby.frames("out") == []
 
 
+def stop_and_see_nothing_left(pair, *settings: str):
+    """The master last: no interface of ours is left, and these settings of the one under it are what they were."""
+    for host in reversed(pair.hosts):
+        host.holdfastd.kill(signal.SIGTERM)
+        assert host.holdfastd.wait() == 0
+        assert set(links(host)) == {"lo", "eth0"}
+        assert [sysctl(host, f"eth0/{name}") for name in settings] == ["0"] * len(settings)
+
+
 def test_a_stop_restores_the_settings_and_leaves_no_link_also_after_a_crash(world):
     pair = VirtualPair(world, start=False)
     for host in pair.hosts:
@@ -196,11 +205,7 @@ def test_a_stop_restores_the_settings_and_leaves_no_link_also_after_a_crash(worl
     pair.wait_on("lb2", 8)
     pair.lb1.start_holdfastd()
     pair.wait_on("lb1", 4)
-    for host in reversed(pair.hosts):
-        host.holdfastd.kill(signal.SIGTERM)
-        assert host.holdfastd.wait() == 0
-        assert set(links(host)) == {"lo", "eth0"}
-        assert (sysctl(host, "eth0/arp_ignore"), sysctl(host, "eth0/arp_filter")) == ("0", "0")
+    stop_and_see_nothing_left(pair, "arp_ignore", "arp_filter")
 
 
 def test_what_a_dead_daemon_left_goes_when_its_instance_is_gone(world):
