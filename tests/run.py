@@ -18,6 +18,7 @@ import xml.etree.ElementTree as xml
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build"
+LAB = {"PYTHONPATH": "tests/lab", "HOLDFAST_BUILD": str(BUILD), "PYTHONDONTWRITEBYTECODE": "1"}
 QUICK_BUILD_OPTIONS = ["-Dhardening=false", "-Dpure_only=true"]
 
 
@@ -95,6 +96,17 @@ def program(name: str, command: list[str], environment: dict[str, str] | None = 
     yield Result(name, "passed" if done.returncode == 0 else "failed", "" if done.returncode == 0 else f"status {done.returncode}")
 
 
+def promises(name: str, command: list[str], environment: dict[str, str]):
+    """A play whose promises are times, on a machine that others use too: what misses one is played once more, and only what
+    misses again is a failure. What breaks otherwise (another status than 1) is not played again."""
+    for result in program(name, command, environment, timeout=180):
+        if result.reason == "status 1":
+            print(f"  {name} missed a promise: played again", flush=True)
+            yield from program(name, command, environment, timeout=180)
+        else:
+            yield result
+
+
 def pytest(folder: str, *extra: str):
     with tempfile.NamedTemporaryFile(suffix=".xml") as report:
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report.name}", str(ROOT / folder), *extra]
@@ -159,13 +171,11 @@ def suite_netns():
 
 def suite_demo():
     for name, options in (("demo", []), ("demo --interval 100ms", ["--interval", "100ms"]), ("demo --ipv6", ["--ipv6"])):
-        yield from program(name, [sys.executable, "tests/lab/demo.py", *options],
-                           {"PYTHONPATH": "tests/lab", "HOLDFAST_BUILD": str(BUILD), "PYTHONDONTWRITEBYTECODE": "1"}, timeout=180)
+        yield from promises(name, [sys.executable, "tests/lab/demo.py", *options], LAB)
 
 
 def suite_topologies():
-    yield from program("lab topologies", [sys.executable, "tests/lab/topologies.py"],
-                       {"PYTHONPATH": "tests/lab", "HOLDFAST_BUILD": str(BUILD), "PYTHONDONTWRITEBYTECODE": "1"}, timeout=180)
+    yield from promises("lab topologies", [sys.executable, "tests/lab/topologies.py"], LAB)
 
 
 def suite_boot():

@@ -14,7 +14,7 @@ import threading
 import time
 
 from client import Client
-from verdict import Verdict, exit_status, judge
+from verdict import BROKEN_STATUS, Verdict, exit_status, judge
 from world import World, now, wait_for
 
 PRIORITY = {"lb1": 250, "lb2": 249}
@@ -336,7 +336,7 @@ def main() -> int:
                 play.table()
         else:
             print(error, file=sys.stderr)
-        return 1
+        return BROKEN_STATUS
     finally:
         if play:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not stop the cleaning up

@@ -17,7 +17,7 @@ import time
 
 from client import Client
 from demo import BUILD_CTL, HANDOVER, NOISE_MS, YIELD, parse_interval
-from verdict import Verdict, exit_status, judge
+from verdict import BROKEN_STATUS, Verdict, exit_status, judge
 from world import BUILD, Host, World, now, wait_for
 
 FIRST, SECOND, THIRD = 250, 249, 248  # high priorities make the skew short
@@ -66,6 +66,7 @@ class Stage:
         self.topology, self.interval = topology, interval
         self.changes: list[Change] = []
         self.verdicts: list[Verdict] = []
+        self.missed: list[str] = []
         self.world = World("holdfast")
         try:
             self.hosts = {name: self.world.add(name) for name in topology.hosts}
@@ -134,6 +135,9 @@ class Stage:
             bound, text = promise.get(address, HANDOVER) if isinstance(promise, dict) else promise
             seen, verdict, reason = judge(client, since, bound)
             self.verdicts.append(verdict)
+            if verdict is Verdict.MISSED:
+                self.missed.append(f"{self.topology.name}: {title}: {address} lost {seen.lost}, outage {seen.milliseconds:.0f} ms; "
+                                   f"promised: {text}")
             print(f"    {address:14} lost {seen.lost:4}, outage {seen.milliseconds:6.0f} ms; promised: {text}  {verdict.value}"
                   f"{' (' + reason + ')' if reason else ''}", flush=True)
 
@@ -255,14 +259,14 @@ TOPOLOGIES = {topology.name: topology for topology in (Standby(), DualMaster(), 
 
 # ---- the verb ---------------------------------------------------------------------------------------------------------------
 
-def play(topology: Topology, interval: float) -> list[Verdict]:
+def play(topology: Topology, interval: float) -> tuple[list[Verdict], list[str]]:
     print(f"\n== {topology.name}: {topology.title}, at {interval * 1000:g} ms adverts", flush=True)
     stage = Stage(topology, interval)
     try:
         for address, name in topology.home.items():
             print(f"    {address:14} on {name}")
         topology.play(stage)
-        return stage.verdicts
+        return stage.verdicts, stage.missed
     finally:
         stage.close()
 
@@ -293,16 +297,19 @@ def main() -> int:
         if options.keep:
             keep(TOPOLOGIES[options.names[0]], options.interval)
             return 0
-        verdicts = [verdict for name in options.names or TOPOLOGIES for verdict in play(TOPOLOGIES[name], options.interval)]
+        played = [play(TOPOLOGIES[name], options.interval) for name in options.names or TOPOLOGIES]
+        verdicts = [verdict for seen, _ in played for verdict in seen]
         counts = {verdict: verdicts.count(verdict) for verdict in Verdict}
         print(f"\nof {len(verdicts)} promises {counts[Verdict.KEPT]} were kept, {counts[Verdict.MISSED]} missed; of "
               f"{counts[Verdict.UNSURE]} this machine was too late itself to tell")
+        for line in (line for _, missed in played for line in missed):
+            print(f"missed: {line}")
         return exit_status(verdicts)
     except KeyboardInterrupt:
         return 130
     except (TimeoutError, RuntimeError) as error:
         print(f"\n{error}", file=sys.stderr)
-        return 1
+        return BROKEN_STATUS
 
 
 if __name__ == "__main__":

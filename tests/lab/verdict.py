@@ -38,9 +38,12 @@ def judge(client: Client, since: float, bound_ms: float, others_kept: bool = Tru
     return seen, Verdict.UNSURE if excused else Verdict.MISSED, f"this machine was late by {late:.0f} ms" if excused else ""
 
 
+MISSED_STATUS, BROKEN_STATUS, UNSURE_STATUS = 1, 2, 77  # 77, as of a test that is skipped
+
+
 def exit_status(verdicts) -> int:
-    """1: a promise was missed; 77, as of a test that is skipped: this machine could not tell."""
+    """1: a promise was missed; 77: this machine could not tell. What came to no end at all is 2, and nobody plays it again."""
     verdicts = list(verdicts)
     if Verdict.MISSED in verdicts:
-        return 1
-    return 77 if Verdict.UNSURE in verdicts else 0
+        return MISSED_STATUS
+    return UNSURE_STATUS if Verdict.UNSURE in verdicts else 0
