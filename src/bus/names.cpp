@@ -36,6 +36,7 @@ std::string group_path(std::string_view name) {
 
 std::string error_name(engine::CommandError error) {
     switch (error) {
+    case engine::CommandError::no_such_server: return "org.holdfast1.Error.NoSuchServer";
     case engine::CommandError::no_such_instance: return error_no_such_instance;
     case engine::CommandError::not_master: return "org.holdfast1.Error.NotMaster";
     case engine::CommandError::no_successor: return "org.holdfast1.Error.NoSuccessor";

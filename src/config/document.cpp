@@ -4,6 +4,7 @@
 #include "config/directive.hpp"
 #include "config/list.hpp"
 #include "config/route.hpp"
+#include "config/server.hpp"
 
 #include <fmt/format.h>
 
@@ -31,6 +32,7 @@ A value marked *per host* may be one value, or a map from node name to value, wi
 | `sync_groups` | a map from name to sync group: instances that move together |
 | `trackers` | a map from name to tracker: what instances depend on |
 | `announce_groups` | a map from name to announce group: interfaces that announce at one pace |
+| `virtual_servers` | a map from name to virtual server: what the kernel balances (IPVS), and who does the work |
 | `mail` | where mail about transitions goes, for every `notify` with `mail: true` |
 | `static_routes` | a list of routes that are there while the daemon runs |
 | `static_rules` | a list of rules that are there while the daemon runs |
@@ -96,6 +98,19 @@ std::string directives_markdown() {
     out += table(tracker_directives(), false);
     out += "\n### Inside `bfd`\n\nAny change is a new session.\n\n";
     out += table(bfd_directives(), false);
+    out += "\n## A virtual server\n\nWhat real servers share is said once here; a real server that says it too has its "
+           "own.\n\n";
+    out += table(server_directives(), false);
+    out += "\n### Inside `real_servers`\n\n";
+    out += table(real_server_directives(), false);
+    out += "\n### Inside `tunnel`\n\n";
+    out += table(tunnel_directives(), false);
+    out += "\n### Inside `check` and `checks`\n\nExactly one of `tcp`, `http`, `https`, `smtp`, `dns`, `udp`, `ping`, "
+           "`tracker` and `script`. "
+           "A server is down after `retry` + 1 bad probes in a row.\n\n";
+    out += table(check_directives(), false);
+    out += "\n#### Inside `http` and `https`\n\nA request is a path, or a map.\n\n";
+    out += table(http_request_directives(), false);
     out += "\n## An announce group\n\nFor many interfaces behind one switch that takes few announcements at a time. An "
            "interface in no group has a pace of its own, if an instance on it has `announce_interval`.\n\n";
     out += table(announce_group_directives(), false);

@@ -4,6 +4,7 @@
 #include "config/families.hpp"
 #include "config/list.hpp"
 #include "config/route.hpp"
+#include "config/server.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -44,6 +45,12 @@ std::string dump(const model::Config& config, Secrets secrets) {
     if (!config.announce_groups.empty()) out += "announce_groups:\n";
     for (const auto& group : config.announce_groups)
         dump_object(out, group.name, announce_group_directives(), group, secrets);
+    if (!config.virtual_servers.empty()) out += "virtual_servers:\n";
+    for (const auto& server : config.virtual_servers) {
+        ServerText text;
+        static_cast<model::VirtualServer&>(text) = server;
+        dump_object(out, server.name, server_directives(), text, secrets);
+    }
     if (!config.trackers.empty()) out += "trackers:\n";
     for (const auto& tracker : config.trackers)
         dump_object(out, tracker.name, tracker_directives(), tracker, secrets);

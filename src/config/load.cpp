@@ -5,6 +5,7 @@
 #include "config/families.hpp"
 #include "config/list.hpp"
 #include "config/route.hpp"
+#include "config/server.hpp"
 #include "config/yaml.hpp"
 
 #include <algorithm>
@@ -20,16 +21,17 @@ using model::Group;
 using model::Instance;
 using model::Tracker;
 
-constexpr std::array sections{std::string_view{"node_name"},       std::string_view{"defaults"},
-                              std::string_view{"instances"},       std::string_view{"sync_groups"},
-                              std::string_view{"trackers"},        std::string_view{"mail"},
-                              std::string_view{"static_routes"},   std::string_view{"static_rules"},
-                              std::string_view{"announce_groups"}, std::string_view{"log_unknown_vrids"}};
+constexpr std::array sections{
+    std::string_view{"node_name"},         std::string_view{"defaults"},       std::string_view{"instances"},
+    std::string_view{"sync_groups"},       std::string_view{"trackers"},       std::string_view{"mail"},
+    std::string_view{"static_routes"},     std::string_view{"static_rules"},   std::string_view{"announce_groups"},
+    std::string_view{"log_unknown_vrids"}, std::string_view{"virtual_servers"}};
 
 /// "instance", for `instances`.
 std::string_view one_of(std::string_view section) {
     if (section == "instances") return "instance";
     if (section == "announce_groups") return "announce group";
+    if (section == "virtual_servers") return "virtual server";
     return section == "trackers" ? "tracker" : "sync group";
 }
 
@@ -57,6 +59,7 @@ class Load {
     void read_groups();
     void read_mail();
     void read_statics();
+    void read_servers();
     void resolve_groups(model::Config&) const;
     Loaded finish();
     void add_origins(Loaded&) const;
@@ -73,13 +76,14 @@ class Load {
     std::vector<model::Route> static_routes_;
     std::vector<model::Rule> static_rules_;
     bool has_instances_{false};
-    std::vector<const Entry*> instance_entries_, tracker_entries_, group_entries_, announce_entries_;
+    std::vector<const Entry*> instance_entries_, tracker_entries_, group_entries_, announce_entries_, server_entries_;
     std::map<std::pair<std::string, std::string>, Mark> first_; ///< (section, name), so that a second one can name it
     Draft<Instance> defaults_;
     std::vector<Named<Instance>> instances_;
     std::vector<Named<Tracker>> trackers_;
     std::vector<Named<Group>> groups_;
     std::vector<model::AnnounceGroup> announce_groups_;
+    std::vector<model::VirtualServer> virtual_servers_;
 };
 
 void Load::read_files() {
@@ -128,6 +132,8 @@ void Load::collect_sections(const Node& root) {
             collect_objects(entry, group_entries_);
         } else if (entry.key == "announce_groups") {
             collect_objects(entry, announce_entries_);
+        } else if (entry.key == "virtual_servers") {
+            collect_objects(entry, server_entries_);
         } else {
             const auto [first, fresh] = first_.emplace(std::pair{"", entry.key}, entry.mark);
             if (!fresh)
@@ -154,7 +160,8 @@ void Load::collect_objects(const Entry& section, std::vector<const Entry*>& obje
         if (!is_name(entry.key)) {
             problems_.error(entry.mark,
                             fmt::format("{} cannot be the name of {} {}", quoted(entry.key),
-                                        one == "tracker" || one == "sync group" ? "a" : "an", one),
+                                        one == "tracker" || one == "sync group" || one == "virtual server" ? "a" : "an",
+                                        one),
                             "a name has 1 to 64 letters, digits, '_', '.' or '-'");
             continue;
         }
@@ -284,6 +291,13 @@ void Load::read_statics() {
     check_track_groups(context_, all, groups);
 }
 
+void Load::read_servers() {
+    std::vector<std::string> groups;
+    for (const auto& named : groups_)
+        groups.push_back(named.name);
+    virtual_servers_ = read_virtual_servers(context_, server_entries_, {context_.instances, groups});
+}
+
 /// Names of the file become names of the model: `web` is `web/ipv4` and `web/ipv6` when it has both. Those two move together
 /// anyway, so a pair outside every group is a group of its own.
 void Load::resolve_groups(model::Config& config) const {
@@ -320,6 +334,7 @@ Loaded Load::finish() {
     resolve_groups(loaded.config);
     loaded.config.announce_groups = announce_groups_;
     loaded.config.mail = mail_;
+    loaded.config.virtual_servers = std::move(virtual_servers_);
     loaded.config.log_unknown_vrids = log_unknown_vrids_;
     add_origins(loaded);
     loaded.origins.sources = std::move(sources_);
@@ -357,6 +372,7 @@ std::expected<Loaded, std::vector<Diagnostic>> Load::run() {
     announce_groups_ = read_announce_groups(context_, announce_entries_);
     read_mail();
     read_statics();
+    read_servers();
     if (const auto* entry = single("log_unknown_vrids"))
         read_scalar(context_, "log_unknown_vrids", entry->value, Flag{}, [this](bool on) { log_unknown_vrids_ = on; });
     if (problems_.failed()) return std::unexpected{problems_.diagnostics(sources_)};

@@ -155,6 +155,23 @@ struct RestartUnit {
     std::string tracker, unit;
 };
 
+// ---- virtual servers ----------------------------------------------------------------------------------------------------
+/// Probe a real server until StopCheck; answered by CheckObserved, again and again.
+struct StartCheck {
+    CheckId id{};
+    std::string name; ///< "web-http/lb1", for people
+    model::Check check;
+    IpAddress address;
+    std::uint16_t port{0}; ///< 0: of a firewall mark without one
+};
+struct StopCheck {
+    CheckId id{};
+};
+/// One probe more, now.
+struct ProbeNow {
+    CheckId id{};
+};
+
 /// Run a hook of an instance, at once; answered by ScriptEnded with its number.
 struct RunHook {
     std::uint64_t hook{};
@@ -164,7 +181,7 @@ struct RunHook {
     Priority priority{};
 };
 
-enum class CommandError : std::uint8_t { no_such_instance, not_master, no_successor, busy, stopping };
+enum class CommandError : std::uint8_t { no_such_server, no_such_instance, not_master, no_successor, busy, stopping };
 struct Reply {
     std::uint64_t command{};
     std::optional<CommandError> error;
@@ -177,7 +194,8 @@ struct Tell {
 struct Finished {};
 
 using Action = std::variant<SendAdvert, Announce, Listen, ListenFor, Unlisten, Operation, ListKernel, WatchRoutes,
-                            SetFilter, StartTracker, StopTracker, RestartUnit, RunHook, Reply, Tell, Finished>;
+                            SetFilter, StartTracker, StopTracker, RestartUnit, StartCheck, StopCheck, ProbeNow,
+                            ProgramIpvs, ListIpvs, RunHook, Reply, Tell, Finished>;
 using Actions = std::vector<Action>;
 
 } // namespace holdfast::engine

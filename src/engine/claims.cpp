@@ -179,6 +179,7 @@ std::optional<DesiredAddress> Engine::desired(const AddressKey& key, const Addre
     if (now_ >= slot.release_at && !waits) return std::nullopt;
     // A leaving router keeps what it has; it does not add what it is about to give away.
     if (std::holds_alternative<vrrp::Leaving>(router->state) && !kernel_.address(key)) return std::nullopt;
+    if (waits_for_table(*router, key)) return std::nullopt;
     const bool kept_for_adoption = router->candidate && now_ < router->candidate->until && kernel_.address(key);
     if (!vrrp::holds_addresses(router->state) && !kept_for_adoption && !waits) return std::nullopt;
     DesiredAddress result;

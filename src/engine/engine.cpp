@@ -37,6 +37,7 @@ void Engine::settle() {
         assess_all();
         run_commands();
         reconcile_filter();
+        if (!servers_.followed().empty()) follow_masters(); // the table before the addresses that clients come to
         reconcile_links(); // before the addresses: a macvlan is raised before them, and lowered before they go
         reconcile();
         sweep_retired();
@@ -60,7 +61,7 @@ void Engine::finish_if_stopped() {
     const auto stopped = [](const auto& router) {
         return !router || std::holds_alternative<vrrp::Init>(router->state);
     };
-    if (!std::ranges::all_of(routers_, stopped)) return;
+    if (!std::ranges::all_of(routers_, stopped) || !servers_are_gone()) return;
     finished_ = true;
     out_->push_back(Finished{});
 }
@@ -259,11 +260,13 @@ Time Engine::router_deadline(const Router& router) const {
     for (const auto& finding : router.findings)
         deadline = std::min(deadline, finding.until);
     if (router.hook_until) deadline = std::min(deadline, *router.hook_until);
+    if (router.table_until) deadline = std::min(deadline, *router.table_until);
     return std::min(deadline, router.wait_until);
 }
 
 Time Engine::next_deadline() const {
-    Time deadline = std::min({next_renewal_, retry_at_, lease_watch_, sweep_at_, list_at_, announce_at_});
+    Time deadline =
+        std::min({next_renewal_, retry_at_, lease_watch_, sweep_at_, list_at_, announce_at_, servers_.next_deadline()});
     for (const auto& each : deadlines_)
         deadline = std::min(deadline, each);
     for (const auto& [name, tracker] : trackers_)
@@ -331,6 +334,7 @@ void Engine::handle(const Elapsed&) {
         listener.state = Listener::State::asked;
         out_->push_back(Listen{key.first, key.second});
     }
+    if (now_ >= servers_.next_deadline()) with_servers([&](Servers::Turn turn) { servers_.elapsed(turn); });
     if (now_ >= retry_at_) retry_waiting();
     if (now_ >= next_renewal_) renew_round();
     if (now_ >= list_at_) {
@@ -380,6 +384,7 @@ void Engine::elapsed(Router& router) {
         mark_addresses(router);
     }
     if (router.hook_until && now_ >= *router.hook_until) end_removal_hook(router);
+    if (router.table_until && now_ >= *router.table_until) settle_needed_ = true;
     if (now_ >= router.wait_until) {
         router.wait_until = never;
         router.needs_assessment = true;

@@ -2,7 +2,8 @@
 // thread or randomness. One invariant above all: what is programmed, sent and shown follows from the state; nothing is kept
 // twice. The files behind this class: engine (dispatch, deadlines), packets, announce, assess (faults, readiness, priority),
 // group (what sync groups decide together), addresses (reconciling), excluded, extras (routes and rules), links (macvlans),
-// filter (what is not accepted), reload (configuration, trackers), views (snapshot, record).
+// filter (what is not accepted), balance (virtual servers, whose class is Servers), reload (configuration, trackers), views
+// (snapshot, record).
 #pragma once
 
 #include "engine/action.hpp"
@@ -14,9 +15,11 @@
 #include "engine/plan.hpp"
 #include "engine/restore_pace.hpp"
 #include "engine/router.hpp"
+#include "engine/servers.hpp"
 #include "engine/snapshot.hpp"
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -127,6 +130,10 @@ class Engine {
     void handle(const WallClockSet&);
     void handle(const ConfigLoaded&);
     void handle(const Commanded&);
+    void handle(const CheckObserved& event) { serve(event); }
+    void handle(const IpvsRead& event) { serve(event); }
+    void handle(const IpvsDone& event) { serve(event); }
+    void handle(const ServerCommanded& event) { serve(event); }
     void handle(const StopRequested&);
     void handle(const Elapsed&);
 
@@ -330,6 +337,17 @@ class Engine {
     void listen_for_announcements(Router&);
     std::optional<FaultCause> find_other_links(const Router&) const;
 
+    // balance.cpp
+    void serve(const auto& event) {
+        with_servers([&](Servers::Turn turn) { servers_.on(event, turn); });
+    }
+    void with_servers(const std::function<void(Servers::Turn)>&);
+    void follow_masters();
+    void wait_for_table(Router&, bool ready);
+    bool has_addresses(const Router&) const;
+    bool waits_for_table(const Router&, const AddressKey&) const;
+    bool servers_are_gone();
+
     // hooks.cpp
     void notice(Router&, TransitionKind);
     void notice_lower_advert(Router&, const vrrp::Heard&);
@@ -381,6 +399,7 @@ class Engine {
     std::vector<RouteEntry> routes_; ///< sorted; every advert is looked up here
     bool routes_stale_{false};       ///< indexed anew at the end of the turn
     std::map<std::string, TrackerState> trackers_;
+    Servers servers_;
     std::map<AddressKey, AddressSlot> addresses_;
     std::vector<AddressKey> dirty_addresses_;
     std::unordered_map<std::uint64_t, AddressKey> operations_; ///< in flight

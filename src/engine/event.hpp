@@ -4,6 +4,8 @@
 #include "base/id.hpp"
 #include "base/ip.hpp"
 #include "base/time.hpp"
+#include "check/check.hpp"
+#include "engine/ipvs.hpp"
 #include "engine/link.hpp"
 #include "engine/record.hpp"
 #include "model/config.hpp"
@@ -176,13 +178,43 @@ struct Commanded {
     std::uint64_t id{};
     FailoverCommand command;
 };
+// ---- of virtual servers -----------------------------------------------------------------------------------------------
+/// Names one check of one real server until StopCheck.
+using CheckId = Id<struct CheckTag, std::uint64_t>;
+struct CheckObserved {
+    CheckId id{};
+    check::Probed probed;
+};
+/// The answer to ListIpvs.
+struct IpvsRead {
+    std::shared_ptr<const IpvsListed> table;
+};
+struct ServerCommand {
+    enum class What : std::uint8_t {
+        drain,       ///< no new connections; out of the table when those it has are over, or after `timeout`
+        disable,     ///< out of the table at once
+        enable,      ///< ends both
+        set_weight,  ///< instead of the file's, until the next start
+        file_weight, ///< the file's again
+        check_now,
+    } what{};
+    std::string server, real;
+    std::uint32_t weight{0};
+    std::optional<Duration> timeout; ///< nothing: the virtual server's drain_timeout
+};
+struct ServerCommanded {
+    std::uint64_t id{};
+    ServerCommand command;
+};
+
 struct StopRequested {};
 /// Some deadline has come. The loop sends it only when every receive queue was drained (PROTOCOL.md, "The lease").
 struct Elapsed {};
 
-using Event = std::variant<AdvertReceived, AdvertRejected, QueueOverflowed, AnnouncementSeen, LinkChanged, LinkRemoved,
-                           AddressChanged, AddressRemoved, RouteChanged, RouteRemoved, RuleChanged, RuleRemoved,
-                           KernelListed, OperationDone, ListenDone, TrackerObserved, ScriptEnded, FilterDone, Recovered,
-                           WallClockSet, ConfigLoaded, Commanded, StopRequested, Elapsed>;
+using Event =
+    std::variant<AdvertReceived, AdvertRejected, QueueOverflowed, AnnouncementSeen, LinkChanged, LinkRemoved,
+                 AddressChanged, AddressRemoved, RouteChanged, RouteRemoved, RuleChanged, RuleRemoved, KernelListed,
+                 OperationDone, ListenDone, TrackerObserved, ScriptEnded, FilterDone, Recovered, WallClockSet,
+                 ConfigLoaded, Commanded, CheckObserved, IpvsRead, IpvsDone, ServerCommanded, StopRequested, Elapsed>;
 
 } // namespace holdfast::engine

@@ -88,6 +88,18 @@ std::string to_string(const Event& event) {
             [](const WallClockSet& e) { return fmt::format("wall clock is {} ahead", holdfast::to_string(e.ahead)); },
             [](const ConfigLoaded& e) { return fmt::format("config with {} instances", e.config->instances.size()); },
             [](const Commanded& e) { return fmt::format("failover {}", e.command.name); },
+            [](const CheckObserved& e) {
+                return fmt::format("check {} {}: {}", e.id.value,
+                                   e.probed.unknown ? "unknown"
+                                   : e.probed.good  ? "good"
+                                                    : "bad",
+                                   e.probed.detail);
+            },
+            [](const IpvsRead& e) {
+                return fmt::format("read {} services: {}", e.table->services.size(), e.table->error);
+            },
+            [](const IpvsDone& e) { return fmt::format("programmed {}: {} failed", e.id.value, e.failed.size()); },
+            [](const ServerCommanded& e) { return fmt::format("command for {}/{}", e.command.server, e.command.real); },
             [](const StopRequested&) { return std::string{"stop"}; },
             [](const Elapsed&) { return std::string{"elapsed"}; },
         },
@@ -119,6 +131,11 @@ std::string to_string(const Action& action) {
             [](const StartTracker& a) { return fmt::format("start({})", a.tracker.name); },
             [](const StopTracker& a) { return fmt::format("stop({})", a.name); },
             [](const RestartUnit& a) { return fmt::format("restart({})", a.unit); },
+            [](const StartCheck& a) { return fmt::format("check({} {})", a.name, model::kind_name(a.check)); },
+            [](const StopCheck& a) { return fmt::format("stop_check({})", a.id.value); },
+            [](const ProbeNow& a) { return fmt::format("probe({})", a.id.value); },
+            [](const ProgramIpvs& a) { return fmt::format("ipvs({} steps)", a.steps.size()); },
+            [](const ListIpvs&) { return std::string{"list_ipvs"}; },
             [](const RunHook& a) { return fmt::format("hook({})", a.what); },
             [](const Reply& a) { return fmt::format("reply({}): {}", a.error ? "error" : "ok", a.text); },
             [](const Tell& a) { return fmt::format("note: {}", a.note.text); },

@@ -71,6 +71,7 @@ void Engine::handle(const ConfigLoaded& event) {
     }
     recovered_.clear();
     claim_static_extras();
+    with_servers([&](Servers::Turn turn) { servers_.configure(*config_, trackers_, turn); });
     if (!lanes_.empty()) regroup_lanes();
     index_groups();
     recovered_numbers_.clear();
@@ -252,6 +253,7 @@ void Engine::tracker_changed(TrackerState& tracker, TrackerEffect before) {
         const auto uses = [&](const model::TrackUse& use) { return use.tracker == tracker.model.name; };
         if (router && std::ranges::any_of(router->uses, uses)) router->needs_assessment = true;
     }
+    with_servers([&](Servers::Turn turn) { servers_.tracker_changed(tracker, turn); });
     settle_needed_ = true;
     tell(tracker.verdict == Verdict::down ? Severity::warning : Severity::notice, NoteKind::tracker_changed,
          tracker.model.name,

@@ -63,8 +63,9 @@ struct alignas(64) Router {
     vrrp::State state;
     vrrp::Self self;
     Announcing announcing;
-    std::optional<Time> held_until; ///< held back after a failover; never: until the successor leaves
-    std::optional<Time> hook_until; ///< the addresses wait for `hook` no longer than this
+    std::optional<Time> held_until;  ///< held back after a failover; never: until the successor leaves
+    std::optional<Time> table_until; ///< its addresses wait for the services that follow it no longer than this
+    std::optional<Time> hook_until;  ///< the addresses wait for `hook` no longer than this
     std::optional<AdoptionCandidate> candidate;
     Time wait_until{never}; ///< when `own.waiting` is over, if time alone ends it
     Time refused_until{};

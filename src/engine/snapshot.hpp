@@ -2,6 +2,8 @@
 // nothing of their own. Immutable; unchanged parts are shared with the snapshot before, so publishing costs what changed.
 #pragma once
 
+#include "check/check.hpp"
+#include "engine/ipvs.hpp"
 #include "engine/track.hpp"
 #include "model/config.hpp"
 #include "vrrp/state.hpp"
@@ -132,12 +134,13 @@ enum class TransitionKind : std::uint8_t {
     state,
     priority,     ///< the effective priority changed; only for who asked to be notified of it
     lower_advert, ///< a master heard a lower one; the same, once a second at most
+    server,       ///< of a real server, or of a virtual server's quorum
 };
 
 /// One state edge, or another thing that somebody is notified of. Numbered without gaps, so a reader that missed some knows how many.
 struct Transition {
     std::uint64_t number{};
-    std::string instance; ///< or the sync group
+    std::string instance; ///< or the sync group; of a real server "web-http/lb1", of a virtual server its name
     std::string from, to;
     std::string reason_code, reason;
     Priority priority{};
@@ -148,9 +151,37 @@ struct Transition {
     // As it was then: one of these.
     std::shared_ptr<const model::Instance> model;
     std::shared_ptr<const model::Group> group;
+    std::shared_ptr<const model::VirtualServer> server;
+    model::Words program{}; ///< of a server: to be run
 
     bool is_group() const { return group != nullptr; }
+    bool is_server() const { return server != nullptr; }
+    /// Never of a server.
     const model::Notify& notify() const { return group ? group->notify : model->notify; }
+};
+
+struct CheckView {
+    std::string kind;
+    check::State state;
+};
+struct RealServerView {
+    std::shared_ptr<const model::RealServer> model;
+    std::string_view state; ///< "pending" "up" "down" "disabled" "draining"
+    std::uint32_t weight{}; ///< in the table; 0 also when it is not there
+    bool in_table{false};
+    std::optional<std::uint32_t> set_weight; ///< by a command, until the next start
+    std::vector<CheckView> checks;
+    std::string detail; ///< why it is down: of the check that says so
+    Time since{};
+};
+struct VirtualServerView {
+    std::shared_ptr<const model::VirtualServer> model;
+    std::string_view state; ///< "serving" "sorry" "down" "standby" (while_master) "degraded" (the kernel refuses it)
+    bool quorate{false};
+    std::uint64_t weight{}; ///< of all that are up
+    std::string problem;    ///< why it is degraded, and the cure
+    std::vector<RealServerView> reals;
+    Time since{};
 };
 
 struct Snapshot {
@@ -161,6 +192,8 @@ struct Snapshot {
     std::vector<std::shared_ptr<const GroupView>> groups; ///< sync groups of the file, sorted by name
     /// The last 1,024, oldest first.
     std::shared_ptr<const std::vector<std::shared_ptr<const Transition>>> transitions;
+    std::vector<std::shared_ptr<const VirtualServerView>> virtual_servers; ///< sorted by name
+    std::shared_ptr<const IpvsListed> ipvs;                                ///< connections and bytes, as last read
     bool stopping{false};
 };
 

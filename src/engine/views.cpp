@@ -121,6 +121,9 @@ std::shared_ptr<const Snapshot> Engine::snapshot() {
     }
     for (const auto& group : config_->groups)
         if (!group.is_pair) next->groups.push_back(shared_view(group));
+    next->virtual_servers = servers_.views(now_);
+    next->ipvs = servers_.statistics();
+    servers_.views_taken();
     view_changed_ = false;
     return snapshot_ = next;
 }

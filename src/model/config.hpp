@@ -5,6 +5,7 @@
 #include "model/group.hpp"
 #include "model/instance.hpp"
 #include "model/mail.hpp"
+#include "model/server.hpp"
 #include "model/tracker.hpp"
 
 #include <string>
@@ -22,6 +23,7 @@ struct Config {
     std::vector<Group> groups;                  ///< sorted by name; an instance is in one at most
     bool log_unknown_vrids{false};              ///< name adverts that no instance here is meant by
     std::optional<Mail> mail;                   ///< given, when somebody's `notify` has mail: true
+    std::vector<VirtualServer> virtual_servers; ///< sorted by name, names unique; no service is in two of them
     bool operator==(const Config&) const = default;
 };
 

@@ -1,0 +1,72 @@
+// Where virtual servers and virtual routers meet: a service that follows a master is in the table before the address comes, and
+// until it has gone. Everything else of virtual servers is Servers' own.
+
+#include "engine/engine.hpp"
+
+#include <algorithm>
+
+namespace holdfast::engine {
+namespace {
+
+constexpr Duration table_limit = 100ms; ///< a kernel that does not answer holds no address up for longer
+
+bool is_named(const Router& router, const std::string& name) {
+    return router.name() == name || model::object_name(router.name()) == name || router.group == name;
+}
+
+} // namespace
+
+void Engine::with_servers(const std::function<void(Servers::Turn)>& act) {
+    std::vector<Transition> edges;
+    act({now_, *out_, edges});
+    for (auto& edge : edges)
+        record_edge(std::move(edge));
+    view_changed_ = view_changed_ || servers_.view_changed();
+    if (!servers_.followed().empty() || stopping_) settle_needed_ = true;
+}
+
+bool Engine::has_addresses(const Router& router) const {
+    return std::ranges::any_of(router.keys, [this](const AddressKey& key) {
+        const auto* const known = kernel_.address(key);
+        return known && known->ours;
+    });
+}
+
+void Engine::follow_masters() {
+    for (const auto& name : std::vector{servers_.followed()}) {
+        const bool wanted = std::ranges::any_of(routers_, [&](const auto& router) {
+            return router && is_named(*router, name) &&
+                   (vrrp::holds_addresses(router->state) || has_addresses(*router));
+        });
+        with_servers([&](Servers::Turn turn) { servers_.follow(name, wanted, turn); });
+        if (!wanted) continue;
+        for (auto& router : routers_)
+            if (router && is_named(*router, name)) wait_for_table(*router, servers_.is_ready(name));
+    }
+}
+
+/// Addresses that waited are looked at again when the table is there, or their time is over.
+void Engine::wait_for_table(Router& router, bool ready) {
+    if (ready || now_ >= router.since + table_limit) {
+        if (std::exchange(router.table_until, std::nullopt)) mark_addresses(router);
+    } else if (vrrp::holds_addresses(router.state) && !router.table_until) {
+        router.table_until = router.since + table_limit;
+        deadlines_[router.slot] = router_deadline(router);
+    }
+}
+
+/// The table comes before the address: a client that is early would be refused by a host without it.
+bool Engine::waits_for_table(const Router& router, const AddressKey& key) const {
+    if (servers_.followed().empty() || kernel_.address(key)) return false;
+    const auto waits = [&](const std::string& name) { return is_named(router, name) && !servers_.is_ready(name); };
+    return std::ranges::any_of(servers_.followed(), waits) && now_ < router.since + table_limit;
+}
+
+/// Behind the last address.
+bool Engine::servers_are_gone() {
+    with_servers([&](Servers::Turn turn) { servers_.stop(turn); });
+    settle_needed_ = false;
+    return servers_.gone();
+}
+
+} // namespace holdfast::engine

@@ -1,0 +1,48 @@
+#include "engine/ipvs_plan.hpp"
+
+#include "base/result.hpp"
+
+namespace holdfast::engine {
+
+model::ServiceKey kernel_key(model::ServiceKey key) {
+    if (key.mark != 0) key = {.family = key.family, .mark = key.mark, .protocol = {}, .address = {}, .port = 0};
+    return key;
+}
+
+void plan(const model::ServiceKey& key, const IpvsEntry* observed, const IpvsEntry* desired,
+          std::vector<IpvsStep>& out) {
+    if (!desired) {
+        if (observed) out.push_back(RemoveService{key});
+        return;
+    }
+    if (!observed || observed->service != desired->service)
+        out.push_back(PutService{desired->service, observed != nullptr});
+    static const std::map<IpvsEndpoint, IpvsDestination> nothing;
+    const auto& there = observed ? observed->destinations : nothing;
+    for (const auto& [at, destination] : desired->destinations) {
+        const auto found = there.find(at);
+        if (found == there.end() || found->second != destination)
+            out.push_back(PutDestination{key, destination, found != there.end()});
+    }
+    for (const auto& [at, destination] : there)
+        if (!desired->destinations.contains(at)) out.push_back(RemoveDestination{key, at, at.address.family});
+}
+
+void apply(const IpvsStep& step, IpvsTable& table) {
+    std::visit(Overloaded{
+                   [&](const PutService& put) { table[kernel_key(put.service.key)].service = put.service; },
+                   [&](const RemoveService& remove) { table.erase(kernel_key(remove.key)); },
+                   [&](const PutDestination& put) {
+                       if (const auto at = table.find(kernel_key(put.service)); at != table.end())
+                           at->second.destinations[put.destination.at] = put.destination;
+                   },
+                   [&](const RemoveDestination& remove) {
+                       if (const auto at = table.find(kernel_key(remove.service)); at != table.end())
+                           at->second.destinations.erase(remove.at);
+                   },
+                   [](const auto&) {},
+               },
+               step);
+}
+
+} // namespace holdfast::engine

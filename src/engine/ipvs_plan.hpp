@@ -1,0 +1,28 @@
+// What the kernel's table lacks: plan(observed, desired) of one service. Puts come before removals, so a client always meets
+// a server while there is one (make before break).
+#pragma once
+
+#include "engine/ipvs.hpp"
+
+#include <map>
+#include <vector>
+
+namespace holdfast::engine {
+
+/// A service as it is there, or is to be there.
+struct IpvsEntry {
+    IpvsService service;
+    std::map<IpvsEndpoint, IpvsDestination> destinations;
+    bool operator==(const IpvsEntry&) const = default;
+};
+using IpvsTable = std::map<model::ServiceKey, IpvsEntry>;
+
+/// The kernel tells marks apart by family alone.
+model::ServiceKey kernel_key(model::ServiceKey);
+
+/// Appends the steps from one to the other; null: it is not there.
+void plan(const model::ServiceKey&, const IpvsEntry* observed, const IpvsEntry* desired, std::vector<IpvsStep>& out);
+/// What the table is after the step was done.
+void apply(const IpvsStep&, IpvsTable&);
+
+} // namespace holdfast::engine

@@ -1,0 +1,141 @@
+// All virtual servers of this node together: what their checks say, who of their real servers is in the kernel's table, and
+// when a service is there at all. Pure, as the Engine that owns it. One invariant: the table that is wanted follows from the
+// pools; what is asked of the kernel is its difference to the table that was read, one batch at a time. The files behind this
+// class: servers (configuration, commands), servers_health (checks, trackers, quorum), servers_kernel (the table),
+// servers_views.
+#pragma once
+
+#include "check/check.hpp"
+#include "engine/action.hpp"
+#include "engine/ipvs_plan.hpp"
+#include "engine/snapshot.hpp"
+#include "engine/track.hpp"
+#include "pool/pool.hpp"
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace holdfast::engine {
+
+class Servers {
+  public:
+    /// Where a turn puts what it comes to.
+    struct Turn {
+        Time now{};
+        Actions& out;
+        std::vector<Transition>& edges; ///< to be numbered
+    };
+    using Trackers = std::map<std::string, TrackerState>;
+
+    /// What is equal in both is not touched: checks go on, verdicts stay.
+    void configure(const model::Config&, const Trackers&, Turn);
+    void on(const CheckObserved&, Turn);
+    void on(const IpvsRead&, Turn);
+    void on(const IpvsDone&, Turn);
+    void on(const ServerCommanded&, Turn);
+    void tracker_changed(const TrackerState&, Turn);
+    /// Every service leaves; `gone()` says when.
+    void stop(Turn);
+    void elapsed(Turn);
+    Time next_deadline() const;
+
+    /// Instances and groups that a service follows, sorted.
+    const std::vector<std::string>& followed() const { return followed_; }
+    /// It is master, or still has addresses: its services are to be there.
+    void follow(const std::string& name, bool wanted, Turn);
+    /// The table is as far as it can be for this one to have its addresses: a failing kernel holds nothing up.
+    bool is_ready(const std::string& name) const;
+    bool gone() const { return stopping_ && !in_flight_ && owned_.empty(); }
+
+    /// Shared with the last call where nothing changed.
+    std::vector<std::shared_ptr<const VirtualServerView>> views(Time now);
+    std::shared_ptr<const IpvsListed> statistics() const { return listed_; }
+    bool view_changed() const { return view_changed_; }
+    void views_taken() { view_changed_ = false; }
+
+  private:
+    struct CheckSlot {
+        CheckId id{};
+        check::State state;
+    };
+    struct Real {
+        std::vector<CheckSlot> checks;
+        bool was_up{false};
+        Time since{}; ///< of being up or down
+    };
+    struct Server {
+        pool::Pool pool;
+        std::vector<Real> reals; ///< of the pool's members, in their order
+        bool wanted{true};
+        bool assumed{false}; ///< the first table that was read has been looked at
+        std::string problem; ///< why the kernel does not have it as it is wanted
+        Time since{};        ///< of its quorum, or of having none
+        std::shared_ptr<const VirtualServerView> view;
+
+        const std::string& name() const { return pool.model->name; }
+    };
+    struct CheckHome {
+        std::string server, real;
+        std::size_t slot{};
+    };
+
+    // servers.cpp
+    void add(std::shared_ptr<const model::VirtualServer>, const Trackers&, Turn);
+    void change(Server&, std::shared_ptr<const model::VirtualServer>, const Trackers&, Turn);
+    void remove(const std::string& name, Turn);
+    Real begin_real(const Server&, const model::RealServer&, const Trackers&, Turn);
+    void end_real(Real&, Turn);
+    void index_followed();
+    Server* find(const std::string& name);
+    std::optional<std::string> carry_out(const ServerCommand&, Turn);
+    void touch(Server&, Turn);
+    void tell(Severity, NoteKind, const std::string& object, std::string text, Turn) const;
+
+    // servers_health.cpp
+    void read_tracker(const TrackerState&, CheckSlot&, const model::TrackerCheck&, Turn) const;
+    void weigh_up(Server&, std::size_t member, Turn);
+    void note_edge(Server&, std::size_t member, Turn);
+    void settle(Server&, Turn);
+    void finish_drains(Server&, Turn);
+
+    // servers_views.cpp
+    std::shared_ptr<const VirtualServerView> view(const Server&) const;
+    static RealServerView view(const pool::Member&, const Real&);
+
+    // servers_kernel.cpp
+    IpvsEntry desired(const Server&, const model::ServiceKey&, Time now) const;
+    void claim_services();
+    void assume(Server&);
+    void program(Turn);
+    void refused(const IpvsStep&, int error, Turn);
+    void note_table_problem(int error, Turn);
+
+    std::map<std::string, Server> servers_;
+    std::map<std::uint64_t, CheckHome> checks_;
+    std::uint64_t next_check_{1};
+    std::vector<std::string> followed_;
+    std::set<std::string> masters_; ///< of followed_
+
+    std::map<model::ServiceKey, std::string> claims_; ///< a server's name
+    std::set<model::ServiceKey> owned_;               ///< what this daemon has in the kernel, or had
+    std::set<model::ServiceKey> dirty_;
+    IpvsTable table_; ///< as far as it is owned or claimed
+    std::shared_ptr<const IpvsListed> listed_;
+    bool known_{false}, listing_{false};
+    std::string table_problem_;
+    Time list_at_{never}, listed_from_{};
+    struct Batch {
+        IpvsBatchId id{};
+        std::vector<IpvsStep> steps;
+    };
+    std::optional<Batch> in_flight_;
+    std::uint64_t next_batch_{1};
+    Time pools_at_{never};
+    Time viewed_at_{};
+    bool stopping_{false}, view_changed_{true};
+};
+
+} // namespace holdfast::engine

@@ -1,0 +1,226 @@
+// The kernel's table: what it is to be, what it was when it was read, and one batch of steps between the two. The kernel tells
+// nobody of changes (there is no IPVS notification), so the table is read again and again, as often as that is cheap.
+#include "engine/servers.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fmt/format.h>
+
+namespace holdfast::engine {
+namespace {
+
+constexpr Duration read_every = 500ms;                      ///< a cleared table is back within a second
+constexpr int read_share = 20;                              ///< and reading takes a twentieth of the time at most
+constexpr Duration read_again_after = 5s;                   ///< where there is no ip_vs
+constexpr std::uint32_t persistent = 0x1, one_packet = 0x4; // IP_VS_SVC_F_*
+
+std::uint16_t port_of(const model::ServiceKey& key, const model::RealServer& real) {
+    const bool keeps = real.forwarding.method != model::Forwarding::Method::nat;
+    return keeps || real.port == 0 ? key.port : real.port;
+}
+
+IpvsService service_of(const model::VirtualServer& server, const model::ServiceKey& key) {
+    const auto full = full_prefix(key.family);
+    const bool stays = server.persistence > Duration::zero();
+    return {.key = key,
+            .scheduler = server.scheduler,
+            .flags = server.scheduler_flags | (stays ? persistent : 0U) | (server.one_packet ? one_packet : 0U),
+            .timeout = static_cast<std::uint32_t>(server.persistence / 1s),
+            .prefix_length = server.persistence_prefix != 0 ? server.persistence_prefix : full,
+            .engine = server.persistence_engine};
+}
+
+std::string cure(int error) {
+    if (error == ENOENT) return "this kernel has no ip_vs: modprobe ip_vs on the host";
+    if (error == EPERM) return "CAP_NET_ADMIN is missing: give the service AmbientCapabilities=CAP_NET_ADMIN";
+    return std::strerror(error);
+}
+
+} // namespace
+
+void Servers::claim_services() {
+    const auto before = std::exchange(claims_, {});
+    for (const auto& [name, server] : servers_)
+        for (const auto& key : server.pool.model->services)
+            claims_[kernel_key(key)] = name;
+    for (const auto& [key, name] : before)
+        if (!claims_.contains(key)) dirty_.insert(key);
+    // What was never read may stand in the table already.
+    for (const auto& [key, name] : claims_)
+        if (!before.contains(key) && !owned_.contains(key)) known_ = false;
+    if (!known_ && !claims_.empty() && !listing_) list_at_ = Time{};
+}
+
+IpvsEntry Servers::desired(const Server& server, const model::ServiceKey& key, Time now) const {
+    const auto& model = *server.pool.model;
+    const auto own =
+        std::ranges::find(model.services, key, [](const model::ServiceKey& each) { return kernel_key(each); });
+    IpvsEntry entry{.service = service_of(model, *own), .destinations = {}};
+    for (const auto& [real, weight] : pool::wanted(server.pool, now)) {
+        const IpvsEndpoint at{real->address, port_of(*own, *real)};
+        entry.destinations[at] = {at, real->forwarding, weight, real->upper_threshold, real->lower_threshold};
+    }
+    return entry;
+}
+
+void Servers::on(const IpvsRead& event, Turn turn) {
+    listing_ = false;
+    const auto took = turn.now - listed_from_;
+    const auto& listed = *event.table;
+    list_at_ = never;
+    if (!claims_.empty() || !owned_.empty())
+        list_at_ =
+            turn.now + (listed.error != 0 ? read_again_after : std::max<Duration>(read_every, took * read_share));
+    note_table_problem(listed.error, turn);
+    if (listed.error != 0) {
+        owned_.clear(); // there is nothing to be removed where there is no table
+        table_.clear();
+        return program(turn);
+    }
+    const bool first = !std::exchange(known_, true);
+    IpvsTable table;
+    for (const auto& each : listed.services) {
+        const auto key = kernel_key(each.service.key);
+        if (!claims_.contains(key) && !owned_.contains(key)) continue; // somebody else's
+        auto& entry = table[key];
+        entry.service = each.service;
+        for (const auto& destination : each.destinations)
+            entry.destinations.emplace(destination.destination.at, destination.destination);
+        owned_.insert(key);
+    }
+    for (const auto& [key, name] : claims_) {
+        const auto before = table_.find(key), now = table.find(key);
+        const bool same =
+            now == table.end() ? before == table_.end() : before != table_.end() && before->second == now->second;
+        if (!same || first || now == table.end()) dirty_.insert(key);
+    }
+    table_ = std::move(table);
+    std::erase_if(owned_, [&](const auto& key) { return !table_.contains(key) && !claims_.contains(key); });
+    listed_ = event.table;
+    for (auto& [name, server] : servers_)
+        assume(server), finish_drains(server, turn);
+    program(turn);
+}
+
+/// Counts the connections of those that drain. The first time, the table of the process before us also says who was up:
+/// nothing changes until a check has spoken.
+void Servers::assume(Server& server) {
+    const bool first = !std::exchange(server.assumed, true);
+    for (auto& member : server.pool.members) {
+        if (!first && !member.draining) continue;
+        std::uint32_t connections = 0;
+        bool found = false, any_table = false;
+        for (const auto& service : server.pool.model->services) {
+            const auto key = kernel_key(service);
+            any_table = any_table || table_.contains(key);
+            const auto listed = std::ranges::lower_bound(
+                listed_->services, service, {}, [](const IpvsListedService& each) { return each.service.key; });
+            if (listed == listed_->services.end() || kernel_key(listed->service.key) != key) continue;
+            for (const auto& destination : listed->destinations) {
+                if (destination.destination.at != IpvsEndpoint{member.model->address, port_of(service, *member.model)})
+                    continue;
+                connections += destination.active + destination.inactive;
+                found = found || destination.destination.weight > 0;
+            }
+        }
+        member.connections = connections;
+        if (first && any_table && member.health == pool::Health::pending && !server.pool.model->alpha)
+            member.assumed_up = found;
+    }
+}
+
+void Servers::note_table_problem(int error, Turn turn) {
+    const auto problem = error == 0 ? "" : cure(error);
+    if (problem == table_problem_) return;
+    table_problem_ = problem;
+    for (auto& [name, server] : servers_) {
+        server.view.reset();
+        view_changed_ = true;
+    }
+    if (!problem.empty())
+        tell(Severity::warning, NoteKind::server_refused, "",
+             fmt::format("virtual servers are not in service: {}", problem), turn);
+}
+
+void Servers::program(Turn turn) {
+    if (!known_ || in_flight_ || dirty_.empty() || !table_problem_.empty()) return;
+    Batch batch{IpvsBatchId{next_batch_++}, {}};
+    for (const auto& key : std::exchange(dirty_, {})) {
+        const auto there = table_.find(key);
+        const auto* const observed = there == table_.end() ? nullptr : &there->second;
+        const auto claim = claims_.find(key);
+        const auto* const server = claim == claims_.end() ? nullptr : find(claim->second);
+        if (!server || !server->wanted || stopping_) {
+            plan(observed ? observed->service.key : key, observed, nullptr, batch.steps);
+            if (!observed) owned_.erase(key);
+            continue;
+        }
+        const auto entry = desired(*server, key, turn.now);
+        plan(entry.service.key, observed, &entry, batch.steps);
+        owned_.insert(key);
+    }
+    if (batch.steps.empty()) return;
+    turn.out.push_back(ProgramIpvs{batch.id, batch.steps});
+    in_flight_ = std::move(batch);
+}
+
+void Servers::on(const IpvsDone& event, Turn turn) {
+    if (!in_flight_ || in_flight_->id != event.id) return;
+    const auto batch = *std::exchange(in_flight_, std::nullopt);
+    auto failed = event.failed.begin();
+    std::set<std::string> fine;
+    for (std::uint32_t i = 0; i < batch.steps.size(); ++i) {
+        const bool bad = failed != event.failed.end() && failed->first == i;
+        if (bad)
+            refused(batch.steps[i], (failed++)->second, turn);
+        else
+            apply(batch.steps[i], table_);
+    }
+    if (event.failed.empty()) {
+        for (auto& [name, server] : servers_)
+            if (!server.problem.empty()) server.problem.clear(), server.view.reset(), view_changed_ = true;
+    } else {
+        list_at_ = std::min(list_at_, turn.now + read_every); // what is there is read, and what is missing tried again
+    }
+    std::erase_if(owned_, [&](const auto& key) { return !table_.contains(key) && !claims_.contains(key); });
+    if (stopping_) std::erase_if(owned_, [&](const auto& key) { return !table_.contains(key); });
+    view_changed_ = true;
+    program(turn);
+}
+
+void Servers::refused(const IpvsStep& step, int error, Turn turn) {
+    const auto* const service = std::get_if<PutService>(&step);
+    const auto* const destination = std::get_if<PutDestination>(&step);
+    if (!service && !destination) return; // it is gone already, or is read to be there
+    const auto claim = claims_.find(kernel_key(service ? service->service.key : destination->service));
+    auto* const server = claim == claims_.end() ? nullptr : find(claim->second);
+    if (!server || (destination && !server->problem.empty())) return;
+    std::string why = std::strerror(error);
+    if (service && error == ENOENT)
+        why = fmt::format("the kernel has no scheduler '{0}': modprobe ip_vs_{0} on the host",
+                          service->service.scheduler);
+    const bool moved = error == EEXIST || error == ESRCH || error == ENOBUFS || (destination && error == ENOENT);
+    if (moved) return; // the table changed under us: it is read again
+    const auto problem = service ? fmt::format("{} is refused: {}", model::to_string(service->service.key), why)
+                                 : fmt::format("{} is refused at {}: {}", model::to_string(destination->service),
+                                               to_string(destination->destination.at.address), why);
+    if (server->problem == problem) return;
+    server->problem = problem;
+    server->view.reset();
+    view_changed_ = true;
+    tell(Severity::warning, NoteKind::server_refused, server->name(),
+         fmt::format("virtual server {}: {}", server->name(), problem), turn);
+}
+
+bool Servers::is_ready(const std::string& name) const {
+    if (!table_problem_.empty()) return true;
+    return std::ranges::none_of(servers_, [&](const auto& each) {
+        const auto& server = each.second;
+        if (server.pool.model->while_master != name || !server.problem.empty()) return false;
+        return std::ranges::any_of(server.pool.model->services,
+                                   [&](const model::ServiceKey& key) { return !table_.contains(kernel_key(key)); });
+    });
+}
+
+} // namespace holdfast::engine
