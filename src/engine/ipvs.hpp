@@ -15,11 +15,15 @@
 
 namespace holdfast::engine {
 
+/// What people choose of IP_VS_SVC_F_*: _PERSISTENT, _ONEPACKET and _SCHED1 to 3. The others (_HASHED) are the kernel's own:
+/// never asked for, never told.
+inline constexpr std::uint32_t ipvs_persistent = 0x01, ipvs_one_packet = 0x04, ipvs_service_flags = 0x3d;
+
 /// A service as the kernel holds it.
 struct IpvsService {
-    model::ServiceKey key;
+    model::ServiceKey key; ///< of a mark: the other three as they are in a default ServiceKey
     std::string scheduler;
-    std::uint32_t flags{0};        ///< IP_VS_SVC_F_PERSISTENT, _ONEPACKET, _SCHED1 to 3; never _HASHED
+    std::uint32_t flags{0};        ///< of ipvs_service_flags
     std::uint32_t timeout{0};      ///< of persistence, seconds
     std::uint8_t prefix_length{0}; ///< of persistence: 32 or 128 when each client counts on its own
     std::string engine;            ///< of persistence; empty: none
@@ -59,7 +63,8 @@ struct IpvsListedService {
     IpvsStatistics statistics;
 };
 
-/// The connection synchronisation daemon; the kernel runs one of each role at most.
+/// The connection synchronisation daemon; the kernel runs one of each role at most. Asked for, 0 and nothing are the kernel's
+/// defaults; told, they are what these are: compare only what was asked for.
 struct IpvsSync {
     enum class Role : std::uint8_t { master = 1, backup = 2 }; // IP_VS_STATE_*
     Role role{};
@@ -78,7 +83,8 @@ struct IpvsTimeouts {
 };
 
 // ---- what is asked ------------------------------------------------------------------------------------------------------
-/// EEXIST is told; `edit`: it is there and changed in place, ENOENT is told.
+/// EEXIST is told; `edit`: it is there and changed in place, ESRCH is told (of a destination ENOENT). A scheduler or engine of
+/// persistence that the kernel lacks is ENOENT.
 struct PutService {
     IpvsService service;
     bool edit{false};
@@ -121,6 +127,8 @@ struct ProgramIpvs {
 struct ListIpvs {};
 
 // ---- what is answered -----------------------------------------------------------------------------------------------
+/// The errnos are the kernel's, but for ENOBUFS: its answer was lost, only a list tells. All with ENOENT or EPERM: as in
+/// IpvsListed.
 struct IpvsDone {
     IpvsBatchId id{};
     std::vector<std::pair<std::uint32_t, int>> failed{}; ///< index of the step and errno, ascending
@@ -129,7 +137,8 @@ struct IpvsListed {
     std::vector<IpvsListedService> services{}; ///< sorted by key; destinations sorted by endpoint
     std::vector<IpvsSync> sync{};
     IpvsTimeouts timeouts{};
-    int error{0}; ///< errno; ENOENT: there is no ip_vs in this kernel; EPERM: not for us
+    /// errno, and then nothing else; ENOENT: there is no ip_vs in this kernel; EPERM: not for us; EINTR: it changed all the time.
+    int error{0};
 };
 
 } // namespace holdfast::engine

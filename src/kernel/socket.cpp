@@ -18,16 +18,31 @@ void NetlinkSocket::Close::operator()(nl_sock* socket) const {
     nl_socket_free(socket);
 }
 
-Result<NetlinkSocket, int> NetlinkSocket::open(std::span<const int> groups, bool blocking) {
+Result<NetlinkSocket, int> NetlinkSocket::connect(int protocol) {
     NetlinkSocket result{nl_socket_alloc()};
     if (!result.socket_) return unexpected{ENOMEM};
-    auto* socket = result.socket_.get();
-    if (nl_connect(socket, NETLINK_ROUTE) < 0) return unexpected{errno ? errno : EIO};
-    nl_socket_set_buffer_size(socket, receive_buffer, 0);
+    if (nl_connect(result.socket_.get(), protocol) < 0) return unexpected{errno ? errno : EIO};
+    nl_socket_set_buffer_size(result.socket_.get(), receive_buffer, 0);
+    ::fcntl(result.fd(), F_SETFD, FD_CLOEXEC);
+    return result;
+}
+
+Result<NetlinkSocket, int> NetlinkSocket::open(std::span<const int> groups, bool blocking) {
+    auto result = connect(NETLINK_ROUTE);
+    if (!result) return result;
+    auto* socket = result->socket_.get();
     for (const int group : groups)
         if (nl_socket_add_membership(socket, group) < 0) return unexpected{errno ? errno : EIO};
-    ::fcntl(result.fd(), F_SETFD, FD_CLOEXEC);
     if (!blocking) nl_socket_set_nonblocking(socket);
+    return result;
+}
+
+Result<NetlinkSocket, int> NetlinkSocket::open_generic() {
+    auto result = connect(NETLINK_GENERIC);
+    if (!result) return result;
+    const int on = 1;
+    ::setsockopt(result->fd(), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
+    nl_socket_set_nonblocking(result->socket_.get());
     return result;
 }
 

@@ -1,5 +1,5 @@
-// A netlink socket on libnl's, reduced to what the observer and the executor do with it: send bytes, receive datagrams that
-// the kernel itself sent.
+// A netlink socket on libnl's, reduced to what the observer, the executor and the load balancer's table do with it: send bytes,
+// receive datagrams that the kernel itself sent.
 #pragma once
 
 #include "base/bytes.hpp"
@@ -17,6 +17,8 @@ class NetlinkSocket {
   public:
     /// rtnetlink, optionally subscribed to groups (RTNLGRP_*). The error is an errno.
     static Result<NetlinkSocket, int> open(std::span<const int> groups, bool blocking);
+    /// Generic netlink, not blocking; a refusal comes without a copy of what was refused.
+    static Result<NetlinkSocket, int> open_generic();
 
     int fd() const;
     /// Dumps answer only what their request asks for (NETLINK_GET_STRICT_CHK); an older kernel answers everything.
@@ -32,6 +34,7 @@ class NetlinkSocket {
         void operator()(nl_sock*) const;
     };
     explicit NetlinkSocket(nl_sock* socket) : socket_{socket} {}
+    static Result<NetlinkSocket, int> connect(int protocol);
     std::unique_ptr<nl_sock, Close> socket_;
 };
 
