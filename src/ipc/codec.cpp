@@ -1,6 +1,7 @@
 #include "ipc/codec.hpp"
 
-#include <concepts>
+#include "ipc/fields.hpp"
+
 #include <fmt/format.h>
 #include <tuple>
 #include <type_traits>
@@ -9,7 +10,7 @@ namespace holdfast::ipc {
 
 namespace {
 
-constexpr unsigned version = 2;
+constexpr unsigned version = 3;
 
 // The kind byte of each message. Requests are below 64, reports from 64 on.
 template <typename M>
@@ -35,6 +36,8 @@ constexpr unsigned kind<WriteLine> = 9;
 template <>
 constexpr unsigned kind<SendMail> = 10;
 template <>
+constexpr unsigned kind<StartCheck> = 11;
+template <>
 constexpr unsigned kind<FileFound> = 66;
 template <>
 constexpr unsigned kind<Ended> = 67;
@@ -43,68 +46,11 @@ constexpr unsigned kind<Verdict> = 64;
 template <>
 constexpr unsigned kind<ProcessesFound> = 65;
 
-template <typename M, typename T>
-concept Is = std::same_as<std::remove_const_t<M>, T>;
-
-// The fields of each message, once for both directions, so that they cannot drift apart.
-template <Is<StartHttp> M>
-auto fields(M& m) {
-    return std::tie(m.id, m.url, m.interval, m.timeout);
-}
 template <typename M>
-    requires Is<M, Stop> || Is<M, Unwatch>
-auto fields(M& m) {
-    return std::tie(m.id);
-}
-template <Is<WatchProcesses> M>
-auto fields(M& m) {
-    return std::tie(m.id, m.name, m.quorum, m.words, m.match);
-}
-template <Is<StartTcp> M>
-auto fields(M& m) {
-    return std::tie(m.id, m.address, m.interval, m.timeout);
-}
-template <Is<StartScript> M>
-auto fields(M& m) {
-    return std::tie(m.id, m.argv, m.user, m.interval, m.timeout);
-}
-template <Is<RunScript> M>
-auto fields(M& m) {
-    return std::tie(m.id, m.argv, m.user, m.timeout, m.environment);
-}
-template <Is<WatchFile> M>
-auto fields(M& m) {
-    return std::tie(m.id, m.path);
-}
-template <Is<WriteLine> M>
-auto fields(M& m) {
-    return std::tie(m.id, m.path, m.line);
-}
-template <Is<SendMail> M>
-auto fields(M& m) {
-    return std::tie(m.id, m.server, m.hello, m.from, m.to, m.user, m.password, m.ca_file, m.starttls, m.verified,
-                    m.text, m.timeout);
-}
-template <Is<FileFound> M>
-auto fields(M& m) {
-    return std::tie(m.id, m.there, m.legible, m.value, m.detail);
-}
-template <Is<Ended> M>
-auto fields(M& m) {
-    return std::tie(m.id, m.ok, m.detail, m.took);
-}
-template <Is<Verdict> M>
-auto fields(M& m) {
-    return std::tie(m.id, m.ok, m.detail, m.latency, m.skipped);
-}
-template <Is<ProcessInfo> M>
-auto fields(M& m) {
-    return std::tie(m.pid, m.start, m.child_of_match, m.parent_of_match, m.has_fd);
-}
-template <Is<ProcessesFound> M>
-auto fields(M& m) {
-    return std::tie(m.id, m.first, m.last, m.processes);
-}
+concept HasFields = requires(M& m) { fields(m); };
+/// `valid` says which of its values there are.
+template <typename E>
+concept Enumeration = std::is_enum_v<E>;
 
 class Writer {
   public:
@@ -124,20 +70,45 @@ class Writer {
         out_.insert(out_.end(), value.begin(), value.end());
     }
     void write(std::int64_t value) { write(static_cast<std::uint64_t>(value)); }
-    void write(model::Match match) { put8(out_, static_cast<std::uint8_t>(match)); }
-    void write(const model::Words& list) { // bounded as well
+    void write(std::uint16_t value) { put16(out_, value); }
+    template <Enumeration E>
+    void write(E value) {
+        if constexpr (sizeof(E) == 1)
+            put8(out_, static_cast<std::uint8_t>(value));
+        else
+            put16(out_, static_cast<std::uint16_t>(value));
+    }
+    void write(const IpAddress& address) {
+        put8(out_, static_cast<std::uint8_t>(address.family));
+        put(out_, address.span());
+    }
+    void write(const Bytes& bytes) { // bounded
+        put16(out_, static_cast<unsigned>(bytes.size()));
+        put(out_, bytes);
+    }
+    template <typename T>
+    void write(const std::optional<T>& value) {
+        write(value.has_value());
+        if (value) write(*value);
+    }
+    template <typename... Ts>
+    void write(const std::variant<Ts...>& value) {
+        put8(out_, static_cast<unsigned>(value.index()));
+        std::visit([this](const auto& each) { write(each); }, value);
+    }
+    template <HasFields M>
+    void write(const M& value) {
+        write_fields(value);
+    }
+    template <typename T>
+    void write(const std::vector<T>& list) { // bounded as well
         put16(out_, static_cast<unsigned>(list.size()));
         for (const auto& each : list)
             write(each);
     }
-    void write(const std::vector<ProcessInfo>& list) {
-        put16(out_, static_cast<unsigned>(list.size()));
-        for (const auto& each : list)
-            write_fields(each);
-    }
     template <typename M>
     void write_fields(const M& message) {
-        std::apply([this](const auto&... field) { (this->write(field), ...); }, fields(message));
+        std::apply([this]([[maybe_unused]] const auto&... field) { (this->write(field), ...); }, fields(message));
     }
 
   private:
@@ -195,19 +166,59 @@ class Parser {
         value = static_cast<std::int64_t>(raw);
         return true;
     }
-    bool read(model::Match& match) {
-        const auto byte = reader_.u8();
-        if (!byte || *byte > static_cast<std::uint8_t>(model::Match::partial)) return false;
-        match = static_cast<model::Match>(*byte);
-        return true;
+    bool read(std::uint16_t& value) {
+        const auto raw = reader_.u16();
+        if (raw) value = *raw;
+        return raw.has_value();
     }
-    bool read(model::Words& list) {
+    template <Enumeration E>
+    bool read(E& value) {
+        std::optional<unsigned> raw;
+        if constexpr (sizeof(E) == 1)
+            raw = reader_.u8();
+        else
+            raw = reader_.u16();
+        if (raw) value = static_cast<E>(*raw);
+        return raw.has_value();
+    }
+    bool read(IpAddress& address) {
+        const auto family = reader_.u8();
+        if (family != static_cast<std::uint8_t>(Family::ipv4) && family != static_cast<std::uint8_t>(Family::ipv6))
+            return false;
+        const auto bytes = reader_.take(address_size(static_cast<Family>(*family)));
+        if (bytes) address = IpAddress::from(static_cast<Family>(*family), *bytes);
+        return bytes.has_value();
+    }
+    bool read(Bytes& bytes) {
+        const auto size = reader_.u16();
+        const auto part = size ? reader_.take(*size) : std::nullopt;
+        if (part) bytes.assign(part->begin(), part->end());
+        return part.has_value();
+    }
+    template <typename T>
+    bool read(std::optional<T>& value) {
+        bool there{};
+        if (!read(there)) return false;
+        return !there || read(value.emplace());
+    }
+    template <typename... Ts>
+    bool read(std::variant<Ts...>& value) {
+        const auto index = reader_.u8();
+        std::size_t at = 0;
+        return index && ((at++ == *index && read(value.template emplace<Ts>())) || ...);
+    }
+    template <typename T>
+    bool read(std::vector<T>& list) {
         const auto count = reader_.u16();
-        if (!count || *count > max_words) return false;
+        if (!count || *count > max_words) return false; // before anything is allocated
         list.resize(*count);
         for (auto& each : list)
             if (!read(each)) return false;
         return true;
+    }
+    template <HasFields M>
+    bool read(M& value) {
+        return read_fields(value);
     }
     bool read(std::vector<ProcessInfo>& list) {
         const auto count = reader_.u16();
@@ -220,7 +231,8 @@ class Parser {
     }
     template <typename M>
     bool read_fields(M& message) {
-        return std::apply([this](auto&... field) { return (this->read(field) && ...); }, fields(message));
+        return std::apply([this]([[maybe_unused]] auto&... field) { return (this->read(field) && ...); },
+                          fields(message));
     }
     bool at_end() const { return reader_.left() == 0; }
 

@@ -1,5 +1,7 @@
 #include "ipc/message.hpp"
 
+#include "ipc/limits.hpp"
+
 #include <algorithm>
 #include <fmt/format.h>
 
@@ -11,19 +13,6 @@ constexpr std::int32_t greatest_pid = 4194304; // PID_MAX_LIMIT, proc(5)
 
 bool is_printable(char c) {
     return c >= ' ' && c <= '~';
-}
-
-Result<void> probe_time(std::string_view what, Duration value) {
-    if (value >= shortest_probe && value <= longest_probe) return {};
-    return unexpected{fmt::format("{} {} is not within {} to {}", what, to_string(value), to_string(shortest_probe),
-                                  to_string(longest_probe))};
-}
-
-Result<void> text(std::string_view what, const std::string& value, std::size_t longest) {
-    if (value.empty()) return unexpected{fmt::format("the {} is empty", what)};
-    if (value.size() > longest) return unexpected{fmt::format("the {} is longer than {} bytes", what, longest)};
-    if (value.find('\0') != std::string::npos) return unexpected{fmt::format("the {} contains a zero byte", what)};
-    return {};
 }
 
 Result<void> check(const StartHttp& m) {
@@ -63,6 +52,7 @@ Result<void> program(const model::Words& argv, const std::string& user) {
 Result<void> check(const WatchProcesses& m) {
     if (!m.name.empty() || m.words.empty())
         if (auto name = text("process name", m.name, max_process_name); !name) return name;
+    if (m.match > model::Match::partial) return unexpected{std::string{"unknown way to compare words"}};
     if (m.quorum > 65535) return unexpected{fmt::format("quorum {} is not within 0 to 65535", m.quorum)};
     return words("the process", m.words);
 }
@@ -105,6 +95,9 @@ Result<void> check(const SendMail& m) {
     if (auto message = text("message", m.text, max_mail); !message) return message;
     return probe_time("timeout", m.timeout);
 }
+Result<void> check(const StartCheck& m) {
+    return limits_of(m);
+}
 Result<void> check(const Unwatch&) {
     return {};
 }
@@ -113,6 +106,9 @@ Result<void> check(const Verdict& m) {
     if (!std::ranges::all_of(m.detail, is_printable)) return unexpected{std::string{"the detail is not printable"}};
     if (m.latency < Duration{0} || m.latency > longest_probe)
         return unexpected{std::string{"the latency is out of range"}};
+    if (m.lateness < Duration{0} || m.lateness > longest_probe)
+        return unexpected{std::string{"the lateness is out of range"}};
+    if (m.ok && m.unknown) return unexpected{std::string{"good and unknown at once"}};
     return {};
 }
 Result<void> detail_of(const std::string& detail) {

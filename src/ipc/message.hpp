@@ -4,8 +4,10 @@
 #pragma once
 
 #include "base/id.hpp"
+#include "base/ip.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "model/check.hpp"
 #include "model/tracker.hpp"
 
 #include <cstdint>
@@ -30,6 +32,13 @@ inline constexpr std::size_t max_path = 4096;       ///< bytes
 inline constexpr std::size_t max_line = 512;        ///< bytes of a line for a FIFO
 inline constexpr std::size_t max_mail = 16384;      ///< bytes of a message
 inline constexpr std::size_t max_processes_a_message = 4096;
+inline constexpr std::size_t max_requests = 32;     ///< of an HTTP check
+inline constexpr std::size_t max_ranges = 16;       ///< of statuses
+inline constexpr std::size_t max_headers_sent = 32; ///< of a request
+inline constexpr std::size_t max_check_text = 2048; ///< bytes of a path, a pattern, a header
+inline constexpr std::size_t max_check = 48'000;    ///< bytes of all texts of a check together
+inline constexpr std::size_t max_datagram = 1472;   ///< bytes of a payload or of an expected reply
+inline constexpr unsigned max_retry = 1000;
 inline constexpr Duration shortest_probe = 1ms; ///< the least interval and timeout
 inline constexpr Duration longest_probe = std::chrono::hours{24 * 366};
 
@@ -52,6 +61,27 @@ struct StartTcp {
     Duration timeout;
     bool operator==(const StartTcp&) const = default;
 };
+/// Look at one server, again and again. After a bad probe the next comes `retry_delay` later, for at most `retry` bad
+/// ones in a row, else a probe begins every `interval`. Each outcome is a Verdict until `tell` in a row were equal; from
+/// then on one a heartbeat, and every change at once. The same id again starts over.
+struct StartCheck {
+    WatchId id;
+    model::CheckKind what;     ///< a network probe (model::is_network_probe)
+    IpAddress address;         ///< to connect to
+    std::uint16_t port{0};     ///< likewise; 0 only for ping
+    model::ProbeSocket socket; ///< its own `address` and `port` are empty: the daemon has put them into the two above
+    Duration interval{0};      ///< shortest_probe to longest_probe
+    Duration timeout{0};       ///< of a probe in all; shortest_probe to longest_probe
+    std::uint32_t retry{0};    ///< 0 to max_retry
+    Duration retry_delay{0};   ///< 0 to longest_probe
+    Duration warmup{0};        ///< the first probe begins within it, at a moment of its own; 0: at once
+    std::uint16_t tell{1};     ///< 1 and more
+    bool operator==(const StartCheck&) const = default;
+};
+/// How often an outcome that does not change is told.
+inline constexpr Duration heartbeat = 5s;
+/// A probe that begins so long after its time is counted as late.
+inline constexpr Duration late_after = 10ms;
 /// Deliver one message, in one attempt: an Ended says what came of it.
 struct SendMail {
     WatchId id;
@@ -128,13 +158,17 @@ struct Unwatch {
 // --- helper to daemon
 // ---------------------------------------------------------------------------------------------------
 
-/// The result of one probe.
+/// The result of one probe, or of one run of a script.
 struct Verdict {
     WatchId id;
     bool ok{false};
     std::string detail;       ///< for people: "status 404"
     Duration latency{0};      ///< from the start of the probe to its end
-    std::uint64_t skipped{0}; ///< runs of a script left out so far
+    std::uint64_t skipped{0}; ///< runs of a script, or probes of a check, left out so far
+    bool unknown{false};      ///< of a check: no probe could be made, the detail says why and the cure; `ok` is false
+    std::int32_t value{-1};   ///< of a script that ended by itself: its exit status
+    std::uint64_t late{0};    ///< probes of a check so far that began late_after and more after their time
+    Duration lateness{0};     ///< of a check: how late a probe began, the worst since the last Verdict
     bool operator==(const Verdict&) const = default;
 };
 
@@ -177,7 +211,7 @@ struct Ended {
 };
 
 using Request = std::variant<StartHttp, Stop, WatchProcesses, Unwatch, StartTcp, StartScript, RunScript, WatchFile,
-                             WriteLine, SendMail>;
+                             WriteLine, SendMail, StartCheck>;
 using Report = std::variant<Verdict, ProcessesFound, FileFound, Ended>;
 
 inline WatchId id_of(const Request& request) {

@@ -86,9 +86,9 @@ void Scripts::begin(std::uint64_t number, Job& job, Time now) {
     if (job.pace) job.pace->started();
     auto launched = launch(job.argv, job.user, job.environment);
     if (!launched)
-        return report(number,
-                      {false, ipc::printable(fmt::format("cannot run {}: {}", job.argv.front(), launched.error())), {}},
-                      now);
+        return report(
+            number,
+            {false, ipc::printable(fmt::format("cannot run {}: {}", job.argv.front(), launched.error())), {}, -1}, now);
     job.run = Run{.process = std::move(*launched), .started = now, .term_at = now + job.timeout, .tail = {}};
     for (const int fd : {job.run->process.pidfd.get(), job.run->process.output.get()}) {
         epoll_.set(fd, EPOLLIN);
@@ -136,14 +136,15 @@ Scripts::Ending Scripts::ending_of(Job& job, Time now) {
     ::waitid(P_PIDFD, pidfd, &info, WEXITED | WNOHANG);
     const Duration took = now - run.started;
     if (const auto failure = failure_of(run.process.failure, job.argv, job.user))
-        return {false, ipc::printable(*failure), took};
+        return {false, ipc::printable(*failure), took, -1};
     const auto how = ipc::describe_exit(info.si_status, info.si_code);
     if (run.timed_out)
-        return {false, ipc::printable(fmt::format("no end within {}, then {}", to_string(job.timeout), how)), took};
+        return {false, ipc::printable(fmt::format("no end within {}, then {}", to_string(job.timeout), how)), took, -1};
     const auto said = last_line(run.tail);
-    const bool ok = info.si_code == CLD_EXITED && info.si_status == 0;
-    if (ok && !said.empty()) return {true, said, took};
-    return {ok, ipc::printable(said.empty() ? how : fmt::format("{}: {}", how, said)), took};
+    const auto status = info.si_code == CLD_EXITED ? info.si_status : -1;
+    const bool ok = status == 0;
+    if (ok && !said.empty()) return {true, said, took, status};
+    return {ok, ipc::printable(said.empty() ? how : fmt::format("{}: {}", how, said)), took, status};
 }
 
 void Scripts::ended(std::uint64_t number, Time now) {
@@ -163,7 +164,12 @@ void Scripts::report(std::uint64_t number, const Ending& ending, Time now) {
     auto& job = jobs_.at(number);
     if (job.pace) {
         job.skipped += job.pace->ended(now);
-        return tell_(ipc::Verdict{job.id, ending.ok, ending.detail, ending.took, job.skipped});
+        return tell_(ipc::Verdict{.id = job.id,
+                                  .ok = ending.ok,
+                                  .detail = ending.detail,
+                                  .latency = ending.took,
+                                  .skipped = job.skipped,
+                                  .value = ending.status});
     }
     tell_(ipc::Ended{job.id, ending.ok, ending.detail, ending.took});
     numbers_.erase(job.id);

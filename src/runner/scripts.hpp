@@ -55,6 +55,7 @@ class Scripts {
         bool ok{false};
         std::string detail;
         Duration took{0};
+        std::int32_t status{-1}; ///< of a program that ended by itself
     };
 
     void add(Job job, Time now);

@@ -1,6 +1,7 @@
 // Messages survive the way there and back, and nothing but a message decodes.
 #include "ipc/codec.hpp"
 
+#include <functional>
 #include <gtest/gtest.h>
 #include <random>
 
@@ -38,9 +39,112 @@ model::Words script(Random& random) {
     return out;
 }
 
+std::string word(Random& random, std::size_t least, std::size_t most) {
+    auto out = text(random, least, most, true);
+    for (char& c : out)
+        c = "abcxyz019-."[below(random, 11)];
+    return out;
+}
+IpAddress address(Random& random, Family family) {
+    IpAddress out{.family = family};
+    for (std::size_t i = 0; i < address_size(family); ++i)
+        out.bytes[i] = static_cast<std::uint8_t>(below(random, 256));
+    return out;
+}
+Bytes bytes(Random& random, std::size_t size) {
+    Bytes out(size);
+    for (auto& byte : out)
+        byte = static_cast<std::uint8_t>(below(random, 256));
+    return out;
+}
+std::uint16_t any16(Random& random) {
+    return static_cast<std::uint16_t>(random());
+}
+
+model::HttpRequest http_request(Random& random) {
+    model::HttpRequest out{.path = "/" + word(random, 0, 300)};
+    out.status.clear();
+    for (auto ranges = 1 + below(random, 4); ranges > 0; --ranges) {
+        const auto first = static_cast<std::uint16_t>(100 + below(random, 900));
+        out.status.emplace_back(first, static_cast<std::uint16_t>(first + below(random, 1000U - first)));
+    }
+    if (coin(random))
+        out.digest =
+            model::BodyDigest{model::DigestKind::sha256, std::string(64, "0123456789abcdef"[below(random, 16)])};
+    if (coin(random)) {
+        const auto least = static_cast<std::uint32_t>(below(random, 1000));
+        out.body = model::BodyPattern{text(random, 1, 300, false),
+                                      coin(random),
+                                      coin(random),
+                                      coin(random),
+                                      coin(random),
+                                      coin(random),
+                                      least,
+                                      {}};
+        if (coin(random)) out.body->max_offset = least + static_cast<std::uint32_t>(below(random, 1000));
+    }
+    return out;
+}
+
+model::CheckKind check_kind(Random& random) {
+    switch (below(random, 6)) {
+    case 0: return model::TcpCheck{};
+    case 1: {
+        model::HttpCheck http{.version = static_cast<model::HttpVersion>(below(random, 3)),
+                              .method = word(random, 1, 20),
+                              .host = word(random, 0, 100),
+                              .tls = coin(random),
+                              .server_name = word(random, 0, 100),
+                              .verify = coin(random),
+                              .ca_file = text(random, 0, 100, false)};
+        http.requests.clear();
+        for (auto count = 1 + below(random, 5); count > 0; --count)
+            http.requests.push_back(http_request(random));
+        for (auto count = below(random, 4); count > 0; --count)
+            http.headers.push_back(word(random, 1, 20) + ": " + text(random, 0, 100, true));
+        return http;
+    }
+    case 2: return model::SmtpCheck{word(random, 1, 200)};
+    case 3: return model::DnsCheck{word(random, 1, 200), coin(random) ? model::DnsType::aaaa : model::DnsType::mx};
+    case 4: {
+        const auto size = below(random, 40);
+        const auto least = static_cast<std::uint16_t>(below(random, 1000));
+        return model::UdpCheck{bytes(random, below(random, max_datagram + 1)),
+                               coin(random),
+                               bytes(random, size),
+                               bytes(random, size),
+                               least,
+                               static_cast<std::uint16_t>(least + below(random, 1000))};
+    }
+    default: return model::PingCheck{};
+    }
+}
+
+StartCheck start_check(Random& random) {
+    const auto family = coin(random) ? Family::ipv4 : Family::ipv6;
+    StartCheck out{.id = WatchId{random()},
+                   .what = check_kind(random),
+                   .address = address(random, family),
+                   .port = static_cast<std::uint16_t>(1 + below(random, 65535)),
+                   .interval = probe_time(random),
+                   .timeout = probe_time(random),
+                   .retry = static_cast<std::uint32_t>(below(random, max_retry + 1)),
+                   .retry_delay = probe_time(random),
+                   .warmup = probe_time(random),
+                   .tell = static_cast<std::uint16_t>(1 + below(random, 65535))};
+    if (coin(random)) out.socket.source = address(random, family);
+    out.socket.source_port = any16(random);
+    out.socket.interface = text(random, 0, 15, false);
+    out.socket.mark = static_cast<std::uint32_t>(random());
+    return out;
+}
+
 Request any_request(Random& random) {
     const WatchId id{random()};
-    switch (below(random, 10)) {
+    switch (below(random, 13)) {
+    case 10:
+    case 11:
+    case 12: return start_check(random);
     case 0: return StartHttp{id, text(random, 1, max_url, false), probe_time(random), probe_time(random)};
     case 1: return Stop{id};
     case 2:
@@ -72,7 +176,14 @@ Request any_request(Random& random) {
 
 Report any_report(Random& random) {
     const WatchId id{random()};
-    if (coin(random)) return Verdict{id, coin(random), text(random, 0, max_detail, true), probe_time(random), random()};
+    if (coin(random)) {
+        Verdict verdict{id, coin(random), text(random, 0, max_detail, true), probe_time(random), random()};
+        verdict.unknown = !verdict.ok && coin(random);
+        verdict.value = static_cast<std::int32_t>(random());
+        verdict.late = random();
+        verdict.lateness = probe_time(random);
+        return verdict;
+    }
     if (coin(random))
         return FileFound{id, coin(random), coin(random), static_cast<std::int64_t>(random()),
                          text(random, 0, max_detail, true)};
@@ -147,7 +258,7 @@ TEST(Codec, HostileBytesAreAnErrorOrAMessageOfTheSameBytes) {
         for (auto& byte : bytes)
             byte = static_cast<std::uint8_t>(below(random, 256));
         if (bytes.size() > 1 && coin(random))
-            bytes[0] = 1, bytes[1] = std::array<std::uint8_t, 6>{1, 2, 3, 4, 64, 65}[below(random, 6)];
+            bytes[0] = 3, bytes[1] = std::array<std::uint8_t, 7>{1, 2, 3, 4, 11, 64, 65}[below(random, 7)];
         judge(bytes);
     }
     for (int i = 0; i < 5000; ++i) {
@@ -160,7 +271,7 @@ TEST(Codec, HostileBytesAreAnErrorOrAMessageOfTheSameBytes) {
 }
 
 TEST(Codec, ACountThatTheBytesDoNotCoverAllocatesNothing) {
-    Bytes bytes{2, 65};
+    Bytes bytes{3, 65};
     bytes.insert(bytes.end(), {0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0xff, 0xff});
     EXPECT_FALSE(decode_report(bytes));
 }
@@ -182,8 +293,71 @@ TEST(Codec, LimitsHoldOnBothEnds) {
     EXPECT_FALSE(encode(Report{Verdict{id, true, "line\nbreak", 1ms}}));
     EXPECT_FALSE(encode(Report{ProcessesFound{id, true, true, {{0, 1, false, false, false}}}}));
     Bytes other_version = *encode(Request{Stop{id}});
-    other_version[0] = 3;
-    EXPECT_NE(decode_request(other_version).error().find("version 3"), std::string::npos);
+    other_version[0] = 2;
+    EXPECT_NE(decode_request(other_version).error().find("version 2"), std::string::npos);
+}
+
+StartCheck tcp_check() {
+    return {.id = WatchId{1},
+            .what = model::TcpCheck{},
+            .address = IpAddress::v4(127, 0, 0, 1),
+            .port = 80,
+            .interval = 1s,
+            .timeout = 1s};
+}
+std::string refusal(const std::function<void(StartCheck&)>& change) {
+    auto check = tcp_check();
+    change(check);
+    const auto bytes = encode(Request{check});
+    return bytes ? "" : bytes.error();
+}
+std::string refusal_of_http(const std::function<void(model::HttpCheck&)>& change) {
+    return refusal([&](StartCheck& check) { change(check.what.emplace<model::HttpCheck>()); });
+}
+
+TEST(Codec, ACheckIsOneThatTheProberCanMake) {
+    EXPECT_EQ(refusal([](StartCheck&) {}), "");
+    EXPECT_EQ(refusal([](StartCheck& c) { c.what = model::TrackerCheck{}; }),
+              "a tracker is none of the prober's checks");
+    EXPECT_EQ(refusal([](StartCheck& c) { c.what = model::ScriptCheck{}; }), "a script is none of the prober's checks");
+    EXPECT_EQ(refusal([](StartCheck& c) { c.port = 0; }), "a check without a port");
+    EXPECT_EQ(refusal([](StartCheck& c) { c.port = 0, c.what = model::PingCheck{}; }), "");
+    EXPECT_EQ(refusal([](StartCheck& c) { c.socket.port = 80; }), "the socket has an address to connect to of its own");
+    EXPECT_EQ(refusal([](StartCheck& c) { c.socket.source = IpAddress{Family::ipv6, {}}; }),
+              "source and address are of different families");
+    EXPECT_EQ(refusal([](StartCheck& c) { c.tell = 0; }), "verdicts that are never told");
+    EXPECT_EQ(refusal([](StartCheck& c) { c.retry = 1001; }), "retry 1001 is not within 0 to 1000");
+    EXPECT_EQ(refusal([](StartCheck& c) { c.warmup = -1s; }).find("warm-up"), 0U);
+}
+
+TEST(Codec, NothingOfACheckCanEndALineOfItsProtocol) {
+    EXPECT_EQ(refusal_of_http([](auto&) {}), "");
+    EXPECT_NE(refusal_of_http([](auto& h) { h.requests[0].path = "/a b"; }), "");
+    EXPECT_NE(refusal_of_http([](auto& h) { h.requests[0].path = "/a\r\nHost: x"; }), "");
+    EXPECT_NE(refusal_of_http([](auto& h) { h.requests[0].path = "a"; }), "");
+    EXPECT_EQ(refusal_of_http([](auto& h) { h.host = "a/b"; }), "the host is no host name");
+    EXPECT_EQ(refusal_of_http([](auto& h) { h.host = "a\r\n"; }), "the host is no host name");
+    EXPECT_EQ(refusal_of_http([](auto& h) { h.host = "[2001:db8::1]:8080"; }), "");
+    EXPECT_EQ(refusal_of_http([](auto& h) { h.headers = {"A: b\r\nC: d"}; }), "a header is not 'Name: value'");
+    EXPECT_EQ(refusal_of_http([](auto& h) { h.headers = {"A b: c"}; }), "a header is not 'Name: value'");
+    EXPECT_EQ(refusal_of_http([](auto& h) { h.method = "GET /"; }), "the method is none of HTTP");
+    EXPECT_EQ(refusal([](StartCheck& c) { c.what = model::SmtpCheck{"a b"}; }), "the name to say is no word");
+}
+
+TEST(Codec, ACheckIsBoundedInAll) {
+    EXPECT_NE(refusal_of_http([](auto& h) { h.requests.clear(); }), "");
+    EXPECT_NE(refusal_of_http([](auto& h) { h.requests.resize(max_requests + 1); }), "");
+    EXPECT_NE(refusal_of_http([](auto& h) { h.requests[0].status = {{200, 1000}}; }), "");
+    EXPECT_NE(refusal_of_http([](auto& h) { h.requests[0].digest = model::BodyDigest{model::DigestKind::md5, "A"}; }),
+              "");
+    EXPECT_EQ(refusal_of_http([](auto& h) {
+                  h.requests.resize(max_requests);
+                  for (auto& request : h.requests)
+                      request.path = "/" + std::string(max_check_text - 1, 'x');
+              }),
+              "a check of more than 48000 bytes");
+    EXPECT_NE(refusal([](StartCheck& c) { c.what = model::UdpCheck{.reply = {1}, .mask = {}}; }), "");
+    EXPECT_NE(refusal([](StartCheck& c) { c.what = model::UdpCheck{.payload = Bytes(max_datagram + 1)}; }), "");
 }
 
 TEST(Codec, DetailsAreMadePrintableAndShort) {

@@ -48,19 +48,20 @@ struct Outcome {
     std::string text;
     bool ok;
     std::string detail;
+    std::int32_t status;
 };
 
 TEST_F(Running, AScriptsStatusIsTheVerdictAndItsLastLineTheDetail) {
     const std::string sh = "/bin/sh";
     const Outcome outcomes[] = {
-        {"exit 0", true, "exit status 0"},
-        {"echo one; echo two; echo; exit 0", true, "two"},
-        {"echo why >&2; exit 3", false, "exit status 3: why"},
-        {"exit 127", false, "exit status 127"},
-        {"kill -KILL $$", false, "signal SIGKILL"},
-        {"printf 'caf\\303\\251\\001'", true, "caf???"},
-        {"head -c 100000 /dev/zero | tr '\\0' x; echo; echo end", true, "end"},
-        {"head -c 5000 /dev/zero | tr '\\0' x", true, std::string(max_detail, 'x')},
+        {"exit 0", true, "exit status 0", 0},
+        {"echo one; echo two; echo; exit 0", true, "two", 0},
+        {"echo why >&2; exit 3", false, "exit status 3: why", 3},
+        {"exit 127", false, "exit status 127", 127},
+        {"kill -KILL $$", false, "signal SIGKILL", -1},
+        {"printf 'caf\\303\\251\\001'", true, "caf???", 0},
+        {"head -c 100000 /dev/zero | tr '\\0' x; echo; echo end", true, "end", 0},
+        {"head -c 5000 /dev/zero | tr '\\0' x", true, std::string(max_detail, 'x'), 0},
     };
     std::uint64_t id = 0;
     for (const auto& each : outcomes) {
@@ -75,6 +76,7 @@ TEST_F(Running, AScriptsStatusIsTheVerdictAndItsLastLineTheDetail) {
         ASSERT_EQ(seen.size(), 1U) << each.text;
         EXPECT_EQ(seen[0].ok, each.ok) << each.text;
         EXPECT_EQ(seen[0].detail, each.detail) << each.text;
+        EXPECT_EQ(seen[0].value, each.status) << each.text;
     }
 }
 
