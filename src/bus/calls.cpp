@@ -12,6 +12,12 @@ void Calls::failover(const std::string& caller, engine::FailoverCommand command,
           [command = std::move(command)](std::uint64_t id) { return CommandReceived{engine::Commanded{id, command}}; });
 }
 
+void Calls::server(const std::string& caller, engine::ServerCommand command, Answer answer) {
+    admit(caller, std::move(answer), [command = std::move(command)](std::uint64_t id) {
+        return ServerCommandReceived{engine::ServerCommanded{id, command}};
+    });
+}
+
 void Calls::reload(const std::string& caller, Answer answer) {
     admit(caller, std::move(answer), [](std::uint64_t id) { return ReloadRequested{id}; });
 }

@@ -31,6 +31,7 @@ class Calls {
         : tell_loop_{std::move(tell_loop)}, ask_user_{std::move(ask_user)} {}
 
     void failover(const std::string& caller, engine::FailoverCommand command, Answer answer);
+    void server(const std::string& caller, engine::ServerCommand command, Answer answer);
     void reload(const std::string& caller, Answer answer);
 
     void answer(const engine::Reply& reply);

@@ -2,6 +2,7 @@
 
 #include "bus/clock.hpp"
 #include "bus/names.hpp"
+#include "bus/server_describe.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -180,6 +181,7 @@ std::string describe(const Shown& shown) {
     json["Instances"] = list(shown.snapshot->instances, [](const auto& view) { return instance_json(*view); });
     json["SyncGroups"] = list(shown.snapshot->groups, [](const auto& view) { return group_json(*view); });
     json["Trackers"] = list(shown.snapshot->trackers, [](const auto& view) { return tracker_json(*view); });
+    json["VirtualServers"] = Json::parse(describe_servers(*shown.snapshot));
     return dump(json);
 }
 

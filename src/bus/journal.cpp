@@ -58,6 +58,7 @@ namespace {
 /// What the note's object is called in the journal.
 std::string_view object_field(engine::NoteKind kind) {
     if (kind == engine::NoteKind::tracker_changed) return "HOLDFAST_TRACKER";
+    if (kind == engine::NoteKind::server_changed || kind == engine::NoteKind::server_refused) return "HOLDFAST_SERVER";
     return kind == engine::NoteKind::group_state_change ? "HOLDFAST_SYNC_GROUP" : "HOLDFAST_INSTANCE";
 }
 
@@ -117,6 +118,8 @@ std::string_view message_id(engine::NoteKind kind) {
     case Kind::vrid_stranger: return "880306c6ecde47c1a45ecfa4a59d15f5";
     case Kind::script_ended: return "5d0c1c6fd7f84be3a5f0cf2f6b9a6d31";
     case Kind::clocks_differ: return "bf56f50ef0064ff39ee52948c3f6e74d";
+    case Kind::server_changed: return "5b8d6a3e0f7c4c0e9a4d2f1b7c6e5d48";
+    case Kind::server_refused: return "c1f0a7e94b2d4d6f8e3a5b9c7d1e2f60";
     case Kind::missing_service: return "a0e91dbc2d6b4db58f8fe72980850123";
     }
     return {};

@@ -70,6 +70,10 @@ using ToBus = std::variant<Published, engine::Note, engine::Reply, ReloadBegan, 
 struct CommandReceived {
     engine::Commanded command;
 };
+/// A command for a real server; answered likewise.
+struct ServerCommandReceived {
+    engine::ServerCommanded command;
+};
 /// A D-Bus Reload; answered by ReloadEnded with its id.
 struct ReloadRequested {
     std::uint64_t command{};
@@ -83,6 +87,6 @@ struct Missing {
     std::string text;
 };
 
-using ToLoop = std::variant<CommandReceived, ReloadRequested, UnitObserved, Missing>;
+using ToLoop = std::variant<CommandReceived, ServerCommandReceived, ReloadRequested, UnitObserved, Missing>;
 
 } // namespace holdfast::bus

@@ -34,6 +34,14 @@ std::string group_path(std::string_view name) {
     return encode("/org/holdfast1/sync_group", name);
 }
 
+std::string virtual_server_path(std::string_view name) {
+    return encode("/org/holdfast1/virtual_server", name);
+}
+
+std::string real_server_path(std::string_view server, std::string_view name) {
+    return encode(virtual_server_path(server) + "/real_server", name);
+}
+
 std::string error_name(engine::CommandError error) {
     switch (error) {
     case engine::CommandError::no_such_server: return "org.holdfast1.Error.NoSuchServer";

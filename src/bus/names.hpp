@@ -16,6 +16,9 @@ inline constexpr const char* root_path = "/org/holdfast1";
 std::string instance_path(std::string_view name);
 std::string tracker_path(std::string_view name);
 std::string group_path(std::string_view name);
+std::string virtual_server_path(std::string_view name);
+/// ".../virtual_server/SERVER/real_server/NAME"
+std::string real_server_path(std::string_view server, std::string_view name);
 
 /// "org.holdfast1.Error.NoSuchInstance"
 std::string error_name(engine::CommandError error);

@@ -189,6 +189,10 @@ std::shared_ptr<const GroupView> find_group(const engine::Snapshot& snapshot, st
     return find(snapshot.groups, name);
 }
 
+std::shared_ptr<const engine::VirtualServerView> find_server(const engine::Snapshot& snapshot, std::string_view name) {
+    return find(snapshot.virtual_servers, name);
+}
+
 ActiveRouter active_router(const InstanceView& view) {
     if (view.state == "master") return {view.source ? to_string(*view.source) : std::string{}, view.priority, {}, true};
     if (!view.master) return {};

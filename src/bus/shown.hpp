@@ -26,6 +26,7 @@ std::string_view node_state(const Shown&);
 /// Null when there is none of this name. Instances are sorted by name, trackers too.
 std::shared_ptr<const engine::InstanceView> find_instance(const engine::Snapshot&, std::string_view name);
 std::shared_ptr<const engine::GroupView> find_group(const engine::Snapshot&, std::string_view name);
+std::shared_ptr<const engine::VirtualServerView> find_server(const engine::Snapshot&, std::string_view name);
 std::shared_ptr<const engine::TrackerView> find_tracker(const engine::Snapshot&, std::string_view name);
 
 /// The active router as far as this node knows: itself, a peer, or an invalid address (priority 0).

@@ -94,7 +94,7 @@ std::string directives_markdown() {
     out += table(group_directives(), false);
     out +=
         "\n## A tracker\n\nExactly one of `interface`, `process`, `command`, `unit`, `http`, `tcp`, `script`, `file`, "
-        "`bfd` and `route`; with `route`, `interface` says the link that it has to lead to.\n\n";
+        "`bfd`, `route` and `virtual_server`; with `route`, `interface` says the link that it has to lead to.\n\n";
     out += table(tracker_directives(), false);
     out += "\n### Inside `bfd`\n\nAny change is a new session.\n\n";
     out += table(bfd_directives(), false);

@@ -60,6 +60,7 @@ class Load {
     void read_mail();
     void read_statics();
     void read_servers();
+    void check_tracked_server(const Named<Tracker>&);
     void resolve_groups(model::Config&) const;
     Loaded finish();
     void add_origins(Loaded&) const;
@@ -291,10 +292,20 @@ void Load::read_statics() {
     check_track_groups(context_, all, groups);
 }
 
+void Load::check_tracked_server(const Named<Tracker>& named) {
+    const auto* const kind = std::get_if<model::ServerTracker>(&named.draft.object.kind);
+    if (!kind || std::ranges::find(server_entries_, kind->server, &Entry::key) != server_entries_.end()) return;
+    problems_.error(named.draft.place("virtual_server", named.mark),
+                    fmt::format("there is no virtual server '{}'", kind->server),
+                    "describe it under 'virtual_servers:'");
+}
+
 void Load::read_servers() {
     std::vector<std::string> groups;
     for (const auto& named : groups_)
         groups.push_back(named.name);
+    for (const auto& named : trackers_)
+        check_tracked_server(named);
     virtual_servers_ = read_virtual_servers(context_, server_entries_, {context_.instances, groups});
 }
 

@@ -274,8 +274,9 @@ std::vector<Directive<ServerText>> service_rows() {
         own<&VirtualServer::persistence>(
             "persistence", Span{1s, longest, true},
             "A client stays with its server for so long after its last connection, in whole seconds; 0s: it does not."),
-        own<&VirtualServer::persistence_prefix>("persistence_prefix", Number<std::uint8_t>{1, 128},
-                                                "Clients of a network of this length count as one.", "each on its own"),
+        own<&VirtualServer::persistence_prefix>(
+            "persistence_prefix", Number<std::uint8_t>{0, 128},
+            "Clients of a network of this length count as one; 0: each on its own."),
         own<&VirtualServer::persistence_engine>("persistence_engine", Text{check_object_name, "sip"},
                                                 "By what else a client is known: sip, its call.", "its address"),
         own<&VirtualServer::one_packet>("one_packet", Flag{},

@@ -11,10 +11,11 @@ namespace {
 
 using model::Tracker;
 
-constexpr std::array kinds{std::string_view{"interface"}, std::string_view{"process"}, std::string_view{"command"},
-                           std::string_view{"unit"},      std::string_view{"http"},    std::string_view{"tcp"},
-                           std::string_view{"script"},    std::string_view{"file"},    std::string_view{"bfd"},
-                           std::string_view{"route"}};
+constexpr std::array kinds{
+    std::string_view{"interface"}, std::string_view{"process"},       std::string_view{"command"},
+    std::string_view{"unit"},      std::string_view{"http"},          std::string_view{"tcp"},
+    std::string_view{"script"},    std::string_view{"file"},          std::string_view{"bfd"},
+    std::string_view{"route"},     std::string_view{"virtual_server"}};
 
 struct Belongs {
     std::string_view word, kind, also{};
@@ -48,8 +49,9 @@ std::string_view check_kind(Context& context, const Named<Tracker>& named) {
         if (first.empty()) first = kind;
     }
     if (first.empty())
-        context.problems.error(named.mark, fmt::format("tracker '{}' does not say what it watches", named.name),
-                               "add one of interface, process, command, unit, http, tcp, script, file, bfd and route");
+        context.problems.error(
+            named.mark, fmt::format("tracker '{}' does not say what it watches", named.name),
+            "add one of interface, process, command, unit, http, tcp, script, file, bfd, route and virtual_server");
     return first;
 }
 

@@ -1,4 +1,4 @@
-// The directives of a tracker. Exactly one of the first ten says what is watched; config/tracker_check sees to that and
+// The directives of a tracker. Exactly one of the first eleven says what is watched; config/tracker_check sees to that and
 // to which of the others go with it.
 #include "config/directive.hpp"
 #include "config/list.hpp"
@@ -14,11 +14,12 @@ using model::ProcessTracker;
 using model::Reload;
 using model::RouteTracker;
 using model::ScriptTracker;
+using model::ServerTracker;
 using model::TcpTracker;
 using model::Tracker;
 using model::UnitTracker;
 
-constexpr std::string_view one_of_these = "one of the ten";
+constexpr std::string_view one_of_these = "one of the eleven";
 
 /// A row that chooses the kind and says its target.
 template <typename Kind, std::string Kind::* Target>
@@ -195,6 +196,9 @@ std::vector<Directive<Tracker>> kind_rows() {
             "The number in the file is 0; with a weight the number times the weight is added to the priority."),
         bfd_row(),
         route_row(),
+        kind_row<ServerTracker, &ServerTracker::server>("virtual_server",
+                                                        Text{check_object_name, "the name of a virtual server"},
+                                                        "The virtual server has its quorum."),
     };
 }
 

@@ -4,6 +4,7 @@
 
 #include "ctl/output.hpp"
 #include "manager_proxy.hpp"
+#include "realserver_proxy.hpp"
 
 #include <algorithm>
 #include <concepts>
@@ -57,6 +58,7 @@ Exit exit_of(std::string_view name) {
         {"org.freedesktop.DBus.Error.InteractiveAuthorizationRequired", Exit::denied},
         {"org.freedesktop.DBus.Error.UnknownObject", Exit::no_object},
         {"org.holdfast1.Error.NoSuchInstance", Exit::no_object},
+        {"org.holdfast1.Error.NoSuchServer", Exit::no_object},
         {"org.holdfast1.Error.InvalidConfig", Exit::invalid_config},
         {"org.freedesktop.DBus.Error.Timeout", Exit::timeout},
         {"org.freedesktop.DBus.Error.TimedOut", Exit::timeout},
@@ -257,6 +259,16 @@ struct Connection::Bus {
         ~Manager() { unregisterProxy(); }
     };
 
+    struct RealServer final : sdbus::ProxyInterfaces<org::holdfast1::RealServer_proxy> {
+        RealServer(sdbus::IConnection& bus, const std::string& path)
+            : ProxyInterfaces{bus, service("org.holdfast1"), sdbus::ObjectPath{path}} {
+            registerProxy();
+        }
+        ~RealServer() { unregisterProxy(); }
+        void onStateChanged(const std::string&, const std::string&, const std::string&, const std::uint64_t&) override {
+        }
+    };
+
     std::unique_ptr<sdbus::IConnection> connection{sdbus::createSystemBusConnection()};
     Manager manager{*connection};
 };
@@ -286,6 +298,33 @@ std::string Connection::failover(const std::string& name, std::optional<Duration
 
 std::vector<std::string> Connection::reload() {
     return calling("reload", [&] { return bus_->manager.Reload({}); });
+}
+
+std::string Connection::drain(const std::string& path, std::optional<Duration> timeout) {
+    Changed options;
+    if (timeout)
+        options["timeout-usec"] = sdbus::Variant{
+            static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(*timeout).count())};
+    return calling("drain", [&] { return Bus::RealServer{*bus_->connection, path}.Drain(options); });
+}
+
+std::string Connection::disable(const std::string& path) {
+    return calling("disable", [&] { return Bus::RealServer{*bus_->connection, path}.Disable(); });
+}
+
+std::string Connection::enable(const std::string& path) {
+    return calling("enable", [&] { return Bus::RealServer{*bus_->connection, path}.Enable(); });
+}
+
+std::string Connection::set_weight(const std::string& path, std::int32_t weight) {
+    return calling("weight", [&] {
+        Bus::RealServer server{*bus_->connection, path};
+        return static_cast<org::holdfast1::RealServer_proxy&>(server).SetWeight(weight);
+    });
+}
+
+std::string Connection::check_now(const std::string& path) {
+    return calling("probe", [&] { return Bus::RealServer{*bus_->connection, path}.CheckNow(); });
 }
 
 void Connection::watch(const OnEvent& on_event, const std::function<void()>& ready) {

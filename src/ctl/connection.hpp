@@ -46,6 +46,12 @@ class Connection {
     nlohmann::ordered_json describe();
     std::string failover(const std::string& name, std::optional<Duration> hold);
     std::vector<std::string> reload();
+    /// A method of org.holdfast1.RealServer of the object at this path.
+    std::string drain(const std::string& path, std::optional<Duration> timeout);
+    std::string disable(const std::string& path);
+    std::string enable(const std::string& path);
+    std::string set_weight(const std::string& path, std::int32_t weight);
+    std::string check_now(const std::string& path);
     /// Subscribes before anything is asked, then calls `ready` and hands out events for ever.
     [[noreturn]] void watch(const OnEvent& on_event, const std::function<void()>& ready);
 

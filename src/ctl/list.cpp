@@ -56,4 +56,11 @@ void complete(Connection& connection) {
         print(name);
 }
 
+void complete_servers(Connection& connection) {
+    const auto node = connection.describe();
+    for (const auto& server : node["VirtualServers"])
+        for (const auto& real : server["RealServers"])
+            print(server["Name"].get<std::string>() + "/" + real["Name"].get<std::string>());
+}
+
 } // namespace holdfast::ctl

@@ -3,6 +3,7 @@
 #include "ctl/commands.hpp"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <cstdio>
 #include <fmt/format.h>
 
@@ -10,9 +11,9 @@ namespace holdfast::ctl {
 namespace {
 
 struct Line {
-    std::string json{"off"}, name, hold;
+    std::string json{"off"}, name, hold, weight, timeout;
     std::vector<std::string> properties;
-    bool value_only{}, complete{};
+    bool value_only{}, complete{}, complete_servers{}, wait{};
 };
 
 constexpr const char* statuses =
@@ -24,6 +25,7 @@ void declare(CLI::App& app, Line& line) {
     app.set_version_flag("--version", std::string{"holdfastctl "} + HOLDFAST_VERSION);
     app.add_flag("--json", line.json, "JSON instead of text: --json (indented), --json=short (one line), --json=off");
     app.add_flag("--complete", line.complete, "names for the shells' completion")->group("");
+    app.add_flag("--complete-servers", line.complete_servers, "the same of real servers")->group("");
     app.footer(statuses);
     app.require_subcommand(0, 1);
     app.fallthrough();
@@ -39,30 +41,58 @@ void declare(CLI::App& app, Line& line) {
     failover->add_option("NAME", line.name, "instance")->required();
     failover->add_option("--hold", line.hold, "do not take it back for so long: 60s, 5min, 1h (us, ms, s, min, h)");
     app.add_subcommand("reload", "read the configuration again");
+    app.add_subcommand("ipvs", "virtual servers, their real servers, health and connections")
+        ->add_option("NAME", line.name, "only this virtual server");
+    const auto for_server = [&](const char* command, const char* help) {
+        auto* const sub = app.add_subcommand(command, help);
+        sub->add_option("SERVER/NAME", line.name, "real server, as web-http/lb1")->required();
+        return sub;
+    };
+    auto* drain = for_server("drain", "no new connections for a real server; it leaves when those it has are over");
+    drain->add_option("--timeout", line.timeout, "it leaves after so long anyway: 60s, 5min, 1h");
+    drain->add_flag("--wait", line.wait, "show its connections until it has left");
+    for_server("disable", "take a real server out of the table at once");
+    for_server("enable", "end drain and disable");
+    for_server("weight", "give a real server another weight until the next start")
+        ->add_option("WEIGHT", line.weight, "0 to 65535, or file: what the file says")
+        ->required();
+    for_server("probe", "check a real server now");
 }
 
-std::optional<Duration> hold_of(const std::string& text) {
+std::optional<Duration> duration_of(const char* option, const std::string& text) {
     if (text.empty()) return std::nullopt;
-    const auto hold = parse_duration(text);
-    if (!hold) usage(fmt::format("--hold '{}' is not a duration: write 60s, 5min or 1h", text));
-    return hold;
+    const auto duration = parse_duration(text);
+    if (!duration) usage(fmt::format("{} '{}' is not a duration: write 60s, 5min or 1h", option, text));
+    return duration;
+}
+
+std::optional<std::uint64_t> weight_of(const std::string& text) {
+    if (text == "file" || text.empty()) return std::nullopt;
+    std::uint64_t weight = 0;
+    const auto* const end = text.data() + text.size();
+    if (std::from_chars(text.data(), end, weight).ptr != end || weight > 65535)
+        usage(fmt::format("'{}' is not a weight: write 0 to 65535, or file", text));
+    return weight;
 }
 
 void run(const std::string& command, const Line& line, const Look& look) {
-    const auto hold = hold_of(line.hold);
+    const auto hold = duration_of("--hold", line.hold), timeout = duration_of("--timeout", line.timeout);
+    const ServerOrder wanted{command, line.name, weight_of(line.weight), timeout, line.wait};
     Connection connection;
     if (command == "status") return status(connection, look, line.name);
     if (command == "list") return list(connection, look);
     if (command == "show") return show(connection, look, line.name, line.properties, line.value_only);
     if (command == "monitor") monitor(connection, look, line.name);
     if (command == "failover") return failover(connection, look, line.name, hold);
-    reload(connection, look);
+    if (command == "reload") return reload(connection, look);
+    if (command == "ipvs") return ipvs(connection, look, line.name);
+    order(connection, look, wanted);
 }
 
-int complete_quietly() {
+int complete_quietly(void (*names)(Connection&)) {
     try {
         Connection connection;
-        complete(connection);
+        names(connection);
     } catch (const std::exception&) {
         // A shell that completes wants names or nothing.
     }
@@ -106,7 +136,8 @@ int start(int argc, char** argv) {
         } catch (const CLI::ParseError& error) {
             return parse_failed(app, error);
         }
-        if (line.complete) return complete_quietly();
+        if (line.complete) return complete_quietly(complete);
+        if (line.complete_servers) return complete_quietly(complete_servers);
         if (!parse_json_style(line.json))
             usage(fmt::format("--json={} is not known: there are short, pretty and off", line.json));
         const auto commands = app.get_subcommands();

@@ -19,9 +19,10 @@ namespace {
 constexpr std::string_view reset = "\x1b[0m";
 
 std::string_view colour_of(std::string_view state) {
-    if (state == "master" || state == "up" || state == "running") return "\x1b[1;32m";
+    if (state == "master" || state == "up" || state == "running" || state == "serving") return "\x1b[1;32m";
     if (state == "fault" || state == "down" || state == "degraded") return "\x1b[1;31m";
-    if (state == "init" || state == "pending" || state == "unknown") return "\x1b[1;33m";
+    if (state == "init" || state == "pending" || state == "unknown" || state == "sorry" || state == "draining")
+        return "\x1b[1;33m";
     return "\x1b[1;34m";
 }
 

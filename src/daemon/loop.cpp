@@ -61,6 +61,8 @@ Loop::Loop(Parts parts)
                 },
             .now = [this] { return now_; }});
 
+    checks_ = std::make_unique<Checks>(*trackers_, [this](engine::Event event) { deliver(event); });
+
     const auto warn_of_notification = [this](std::string text) {
         parts_.tell_bus(
             engine::Note{engine::Severity::warning, engine::NoteKind::script_ended, "", std::move(text), {}, {}, {}});
@@ -90,10 +92,12 @@ Loop::Loop(Parts parts)
 Loop::~Loop() {
     notifier_.reset();
     mailer_.reset();
+    checks_.reset();
     trackers_.reset();
     wires_.reset();
     reloads_.reset();
     nft_.reset();
+    ipvs_.reset();
     executor_.reset();
 }
 
@@ -181,6 +185,11 @@ void Loop::perform(engine::Action& any) {
                    [&](engine::RestartUnit& action) {
                        parts_.tell_bus(bus::RestartUnit{std::move(action.tracker), std::move(action.unit)});
                    },
+                   [&](engine::StartCheck& action) { checks_->start(std::move(action)); },
+                   [&](engine::StopCheck& action) { checks_->stop(action.id); },
+                   [&](engine::ProbeNow& action) { checks_->probe_now(action.id); },
+                   [&](engine::ProgramIpvs& action) { ipvs().program(std::move(action)); },
+                   [&](engine::ListIpvs&) { ipvs().list(); },
                    [&](engine::Reply& action) { answers_.emplace_back(std::move(action)); },
                    [&](engine::Tell& action) { parts_.tell_bus(std::move(action.note)); },
                    [&](engine::RunHook& action) { notifier_->run(action); },

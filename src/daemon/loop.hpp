@@ -6,6 +6,7 @@
 
 #include "base/mailbox.hpp"
 #include "bus/messages.hpp"
+#include "daemon/checks.hpp"
 #include "daemon/events.hpp"
 #include "daemon/notifier.hpp"
 #include "daemon/options.hpp"
@@ -15,6 +16,7 @@
 #include "daemon/wires.hpp"
 #include "engine/engine.hpp"
 #include "kernel/executor.hpp"
+#include "kernel/ipvs.hpp"
 #include "kernel/nft.hpp"
 #include "kernel/observer.hpp"
 
@@ -67,6 +69,7 @@ class Loop {
     void on_signal(int number);
     void begin_reload(std::optional<std::uint64_t> command);
     void list_kernel();
+    kernel::Ipvs& ipvs();
     void tell_wall_clock();
 
     Parts parts_;
@@ -82,12 +85,14 @@ class Loop {
     std::vector<engine::Event> held_news_; ///< kernel news that came while a listing is under way
     bool listing_{false};
     std::unique_ptr<Trackers> trackers_;
+    std::unique_ptr<Checks> checks_;
     std::unique_ptr<Mailer> mailer_;
     std::unique_ptr<Notifier> notifier_;
 
     Mailbox<kernel::Outcome> from_executor_;
     Mailbox<LoadedConfig> from_loader_;
     std::unique_ptr<kernel::Nft> nft_;           ///< once there is a filter to set
+    std::unique_ptr<kernel::Ipvs> ipvs_;         ///< once there is a virtual server
     std::unique_ptr<kernel::Executor> executor_; // behind the mailboxes: their threads end before these do
     std::unique_ptr<Reloads> reloads_;
 

@@ -67,6 +67,7 @@ void Loop::tell_wall_clock() {
 void Loop::on_bus() {
     for (auto& message : parts_.from_bus->take())
         std::visit(Overloaded{[&](bus::CommandReceived& m) { deliver(m.command); },
+                              [&](bus::ServerCommandReceived& m) { deliver(m.command); },
                               [&](bus::ReloadRequested& m) { begin_reload(m.command); },
                               [&](bus::UnitObserved& m) { deliver(m.observed); },
                               [&](bus::Missing& m) {
@@ -77,6 +78,17 @@ void Loop::on_bus() {
                                   facts_changed_ = true;
                               }},
                    message);
+}
+
+kernel::Ipvs& Loop::ipvs() {
+    if (!ipvs_)
+        ipvs_ = std::make_unique<kernel::Ipvs>([this](kernel::Ipvs::Answer answer) {
+            if (auto* const listed = std::get_if<engine::IpvsListed>(&answer))
+                from_executor_.push(engine::IpvsRead{std::make_shared<const engine::IpvsListed>(std::move(*listed))});
+            else
+                from_executor_.push(std::get<engine::IpvsDone>(std::move(answer)));
+        });
+    return *ipvs_;
 }
 
 void Loop::on_signal(int number) {

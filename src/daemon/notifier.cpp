@@ -12,6 +12,8 @@ using engine::TransitionKind;
 
 /// keepalived's word; empty: nobody is told.
 std::string state_word(const Transition& edge) {
+    if (edge.is_server())
+        return edge.to == "up" ? "UP" : edge.to == "down" ? "DOWN" : edge.to == "quorum" ? "QUORUM" : "NO_QUORUM";
     if (edge.kind == TransitionKind::lower_advert) return "MASTER_RX_LOWER_PRI";
     if (edge.kind == TransitionKind::priority) return edge.to == "master" ? "MASTER_PRIORITY" : "BACKUP_PRIORITY";
     if (edge.to == "master") return "MASTER";
@@ -21,6 +23,7 @@ std::string state_word(const Transition& edge) {
 }
 
 std::pair<std::string, const model::Words*> script_of(const Transition& edge, const model::Notify& notify) {
+    if (edge.is_server()) return {edge.to, &edge.program};
     if (edge.kind == TransitionKind::lower_advert) return {"lower_advert", &notify.lower_advert};
     if (edge.kind == TransitionKind::priority) return {"priority", &notify.priority};
     if (edge.to == "master") return {"master", &notify.master};
@@ -30,7 +33,14 @@ std::pair<std::string, const model::Words*> script_of(const Transition& edge, co
     return {"stop", &notify.stop};
 }
 
+/// Of a server there is the program alone.
+const model::Notify& notify_of(const Transition& edge) {
+    static const model::Notify nothing;
+    return edge.is_server() ? nothing : edge.notify();
+}
+
 std::string_view type_word(const Transition& edge) {
+    if (edge.is_server()) return edge.instance.contains('/') ? "REAL_SERVER" : "VIRTUAL_SERVER";
     return edge.is_group() ? "GROUP" : "INSTANCE";
 }
 
@@ -62,6 +72,13 @@ model::Words environment(const model::Instance& model, const std::string& node, 
 }
 
 model::Words environment(const Transition& edge, const std::string& node) {
+    if (edge.is_server())
+        return {fmt::format("HOLDFAST_TYPE={}", type_word(edge)),
+                "HOLDFAST_NAME=" + edge.instance,
+                "HOLDFAST_NODE=" + node,
+                "HOLDFAST_STATE=" + state_word(edge),
+                "HOLDFAST_PREVIOUS=" + edge.from,
+                "HOLDFAST_REASON=" + edge.reason};
     auto result = edge.group ? environment("GROUP", edge.instance, node, state_word(edge), edge.priority)
                              : environment(*edge.model, node, state_word(edge), edge.priority);
     if (edge.group)
@@ -89,6 +106,10 @@ void Notifier::take(const engine::Snapshot& snapshot) {
 }
 
 void Notifier::notify(const Edge& edge) {
+    if (edge->is_server()) {
+        if (!edge->program.empty()) queue(edge);
+        return;
+    }
     const auto& wanted = edge->notify();
     if (wanted == model::Notify{}) return;
     if (edge->to == "init" && !edge->ended) return; // on its way from a fault to backup
@@ -111,7 +132,7 @@ void Notifier::queue(const Edge& edge) {
 }
 
 void Notifier::begin(const std::string& name, Edge edge) {
-    const auto& wanted = edge->notify();
+    const auto& wanted = notify_of(*edge);
     auto& object = objects_[name];
     const auto [what, argv] = script_of(*edge, wanted);
     if (!argv->empty()) object.steps.push_back({what, *argv});
@@ -140,7 +161,7 @@ void Notifier::next_step(const std::string& name) {
     const auto step = std::move(object.steps.front());
     object.steps.pop_front();
     const auto& edge = *object.edge;
-    const auto& wanted = edge.notify();
+    const auto& wanted = notify_of(edge);
     auto variables = environment(edge, node_);
     door_.once(
         [&](ipc::WatchId id) {

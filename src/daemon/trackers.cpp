@@ -45,6 +45,7 @@ void Trackers::start(const model::Tracker& tracker) {
     std::visit(Overloaded{
                    [](const model::InterfaceTracker&) {}, // the engine sees links itself
                    [](const model::RouteTracker&) {},     // and routes
+                   [](const model::ServerTracker&) {},    // and decides about virtual servers
                    [&](const model::UnitTracker& unit) { door_.tell_bus(bus::WatchUnit{tracker.name, unit.unit}); },
                    [&](const model::HttpTracker& http) {
                        probe(ipc::StartHttp{id, http.url, tracker.interval, tracker.timeout});
@@ -120,6 +121,8 @@ void Trackers::handle(std::vector<ipc::HelperEvent> events) {
 }
 
 void Trackers::on_report(ipc::Verdict& verdict) {
+    if (const auto repeated = repeated_.find(verdict.id); repeated != repeated_.end())
+        return repeated->second.told(verdict);
     const auto at = watches_.find(verdict.id);
     if (at == watches_.end()) return;
     door_.deliver(
@@ -149,18 +152,36 @@ ipc::WatchId Trackers::once(By helper, const std::function<ipc::Request(ipc::Wat
                             std::function<void(const ipc::Ended&)> done) {
     const ipc::WatchId id{next_id_++};
     once_.emplace(id, Once{helper, std::move(done)});
-    const auto asked = (helper == By::prober ? prober() : runner()).subscribe(make(id), door_.now());
+    const auto asked = this->helper(helper).subscribe(make(id), door_.now());
     if (asked) return id;
     // Not from inside the call: whoever asks does not expect its answer yet.
     refused_.push_back({id, false, ipc::printable(asked.error()), {}});
     return id;
 }
 
+Result<ipc::WatchId> Trackers::repeat(By helper, const std::function<ipc::Request(ipc::WatchId)>& make,
+                                      std::function<void(const ipc::Verdict&)> told) {
+    const ipc::WatchId id{next_id_++};
+    if (const auto asked = this->helper(helper).subscribe(make(id), door_.now()); !asked)
+        return unexpected{asked.error()};
+    repeated_.emplace(id, Repeated{helper, std::move(told)});
+    return id;
+}
+
+void Trackers::begin_again(ipc::WatchId id, const std::function<ipc::Request(ipc::WatchId)>& make) {
+    const auto at = repeated_.find(id);
+    // It was taken once, so it is taken again.
+    if (at != repeated_.end()) static_cast<void>(helper(at->second.helper).subscribe(make(id), door_.now()));
+}
+
 void Trackers::forget(ipc::WatchId id) {
-    const auto at = once_.find(id);
-    if (at == once_.end()) return;
-    const auto& helper = at->second.helper == By::prober ? prober_ : runner_;
-    once_.erase(at);
+    const auto once = once_.find(id);
+    const auto repeated = repeated_.find(id);
+    if (once == once_.end() && repeated == repeated_.end()) return;
+    const auto who = once != once_.end() ? once->second.helper : repeated->second.helper;
+    const auto& helper = who == By::prober ? prober_ : runner_;
+    if (once != once_.end()) once_.erase(once);
+    if (repeated != repeated_.end()) repeated_.erase(repeated);
     if (helper) helper->unsubscribe(id, door_.now());
 }
 

@@ -39,6 +39,11 @@ class Trackers {
     /// Asks for what is done once; `done` is called with its end.
     ipc::WatchId once(By helper, const std::function<ipc::Request(ipc::WatchId)>& make,
                       std::function<void(const ipc::Ended&)> done);
+    /// Asks for what goes on until forget(); `told` is called with each verdict. The error is a reason in words.
+    Result<ipc::WatchId> repeat(By helper, const std::function<ipc::Request(ipc::WatchId)>& make,
+                                std::function<void(const ipc::Verdict&)> told);
+    /// The same subscription from its beginning.
+    void begin_again(ipc::WatchId id, const std::function<ipc::Request(ipc::WatchId)>& make);
     void forget(ipc::WatchId id);
 
     Time next_deadline() const;
@@ -52,6 +57,7 @@ class Trackers {
         std::int32_t missing_file{0};                 ///< what a missing file counts as
     };
 
+    ipc::Helper& helper(By who) { return who == By::prober ? prober() : runner(); }
     ipc::Helper& prober();
     ipc::Helper& runner();
     std::unique_ptr<ipc::Helper> spawn(const std::string& program);
@@ -74,6 +80,11 @@ class Trackers {
         std::function<void(const ipc::Ended&)> done;
     };
     std::map<ipc::WatchId, Once> once_;
+    struct Repeated {
+        By helper;
+        std::function<void(const ipc::Verdict&)> told;
+    };
+    std::map<ipc::WatchId, Repeated> repeated_;
     std::map<std::string, ipc::WatchId> ids_; ///< of the trackers that a helper serves
     std::vector<ipc::Ended> refused_;         ///< to be told at the next turn
     std::uint64_t next_id_{1};

@@ -22,7 +22,7 @@ void Engine::with_servers(const std::function<void(Servers::Turn)>& act) {
     for (auto& edge : edges)
         record_edge(std::move(edge));
     view_changed_ = view_changed_ || servers_.view_changed();
-    if (!servers_.followed().empty() || stopping_) settle_needed_ = true;
+    if (!edges.empty() || !servers_.followed().empty() || stopping_) settle_needed_ = true;
 }
 
 bool Engine::has_addresses(const Router& router) const {
@@ -60,6 +60,20 @@ bool Engine::waits_for_table(const Router& router, const AddressKey& key) const 
     if (servers_.followed().empty() || kernel_.address(key)) return false;
     const auto waits = [&](const std::string& name) { return is_named(router, name) && !servers_.is_ready(name); };
     return std::ranges::any_of(servers_.followed(), waits) && now_ < router.since + table_limit;
+}
+
+/// Trackers of virtual servers; at the end of a turn, because a tracker may be what a server's check goes by.
+void Engine::observe_servers() {
+    for (auto& [name, tracker] : trackers_) {
+        const auto* const kind = std::get_if<model::ServerTracker>(&tracker.model.kind);
+        const auto quorate = kind ? servers_.has_quorum(kind->server) : std::nullopt;
+        if (!quorate) continue;
+        if (tracker.against && *quorate == (tracker.verdict == Verdict::down)) continue; // known; resampling counts it
+        const auto before = effect_of(tracker);
+        if (observe(tracker, *quorate ? Observation::up : Observation::down,
+                    *quorate ? "it has its quorum" : "it has no quorum", false, now_))
+            tracker_changed(tracker, before);
+    }
 }
 
 /// Behind the last address.

@@ -34,6 +34,7 @@ void Engine::settle() {
     for (int turn = 0; settle_needed_ && turn < more_than_enough; ++turn) {
         settle_needed_ = false;
         if (!kernel_.listed()) return;
+        observe_servers();
         assess_all();
         run_commands();
         reconcile_filter();

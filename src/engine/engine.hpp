@@ -347,6 +347,7 @@ class Engine {
     bool has_addresses(const Router&) const;
     bool waits_for_table(const Router&, const AddressKey&) const;
     bool servers_are_gone();
+    void observe_servers();
 
     // hooks.cpp
     void notice(Router&, TransitionKind);

@@ -2,11 +2,35 @@
 
 #include "base/result.hpp"
 
+#include <algorithm>
+
 namespace holdfast::engine {
 
 model::ServiceKey kernel_key(model::ServiceKey key) {
-    if (key.mark != 0) key = {.family = key.family, .mark = key.mark, .protocol = {}, .address = {}, .port = 0};
-    return key;
+    if (key.mark == 0) return key;
+    model::ServiceKey bare;
+    bare.family = key.family;
+    bare.mark = key.mark;
+    return bare;
+}
+
+IpvsEndpoint endpoint_of(const model::ServiceKey& key, const model::RealServer& real) {
+    const bool keeps = real.forwarding.method != model::Forwarding::Method::nat;
+    return {real.address, keeps || real.port == 0 ? key.port : real.port};
+}
+
+const IpvsListedService* find(const IpvsListed& listed, const model::ServiceKey& key) {
+    const auto key_of = [](const IpvsListedService& each) { return kernel_key(each.service.key); };
+    const auto at = std::ranges::lower_bound(listed.services, kernel_key(key), {}, key_of);
+    return at != listed.services.end() && key_of(*at) == kernel_key(key) ? &*at : nullptr;
+}
+
+const IpvsListedDestination* find(const IpvsListed& listed, const model::ServiceKey& key, const IpvsEndpoint& at) {
+    const auto* const service = find(listed, key);
+    if (!service) return nullptr;
+    const auto place = [](const IpvsListedDestination& each) { return each.destination.at; };
+    const auto found = std::ranges::lower_bound(service->destinations, at, {}, place);
+    return found != service->destinations.end() && place(*found) == at ? &*found : nullptr;
 }
 
 void plan(const model::ServiceKey& key, const IpvsEntry* observed, const IpvsEntry* desired,

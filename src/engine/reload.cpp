@@ -189,7 +189,8 @@ void Engine::reload_trackers(const model::Config& before, const model::Config& a
     const auto changes = model::diff(before, after);
     const auto watched_outside = [](const model::Tracker& tracker) {
         return !std::holds_alternative<model::InterfaceTracker>(tracker.kind) &&
-               !std::holds_alternative<model::RouteTracker>(tracker.kind);
+               !std::holds_alternative<model::RouteTracker>(tracker.kind) &&
+               !std::holds_alternative<model::ServerTracker>(tracker.kind);
     };
     const auto stop = [&](const std::string& name) {
         if (watched_outside(trackers_[name].model)) out_->push_back(StopTracker{name});

@@ -24,6 +24,11 @@ Servers::Server* Servers::find(const std::string& name) {
     return at == servers_.end() ? nullptr : &at->second;
 }
 
+std::optional<bool> Servers::has_quorum(const std::string& name) const {
+    const auto at = servers_.find(name);
+    return at == servers_.end() ? std::nullopt : std::optional{at->second.pool.quorate};
+}
+
 void Servers::tell(Severity severity, NoteKind kind, const std::string& object, std::string text, Turn turn) const {
     turn.out.push_back(Tell{{severity, kind, object, std::move(text), {}, {}, {}}});
 }
@@ -294,6 +299,7 @@ std::optional<std::string> Servers::carry_out(const ServerCommand& command, Turn
             turn.out.push_back(ProbeNow{slot.id});
         return fmt::format("{} is probed now", name);
     }
+    server.reals[index].view.reset();
     tell(Severity::notice, NoteKind::server_changed, name, text, turn);
     list_at_ = std::min(list_at_, turn.now); // connections are counted anew
     settle(server, turn);

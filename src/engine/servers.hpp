@@ -48,6 +48,8 @@ class Servers {
     void follow(const std::string& name, bool wanted, Turn);
     /// The table is as far as it can be for this one to have its addresses: a failing kernel holds nothing up.
     bool is_ready(const std::string& name) const;
+    /// Nothing: there is no virtual server of this name.
+    std::optional<bool> has_quorum(const std::string& name) const;
     bool gone() const { return stopping_ && !in_flight_ && owned_.empty(); }
 
     /// Shared with the last call where nothing changed.
@@ -64,7 +66,8 @@ class Servers {
     struct Real {
         std::vector<CheckSlot> checks;
         bool was_up{false};
-        Time since{}; ///< of being up or down
+        std::shared_ptr<const RealServerView> view{}; ///< reset when a check or a command changed it
+        Time since{};                                 ///< of being up or down
     };
     struct Server {
         pool::Pool pool;
@@ -102,8 +105,8 @@ class Servers {
     void finish_drains(Server&, Turn);
 
     // servers_views.cpp
-    std::shared_ptr<const VirtualServerView> view(const Server&) const;
-    static RealServerView view(const pool::Member&, const Real&);
+    std::shared_ptr<const VirtualServerView> view(Server&) const;
+    static std::shared_ptr<RealServerView> view(const Server&, const pool::Member&, const Real&);
 
     // servers_kernel.cpp
     IpvsEntry desired(const Server&, const model::ServiceKey&, Time now) const;

@@ -35,6 +35,7 @@ void Servers::on(const CheckObserved& event, Turn turn) {
                          state.detail),
              turn);
     if (moved || blind != state.blind || detail != state.detail) {
+        server.reals[index].view.reset();
         server.view.reset();
         view_changed_ = true;
     }
@@ -92,6 +93,7 @@ void Servers::weigh_up(Server& server, std::size_t index, Turn turn) {
     member.found_weight.reset();
     for (const auto& slot : real.checks)
         if (slot.state.weight) member.found_weight = slot.state.weight;
+    real.view.reset();
     note_edge(server, index, turn);
 }
 

@@ -10,22 +10,17 @@
 namespace holdfast::engine {
 namespace {
 
-constexpr Duration read_every = 500ms;                      ///< a cleared table is back within a second
-constexpr int read_share = 20;                              ///< and reading takes a twentieth of the time at most
-constexpr Duration read_again_after = 5s;                   ///< where there is no ip_vs
-constexpr std::uint32_t persistent = 0x1, one_packet = 0x4; // IP_VS_SVC_F_*
-
-std::uint16_t port_of(const model::ServiceKey& key, const model::RealServer& real) {
-    const bool keeps = real.forwarding.method != model::Forwarding::Method::nat;
-    return keeps || real.port == 0 ? key.port : real.port;
-}
+constexpr Duration read_every = 500ms;    ///< a cleared table is back within a second
+constexpr int read_share = 20;            ///< and reading takes a twentieth of the time at most
+constexpr Duration read_again_after = 5s; ///< where there is no ip_vs
 
 IpvsService service_of(const model::VirtualServer& server, const model::ServiceKey& key) {
     const auto full = full_prefix(key.family);
     const bool stays = server.persistence > Duration::zero();
-    return {.key = key,
+    return {.key = kernel_key(key),
             .scheduler = server.scheduler,
-            .flags = server.scheduler_flags | (stays ? persistent : 0U) | (server.one_packet ? one_packet : 0U),
+            .flags =
+                server.scheduler_flags | (stays ? ipvs_persistent : 0U) | (server.one_packet ? ipvs_one_packet : 0U),
             .timeout = static_cast<std::uint32_t>(server.persistence / 1s),
             .prefix_length = server.persistence_prefix != 0 ? server.persistence_prefix : full,
             .engine = server.persistence_engine};
@@ -58,7 +53,7 @@ IpvsEntry Servers::desired(const Server& server, const model::ServiceKey& key, T
         std::ranges::find(model.services, key, [](const model::ServiceKey& each) { return kernel_key(each); });
     IpvsEntry entry{.service = service_of(model, *own), .destinations = {}};
     for (const auto& [real, weight] : pool::wanted(server.pool, now)) {
-        const IpvsEndpoint at{real->address, port_of(*own, *real)};
+        const auto at = endpoint_of(*own, *real);
         entry.destinations[at] = {at, real->forwarding, weight, real->upper_threshold, real->lower_threshold};
     }
     return entry;
@@ -112,17 +107,11 @@ void Servers::assume(Server& server) {
         std::uint32_t connections = 0;
         bool found = false, any_table = false;
         for (const auto& service : server.pool.model->services) {
-            const auto key = kernel_key(service);
-            any_table = any_table || table_.contains(key);
-            const auto listed = std::ranges::lower_bound(
-                listed_->services, service, {}, [](const IpvsListedService& each) { return each.service.key; });
-            if (listed == listed_->services.end() || kernel_key(listed->service.key) != key) continue;
-            for (const auto& destination : listed->destinations) {
-                if (destination.destination.at != IpvsEndpoint{member.model->address, port_of(service, *member.model)})
-                    continue;
-                connections += destination.active + destination.inactive;
-                found = found || destination.destination.weight > 0;
-            }
+            any_table = any_table || table_.contains(kernel_key(service));
+            const auto* const listed = engine::find(*listed_, service, endpoint_of(service, *member.model));
+            if (!listed) continue;
+            connections += listed->active + listed->inactive;
+            found = found || listed->destination.weight > 0;
         }
         member.connections = connections;
         if (first && any_table && member.health == pool::Health::pending && !server.pool.model->alpha)

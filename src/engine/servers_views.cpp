@@ -1,4 +1,5 @@
-// Virtual servers as views show them.
+// Virtual servers as views show them. A real server's view is shared while it says the same, so that one of ten thousand that
+// changes costs one.
 #include "engine/servers.hpp"
 
 #include <algorithm>
@@ -10,6 +11,13 @@ std::string_view state_of(const pool::Member& member) {
     if (member.draining) return "draining";
     if (member.disabled) return "disabled";
     return pool::name(member.health);
+}
+
+std::string_view state_of(const pool::Pool& pool, bool wanted, bool degraded) {
+    if (degraded) return "degraded";
+    if (!wanted) return "standby";
+    if (pool.quorate) return "serving";
+    return pool::is_sorry(pool) ? "sorry" : "down";
 }
 
 } // namespace
@@ -24,7 +32,7 @@ std::vector<std::shared_ptr<const VirtualServerView>> Servers::views(Time now) {
     return result;
 }
 
-std::shared_ptr<const VirtualServerView> Servers::view(const Server& server) const {
+std::shared_ptr<const VirtualServerView> Servers::view(Server& server) const {
     auto result = std::make_shared<VirtualServerView>();
     const auto& pool = server.pool;
     result->model = pool.model;
@@ -32,36 +40,38 @@ std::shared_ptr<const VirtualServerView> Servers::view(const Server& server) con
     result->weight = pool::total_weight(pool);
     result->problem = table_problem_.empty() ? server.problem : table_problem_;
     result->since = server.since;
-    result->state = !result->problem.empty() ? "degraded"
-                    : !server.wanted         ? "standby"
-                    : pool.quorate           ? "serving"
-                    : pool::is_sorry(pool)   ? "sorry"
-                                             : "down";
-    for (std::size_t i = 0; i < pool.members.size(); ++i)
-        result->reals.push_back(view(pool.members[i], server.reals[i]));
+    result->state = state_of(pool, server.wanted, !result->problem.empty());
+    const bool there = server.wanted && result->problem.empty();
     const auto wanted = pool::wanted(pool, viewed_at_); // in the members' order
     auto next = wanted.begin();
-    for (auto& real : result->reals) {
-        if (next == wanted.end() || next->server != real.model.get()) continue;
-        real.in_table = server.wanted && result->problem.empty();
-        real.weight = (next++)->weight;
+    for (std::size_t i = 0; i < pool.members.size(); ++i) {
+        const auto& member = pool.members[i];
+        const bool is_wanted = next != wanted.end() && next->server == member.model.get();
+        const auto weight = is_wanted ? (next++)->weight : 0;
+        auto& known = server.reals[i].view;
+        if (!known || known->server != pool.model || known->weight != weight ||
+            known->in_table != (is_wanted && there)) {
+            auto fresh = view(server, member, server.reals[i]);
+            fresh->weight = weight;
+            fresh->in_table = is_wanted && there;
+            known = std::move(fresh);
+        }
+        result->reals.push_back(known);
     }
     return result;
 }
 
-RealServerView Servers::view(const pool::Member& member, const Real& real) {
-    RealServerView result{.model = member.model,
-                          .state = state_of(member),
-                          .weight = 0,
-                          .in_table = false,
-                          .set_weight = member.set_weight,
-                          .checks = {},
-                          .detail = {},
-                          .since = real.since};
+std::shared_ptr<RealServerView> Servers::view(const Server& server, const pool::Member& member, const Real& real) {
+    auto result = std::make_shared<RealServerView>();
+    result->server = server.pool.model;
+    result->model = member.model;
+    result->state = state_of(member);
+    result->set_weight = member.set_weight;
+    result->since = real.since;
     for (std::size_t i = 0; i < real.checks.size(); ++i) {
         const auto& state = real.checks[i].state;
-        result.checks.push_back({std::string{model::kind_name(member.model->checks[i])}, state});
-        if (result.detail.empty() || state.verdict == check::Verdict::down) result.detail = state.detail;
+        result->checks.push_back({std::string{model::kind_name(member.model->checks[i])}, state});
+        if (result->detail.empty() || state.verdict == check::Verdict::down) result->detail = state.detail;
     }
     return result;
 }

@@ -165,6 +165,7 @@ struct CheckView {
     check::State state;
 };
 struct RealServerView {
+    std::shared_ptr<const model::VirtualServer> server;
     std::shared_ptr<const model::RealServer> model;
     std::string_view state; ///< "pending" "up" "down" "disabled" "draining"
     std::uint32_t weight{}; ///< in the table; 0 also when it is not there
@@ -178,9 +179,9 @@ struct VirtualServerView {
     std::shared_ptr<const model::VirtualServer> model;
     std::string_view state; ///< "serving" "sorry" "down" "standby" (while_master) "degraded" (the kernel refuses it)
     bool quorate{false};
-    std::uint64_t weight{}; ///< of all that are up
-    std::string problem;    ///< why it is degraded, and the cure
-    std::vector<RealServerView> reals;
+    std::uint64_t weight{};                                   ///< of all that are up
+    std::string problem;                                      ///< why it is degraded, and the cure
+    std::vector<std::shared_ptr<const RealServerView>> reals; ///< sorted by name
     Time since{};
 };
 

@@ -14,7 +14,8 @@ std::string_view kind_name(const TrackerKind& kind) {
                                  [](const ScriptTracker&) { return std::string_view{"script"}; },
                                  [](const FileTracker&) { return std::string_view{"file"}; },
                                  [](const BfdTracker&) { return std::string_view{"bfd"}; },
-                                 [](const RouteTracker&) { return std::string_view{"route"}; }},
+                                 [](const RouteTracker&) { return std::string_view{"route"}; },
+                                 [](const ServerTracker&) { return std::string_view{"virtual_server"}; }},
                       kind);
 }
 
@@ -29,7 +30,7 @@ std::string target(const TrackerKind& kind) {
             [](const HttpTracker& t) { return t.url; }, [](const TcpTracker& t) { return t.address; },
             [](const ScriptTracker& t) { return join(t.script, " "); }, [](const FileTracker& t) { return t.file; },
             [](const BfdTracker& t) { return to_string(t.neighbor); },
-            [](const RouteTracker& t) { return to_string(t.route); }},
+            [](const RouteTracker& t) { return to_string(t.route); }, [](const ServerTracker& t) { return t.server; }},
         kind);
 }
 

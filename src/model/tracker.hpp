@@ -78,8 +78,14 @@ struct RouteTracker {
     bool operator==(const RouteTracker&) const = default;
 };
 
+/// The virtual server has its quorum.
+struct ServerTracker {
+    std::string server;
+    bool operator==(const ServerTracker&) const = default;
+};
+
 using TrackerKind = std::variant<InterfaceTracker, ProcessTracker, UnitTracker, HttpTracker, TcpTracker, ScriptTracker,
-                                 FileTracker, BfdTracker, RouteTracker>;
+                                 FileTracker, BfdTracker, RouteTracker, ServerTracker>;
 
 struct Tracker {
     std::string name;
@@ -92,9 +98,9 @@ struct Tracker {
     bool operator==(const Tracker&) const = default;
 };
 
-/// "interface", "process", "unit", "http", "tcp", "script", "file", "bfd", "route".
+/// "interface", "process", "unit", "http", "tcp", "script", "file", "bfd", "route", "virtual_server".
 std::string_view kind_name(const TrackerKind&);
-/// What is watched: the interface, process, command, unit, URL, address, file or neighbor.
+/// What is watched: the interface, process, command, unit, URL, address, file, neighbor or virtual server.
 std::string target(const TrackerKind&);
 
 /// How long a change must last before it counts.

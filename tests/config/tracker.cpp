@@ -11,7 +11,7 @@ TEST(Tracker, WatchesExactlyOneThing) {
   hint: make two trackers and track both
 )");
     expect({{"interval: 1s", "tracker 't' does not say what it watches",
-             "add one of interface, process, command, unit, http, tcp, script, file, bfd and route"}});
+             "add one of interface, process, command, unit, http, tcp, script, file, bfd, route and virtual_server"}});
 }
 
 TEST(Tracker, AProcessHasANameThatTheKernelKeeps) {

@@ -1,5 +1,6 @@
 # fish completion for holdfastctl; the names come from the daemon, and without one there are none.
-set -l commands status list show monitor failover reload
+set -l commands status list show monitor failover reload ipvs drain disable enable weight probe
+set -l servers drain disable enable weight probe
 complete -c holdfastctl -f
 complete -c holdfastctl -n "not __fish_seen_subcommand_from $commands" -a status -d 'what this host does and why'
 complete -c holdfastctl -n "not __fish_seen_subcommand_from $commands" -a list -d 'one line an instance'
@@ -7,8 +8,17 @@ complete -c holdfastctl -n "not __fish_seen_subcommand_from $commands" -a show -
 complete -c holdfastctl -n "not __fish_seen_subcommand_from $commands" -a monitor -d 'a line for each change'
 complete -c holdfastctl -n "not __fish_seen_subcommand_from $commands" -a failover -d 'hand an instance over to its peer'
 complete -c holdfastctl -n "not __fish_seen_subcommand_from $commands" -a reload -d 'read the configuration again'
+complete -c holdfastctl -n "not __fish_seen_subcommand_from $commands" -a ipvs -d 'virtual servers, health and connections'
+complete -c holdfastctl -n "not __fish_seen_subcommand_from $commands" -a drain -d 'no new connections for a real server'
+complete -c holdfastctl -n "not __fish_seen_subcommand_from $commands" -a disable -d 'take a real server out of the table'
+complete -c holdfastctl -n "not __fish_seen_subcommand_from $commands" -a enable -d 'end drain and disable'
+complete -c holdfastctl -n "not __fish_seen_subcommand_from $commands" -a weight -d 'give a real server another weight'
+complete -c holdfastctl -n "not __fish_seen_subcommand_from $commands" -a probe -d 'check a real server now'
 complete -c holdfastctl -n "not __fish_seen_subcommand_from $commands" -l version -d 'the version'
 complete -c holdfastctl -n "__fish_seen_subcommand_from status show monitor failover" -a '(holdfastctl --complete 2>/dev/null)'
+complete -c holdfastctl -n "__fish_seen_subcommand_from $servers" -a '(holdfastctl --complete-servers 2>/dev/null)'
+complete -c holdfastctl -n "__fish_seen_subcommand_from drain" -l timeout -x -a '60s 5min 1h' -d 'it leaves after so long anyway'
+complete -c holdfastctl -n "__fish_seen_subcommand_from drain" -l wait -d 'show its connections until it has left'
 complete -c holdfastctl -n "__fish_seen_subcommand_from show" -s p -l property -x -d 'only this property'
 complete -c holdfastctl -n "__fish_seen_subcommand_from show" -l value -d 'values without their names'
 complete -c holdfastctl -n "__fish_seen_subcommand_from failover" -l hold -x -a '60s 5min 1h' -d 'do not take it back for so long'

@@ -1,0 +1,219 @@
+"""Virtual servers in the kernel's own load balancer: real traffic, real servers that die, the table that people know."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from world import wait_for
+
+pytestmark = pytest.mark.kernel("ip_vs", "ip_vs_wrr", "ip_vs_rr", "ip_vs_wlc")
+
+VIP = "10.77.0.100"
+CHECK = "check: {http: /, interval: 200ms, timeout: 100ms, retry: 1, retry_delay: 50ms}"
+
+
+def table(host) -> dict[str, dict[str, tuple[str, int]]]:
+    """ipvsadm -Sn: service -> real server -> (forwarding, weight)."""
+    services: dict[str, dict] = {}
+    for line in host.run("ipvsadm", "-Sn").splitlines():
+        words = line.split()
+        if words[0] == "-A":
+            services[words[2]] = {}
+        else:
+            services[words[2]][words[4]] = (words[5], int(words[words.index("-w") + 1]))
+    return services
+
+
+def get(host, address: str = VIP, port: int = 80) -> str:
+    """Who answered, or "" when nobody did."""
+    text = host.run("/usr/bin/python3", "-c", f"""
+import socket
+s = socket.create_connection(("{address}", {port}), 1)
+s.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+print(s.makefile().read().split("\\r\\n\\r\\n")[-1].split("\\n\\n")[-1].strip())
+""", check=False).strip()
+    return text.splitlines()[-1] if text else ""
+
+
+class Balanced:
+    """A director, real servers with nginx behind it (NAT through the director), and a client."""
+
+    def __init__(self, world, servers: int = 2, director: str = "lb1", more: str = "", check: str = CHECK, protocol: str = "tcp"):
+        self.world = world
+        self.lb = world.add(director)
+        self.client = world.add("client")
+        self.servers = {}
+        for number in range(1, servers + 1):
+            host = self.servers[f"s{number}"] = world.add(f"s{number}")
+            host.start_nginx()
+            address = host.addresses[0].split("/")[0]
+            # Answers go back through the director, which undoes the NAT.
+            host.ip("route", "replace", self.client_address() + "/32", "via", self.lb.addresses[0].split("/")[0])
+            host.real = address
+        self.lb.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.eth0.send_redirects=0")
+        self.lb.ip("address", "add", f"{VIP}/32", "dev", "eth0")
+        reals = ", ".join(f"{name}: {{address: {host.real}}}" for name, host in self.servers.items())
+        self.text = (f"instances: {{}}\nvirtual_servers:\n  web:\n    address: {VIP}:80\n    protocol: {protocol}\n    scheduler: rr\n"
+                     f"    {check}\n{more}    real_servers: {{{reals}}}\n")
+        world.configure(self.text)
+        self.lb.start_bus()
+
+    def client_address(self) -> str:
+        return self.client.addresses[0].split("/")[0]
+
+    def start(self):
+        self.lb.start_holdfastd()
+        wait_for(lambda: len(self.view()["RealServers"]) == len(self.servers) and
+                 all(real["State"] == "up" for real in self.view()["RealServers"]), 5, "all servers up")
+
+    def view(self, name: str = "web") -> dict:
+        servers = json.loads(self.lb.ctl("--json=short", "ipvs", check=False) or "[]")
+        return next((server for server in servers if server["Name"] == name), {"RealServers": []})
+
+    def real(self, name: str) -> dict:
+        return next(real for real in self.view()["RealServers"] if real["Name"] == name)
+
+    def endpoint(self, name: str) -> str:
+        return f"{self.servers[name].real}:80"
+
+    def in_table(self) -> dict[str, tuple[str, int]]:
+        return table(self.lb).get(f"{VIP}:80", {})
+
+
+def test_clients_are_balanced_and_a_dead_server_gets_no_more(world):
+    lab = Balanced(world)
+    lab.start()
+    assert lab.in_table() == {lab.endpoint("s1"): ("-m", 1), lab.endpoint("s2"): ("-m", 1)}
+    assert {get(lab.client) for _ in range(6)} == {"s1", "s2"}
+    lab.servers["s1"].kill_nginx()
+    wait_for(lambda: lab.real("s1")["State"] == "down", 3, "s1 to be down")
+    assert lab.in_table() == {lab.endpoint("s2"): ("-m", 1)}
+    assert {get(lab.client) for _ in range(4)} == {"s2"}
+    lab.servers["s1"].start_nginx()
+    wait_for(lambda: lab.endpoint("s1") in lab.in_table(), 3, "s1 in the table again")
+    assert {get(lab.client) for _ in range(6)} == {"s1", "s2"}
+    assert re.search(r"web/s1 is down: .*refused", lab.lb.log("holdfastd"))
+
+
+def test_the_sorry_server_serves_when_the_quorum_is_lost_and_nobody_is_refused_meanwhile(world):
+    lab = Balanced(world, servers=3)
+    reals = ", ".join(f"{name}: {{address: {lab.servers[name].real}}}" for name in ("s1", "s2"))
+    world.configure(f"instances: {{}}\nvirtual_servers:\n  web:\n    address: {VIP}:80\n    protocol: tcp\n    scheduler: rr\n    {CHECK}\n"
+                    f"    quorum: 2\n    sorry_server: {lab.servers['s3'].real}:80\n    real_servers: {{{reals}}}\n")
+    lab.lb.start_holdfastd()
+    wait_for(lambda: [r["State"] for r in lab.view()["RealServers"]] == ["up", "up"], 5, "both up")
+    lab.servers["s2"].kill_nginx()
+    answers = []
+    wait_for(lambda: answers.append(get(lab.client)) or lab.view()["State"] == "sorry", 3, "the sorry server", every=0)
+    assert list(lab.in_table()) == [lab.endpoint("s3")]
+    assert get(lab.client) == "s3"
+    lab.servers["s2"].start_nginx()
+    wait_for(lambda: answers.append(get(lab.client)) or lab.view()["State"] == "serving", 3, "the quorum", every=0)
+    assert set(lab.in_table()) == {lab.endpoint("s1"), lab.endpoint("s2")}
+    # s2 itself refused clients until its check noticed; nobody else ever did.
+    assert answers.count("") <= len(answers) / 2
+
+
+def test_the_table_is_repaired_and_the_services_of_others_stay(world):
+    lab = Balanced(world)
+    lab.start()
+    lab.lb.run("ipvsadm", "-A", "-u", "10.77.0.100:53", "-s", "rr")
+    whole = table(lab.lb)
+    lab.lb.run("ipvsadm", "-D", "-t", f"{VIP}:80")
+    wait_for(lambda: table(lab.lb) == whole, 2, "the service again")
+    lab.lb.run("ipvsadm", "-e", "-t", f"{VIP}:80", "-r", lab.endpoint("s1"), "-m", "-w", "77")
+    wait_for(lambda: table(lab.lb) == whole, 2, "the weight again")
+    lab.lb.holdfastd.kill(15)
+    assert lab.lb.holdfastd.wait() == 0
+    assert table(lab.lb) == {"10.77.0.100:53": {}}
+
+
+def test_a_crash_and_a_restart_leave_the_table_and_its_connections_alone(world):
+    lab = Balanced(world)
+    lab.start()
+    for _ in range(4):
+        get(lab.client)
+    lab.servers["s1"].kill_nginx()
+    wait_for(lambda: list(lab.in_table()) == [lab.endpoint("s2")], 3, "s1 out of the table")
+    before = lab.lb.run("ipvsadm", "-Ln", "--stats")
+    lab.lb.holdfastd.kill()
+    lab.lb.holdfastd.wait()
+    assert lab.lb.run("ipvsadm", "-Ln", "--stats") == before
+    lab.lb.start_holdfastd()
+    wait_for(lambda: lab.view().get("State") == "serving", 5, "the daemon again")
+    wait_for(lambda: lab.real("s1")["State"] == "down", 5, "a verdict on s1")
+    after = lab.lb.run("ipvsadm", "-Ln", "--stats")
+    assert after == before, "the counters of what did not change went on, and s1 never came back"
+
+
+def test_people_drain_weigh_and_disable(world):
+    lab = Balanced(world)
+    lab.start()
+    assert lab.lb.ctl("weight", "web/s1", "5").strip() == "web/s1 has weight 5 until the next start"
+    wait_for(lambda: lab.in_table()[lab.endpoint("s1")] == ("-m", 5), 2, "weight 5")
+    lab.lb.ctl("weight", "web/s1", "file")
+    wait_for(lambda: lab.in_table()[lab.endpoint("s1")] == ("-m", 1), 2, "the file's weight")
+    lab.lb.ctl("disable", "web/s2")
+    wait_for(lambda: list(lab.in_table()) == [lab.endpoint("s1")], 2, "s2 out of the table")
+    lab.lb.ctl("enable", "web/s2")
+    wait_for(lambda: len(lab.in_table()) == 2, 2, "s2 in the table")
+    # A connection that goes on while its server drains.
+    talk = lab.client.spawn("talk", "/usr/bin/python3", "-u", "-c", f"""
+import socket, sys, time
+s = socket.create_connection(("{VIP}", 80))
+print("connected", flush=True)
+time.sleep(3)
+s.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+print(s.makefile().read().strip().splitlines()[-1], flush=True)
+""")
+    wait_for(lambda: "connected" in lab.client.log("talk"), 3, "a connection")
+    busy = lambda: [name for name in lab.servers if lab.real(name)["Counters"]["active_connections"] > 0]
+    wait_for(busy, 3, "it is counted")
+    owner = busy()[0]
+    lab.lb.ctl("drain", f"web/{owner}", "--timeout", "1min")
+    wait_for(lambda: lab.in_table()[lab.endpoint(owner)] == ("-m", 0), 2, "weight 0")
+    assert {get(lab.client) for _ in range(4)} == set(lab.servers) - {owner}
+    assert talk.wait(10) == 0
+    assert lab.client.log("talk").strip().splitlines()[-1] == owner, "the connection was not cut"
+    assert lab.lb.ctl("drain", f"web/{owner}", "--timeout", "2s", "--wait").strip().splitlines()[-1] == f"web/{owner} has drained"
+    assert lab.endpoint(owner) not in lab.in_table()
+    bad = lab.lb.ctl("drain", "web/s9", check=False)
+    assert "no real server 's9'" in bad
+
+
+def test_a_reload_changes_what_differs_and_nothing_else(world):
+    lab = Balanced(world)
+    lab.start()
+    for _ in range(4):
+        get(lab.client)
+    before = lab.lb.run("ipvsadm", "-Ln", "--stats")
+    lab.lb.ctl("reload")
+    assert lab.lb.run("ipvsadm", "-Ln", "--stats") == before
+    world.configure(lab.text.replace("scheduler: rr", "scheduler: wrr").replace("}}", ", weight: 3}}"))
+    lab.lb.ctl("reload")
+    wait_for(lambda: lab.in_table() == {lab.endpoint("s1"): ("-m", 1), lab.endpoint("s2"): ("-m", 3)}, 2, "the new weight")
+    assert "-s wrr" in lab.lb.run("ipvsadm", "-Sn")
+
+
+def test_a_service_follows_its_master_and_the_table_comes_before_the_address(world):
+    """Two directors, one table at a time."""
+    hosts = [world.add("lb1"), world.add("lb2")]
+    server = world.add("s1")
+    server.start_nginx()
+    real = server.addresses[0].split("/")[0]
+    world.configure(f"instances:\n  web: {{interface: eth0, vrid: 51, advert_interval: 100ms, priority: {{lb1: 250, lb2: 200}}, addresses: [{VIP}/24]}}\n"
+                    f"virtual_servers:\n  web-http:\n    address: {VIP}:80\n    protocol: tcp\n    while_master: web\n    {CHECK}\n"
+                    f"    real_servers: {{s1: {{address: {real}}}}}\n")
+    for host in hosts:
+        host.start_bus()
+        host.start_holdfastd()
+    holders = lambda: [host.name for host in hosts if host.has(VIP)]
+    tables = lambda: [host.name for host in hosts if f"{VIP}:80" in table(host)]
+    wait_for(lambda: holders() == ["lb1"] and tables() == ["lb1"], 5, "lb1 with address and table")
+    hosts[0].ctl("failover", "web")
+    wait_for(lambda: holders() == ["lb2"] and tables() == ["lb2"], 5, "lb2 with address and table")
+    states = [json.loads(host.ctl("--json=short", "ipvs"))[0]["State"] for host in hosts]
+    assert states == ["standby", "serving"]
+
