@@ -22,6 +22,13 @@ class Epoll {
     int fd() const { return fd_.get(); }
     /// Adds `fd`, or changes what it waits for. False: the kernel refused (watch limit, memory).
     bool set(int fd, std::uint32_t events) { return set(fd, events, fd); }
+    /// The same of a descriptor that is not in it yet.
+    bool add(int fd, std::uint32_t events) {
+        epoll_event event{};
+        event.events = events;
+        event.data.fd = fd;
+        return ::epoll_ctl(fd_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
+    }
     /// The same with a number of the caller's choice in the event's data.fd.
     bool set(int fd, std::uint32_t events, int token) {
         epoll_event event{};

@@ -14,11 +14,15 @@ namespace holdfast::prober {
 
 namespace {
 
-// So that running out of descriptors is told apart from a server that refuses.
-curl_socket_t open_socket(void* failed, curlsocktype, curl_sockaddr* address) {
-    const int fd = ::socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
-    if (fd < 0) *static_cast<int*>(failed) = errno;
-    return fd < 0 ? CURL_SOCKET_BAD : fd;
+// So that what this host refuses is told apart from what the server does.
+curl_socket_t open_for(void* asked, curlsocktype, curl_sockaddr* address) {
+    auto& transfer = *static_cast<Transfer*>(asked);
+    static const model::ProbeSocket plain;
+    auto fd = open_socket(address->family, address->socktype, address->protocol,
+                          transfer.how != nullptr ? *transfer.how : plain);
+    if (fd) return fd->release();
+    transfer.socket_problem = fd.error();
+    return CURL_SOCKET_BAD;
 }
 
 } // namespace
@@ -43,12 +47,12 @@ void Transfer::set_common(Duration limit) {
     set(CURLOPT_PROXY, "");         // also none from the environment
     set(CURLOPT_FRESH_CONNECT, 1L); // each one proves that a connection can be made
     set(CURLOPT_FORBID_REUSE, 1L);
-    set(CURLOPT_OPENSOCKETFUNCTION, &open_socket);
-    set(CURLOPT_OPENSOCKETDATA, &socket_error);
+    set(CURLOPT_OPENSOCKETFUNCTION, &open_for);
+    set(CURLOPT_OPENSOCKETDATA, this);
 }
 
 std::string Transfer::failure(CURLcode result) const {
-    if (socket_error != 0) return std::strerror(socket_error);
+    if (!socket_problem.empty()) return socket_problem;
     long error = 0;
     curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &error);
     switch (result) {
@@ -61,7 +65,9 @@ std::string Transfer::failure(CURLcode result) const {
 }
 
 bool Transfer::is_our_fault(CURLcode result) const {
-    return lacks_resources(socket_error) || result == CURLE_OUT_OF_MEMORY;
+    long error = 0;
+    if (result == CURLE_COULDNT_CONNECT) curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &error);
+    return !socket_problem.empty() || result == CURLE_OUT_OF_MEMORY || error == EADDRNOTAVAIL;
 }
 
 // ---- all of them ----------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ipc/epoll.hpp"
+#include "prober/socket.hpp"
 
 #include <curl/curl.h>
 
@@ -25,13 +26,14 @@ struct Transfer {
     void set_common(Duration timeout);
     /// Why it failed, for people; never a word of the other end's.
     std::string failure(CURLcode result) const;
-    /// No descriptors, no memory: says nothing about the other end.
+    /// No descriptors, no memory, no such source: says nothing about the other end.
     bool is_our_fault(CURLcode result) const;
 
     CURL* easy;
     Time started{};
     Duration timeout{0};
-    int socket_error{0};
+    const model::ProbeSocket* how{nullptr}; ///< how its sockets are made; nothing: as they come
+    std::string socket_problem;             ///< why there is none
 };
 
 class CurlMulti {

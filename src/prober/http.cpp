@@ -5,93 +5,168 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <openssl/x509.h>
 
 namespace holdfast::prober {
-
-namespace {
-
-std::size_t count_header(char*, std::size_t size, std::size_t count, void* counted) {
-    auto& bytes = *static_cast<std::size_t*>(counted);
-    bytes += size * count;
-    return bytes <= max_headers ? size * count : 0; // less than was given ends the transfer
-}
-
-std::size_t count_body(char*, std::size_t size, std::size_t count, void* counted) {
-    auto& bytes = *static_cast<std::size_t*>(counted);
-    bytes += size * count;
-    return bytes <= max_body ? size * count : 0;
-}
-
-} // namespace
 
 struct HttpDriver::Probe : Transfer {
     HttpDriver& driver;
     ipc::WatchId id;
+    std::shared_ptr<const HttpPlan> plan;
+    std::size_t at{0}; ///< of the steps
+    Time began{};
+    Duration whole{0}; ///< the timeout of all steps
     std::size_t header_bytes{0};
-    std::size_t body_bytes{0};
+    bool enough{false}; ///< of the body
+    Body body;
 
-    Probe(HttpDriver& owner, ipc::WatchId number) : driver{owner}, id{number} {}
-    void set_up(const std::string& url, curl_slist* headers);
+    Probe(HttpDriver& owner, ipc::WatchId number, std::shared_ptr<const HttpPlan> what)
+        : driver{owner}, id{number}, plan{std::move(what)} {}
+    void set_up();
+    void set_tls();
+    void begin_step();
     void ended(CURLcode result) override;
-    Outcome outcome(CURLcode result) const;
+    std::string trouble(CURLcode result) const;
+    Outcome judge(CURLcode result);
+    void finish(Outcome outcome);
+    static std::size_t take_header(char*, std::size_t size, std::size_t count, void* self);
+    static std::size_t take_body(char* text, std::size_t size, std::size_t count, void* self);
 };
 
-void HttpDriver::Probe::set_up(const std::string& url, curl_slist* headers) {
-    set(CURLOPT_URL, url.c_str());
-    set(CURLOPT_PROTOCOLS_STR, "http");
-    set(CURLOPT_FOLLOWLOCATION, 0L);
-    set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-    set(CURLOPT_HTTPHEADER, headers);
-    set(CURLOPT_USERAGENT, "holdfast");
-    set(CURLOPT_BUFFERSIZE, 16384L);
-    set(CURLOPT_HEADERFUNCTION, &count_header);
-    set(CURLOPT_HEADERDATA, &header_bytes);
-    set(CURLOPT_WRITEFUNCTION, &count_body);
-    set(CURLOPT_WRITEDATA, &body_bytes);
+// Less than was given ends the transfer.
+std::size_t HttpDriver::Probe::take_header(char*, std::size_t size, std::size_t count, void* self) {
+    auto& bytes = static_cast<Probe*>(self)->header_bytes;
+    bytes += size * count;
+    return bytes <= max_headers ? size * count : 0;
 }
 
-Outcome HttpDriver::Probe::outcome(CURLcode result) const {
-    Outcome outcome;
-    outcome.latency = std::max(ipc::clock_now() - started, Duration{0});
-    const bool cut_off = result == CURLE_WRITE_ERROR && body_bytes > max_body && header_bytes <= max_headers;
-    if (result == CURLE_OK || cut_off) {
-        long status = 0;
-        curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-        outcome.ok = status >= 200 && status <= 299;
-        outcome.detail = fmt::format("status {}", status);
-        return outcome;
+std::size_t HttpDriver::Probe::take_body(char* text, std::size_t size, std::size_t count, void* self) {
+    auto& probe = *static_cast<Probe*>(self);
+    probe.enough = !probe.body.take({text, size * count});
+    return probe.enough ? 0 : size * count;
+}
+
+void HttpDriver::Probe::set_up() {
+    const auto& check = plan->check;
+    constexpr long versions[] = {CURL_HTTP_VERSION_1_0, CURL_HTTP_VERSION_1_1, CURL_HTTP_VERSION_2_0};
+    const bool http2_plain = check.version == model::HttpVersion::v2 && !check.tls;
+    set(CURLOPT_HTTP_VERSION,
+        http2_plain ? long{CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE} : versions[static_cast<std::size_t>(check.version)]);
+    set(CURLOPT_PROTOCOLS_STR, check.tls ? "https" : "http");
+    set(CURLOPT_FOLLOWLOCATION, 0L);
+    set(CURLOPT_PATH_AS_IS, 1L);
+    if (check.method == "HEAD")
+        set(CURLOPT_NOBODY, 1L);
+    else if (check.method != "GET")
+        set(CURLOPT_CUSTOMREQUEST, check.method.c_str());
+    set(CURLOPT_HTTPHEADER, plan->headers.get());
+    set(CURLOPT_CONNECT_TO, plan->connect_to.get());
+    set(CURLOPT_ADDRESS_SCOPE, static_cast<long>(plan->scope));
+    set(CURLOPT_USERAGENT, "holdfast");
+    set(CURLOPT_BUFFERSIZE, 16384L);
+    set(CURLOPT_HEADERFUNCTION, &take_header);
+    set(CURLOPT_HEADERDATA, this);
+    set(CURLOPT_WRITEFUNCTION, &take_body);
+    set(CURLOPT_WRITEDATA, this);
+    how = &plan->socket;
+    if (check.tls) set_tls();
+}
+
+void HttpDriver::Probe::set_tls() {
+    const auto& check = plan->check;
+    set(CURLOPT_SSL_VERIFYPEER, check.verify ? 1L : 0L);
+    set(CURLOPT_SSL_VERIFYHOST, check.verify ? 2L : 0L);
+    set(CURLOPT_SSL_SESSIONID_CACHE, 0L); // each probe sees a whole handshake
+    set(CURLOPT_CAPATH, nullptr);         // one file can be cached, a directory can't
+    if (!check.verify) set(CURLOPT_CAINFO, nullptr);
+    if (check.verify && !check.ca_file.empty()) set(CURLOPT_CAINFO, check.ca_file.c_str());
+    if (check.certificate_file.empty()) return;
+    set(CURLOPT_SSLCERT, check.certificate_file.c_str());
+    set(CURLOPT_SSLKEY, check.key_file.empty() ? check.certificate_file.c_str() : check.key_file.c_str());
+}
+
+void HttpDriver::Probe::begin_step() {
+    const auto& step = plan->steps[at];
+    header_bytes = 0;
+    enough = false;
+    body.begin(step.digest, step.body ? &*step.body : nullptr);
+    set_common(std::max(whole - (ipc::clock_now() - began), Duration{1ms}));
+    set(CURLOPT_URL, step.url.c_str());
+    driver.curl_.add(*this);
+}
+
+std::string HttpDriver::Probe::trouble(CURLcode result) const {
+    if (header_bytes > max_headers) return fmt::format("headers longer than {} KiB", max_headers / 1024);
+    switch (result) {
+    case CURLE_OPERATION_TIMEDOUT: return fmt::format("no complete answer within {}", to_string(whole));
+    case CURLE_SSL_CERTPROBLEM:
+        return fmt::format("cannot use the certificate {} and its key", plan->check.certificate_file);
+    case CURLE_SSL_CACERT_BADFILE: return fmt::format("cannot use the CA file {}", plan->check.ca_file);
+    case CURLE_PEER_FAILED_VERIFICATION: {
+        long why = 0;
+        curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &why);
+        return fmt::format("the server's certificate: {}",
+                           why == 0 ? "it is not for this name" : X509_verify_cert_error_string(why));
     }
-    outcome.our_fault = is_our_fault(result);
-    outcome.detail = ipc::printable(
-        header_bytes > max_headers ? fmt::format("headers longer than {} KiB", max_headers / 1024) : failure(result));
-    return outcome;
+    default: return failure(result);
+    }
+}
+
+Outcome HttpDriver::Probe::judge(CURLcode result) {
+    const bool cut_off = result == CURLE_WRITE_ERROR && enough && header_bytes <= max_headers;
+    if (result != CURLE_OK && !cut_off) {
+        const bool file = result == CURLE_SSL_CERTPROBLEM || result == CURLE_SSL_CACERT_BADFILE;
+        return {.detail = trouble(result), .our_fault = is_our_fault(result) || file};
+    }
+    long status = 0;
+    long version = 0;
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+    const auto within = [status](const auto& range) { return status >= range.first && status <= range.second; };
+    const auto detail = fmt::format("status {}", status);
+    if (!std::ranges::any_of(plan->steps[at].status, within)) return {.detail = detail};
+    if (plan->check.version == model::HttpVersion::v2 && version != CURL_HTTP_VERSION_2_0)
+        return {.detail = detail + ", but not by HTTP/2"};
+    if (auto bad = body.judge()) return *bad;
+    return {.ok = true, .detail = detail};
 }
 
 void HttpDriver::Probe::ended(CURLcode result) {
-    auto& owner = driver;
-    const auto number = id;
-    const auto what = outcome(result);
-    owner.probes_.erase(number); // and with it this
-    owner.done_(number, what);
+    auto outcome = judge(result);
+    if (outcome.ok && at + 1 < plan->steps.size()) {
+        if (ipc::clock_now() - began < whole) {
+            ++at;
+            return begin_step();
+        }
+        outcome = {.detail = fmt::format("no complete answer within {}", to_string(whole))};
+    }
+    finish(std::move(outcome));
 }
 
-HttpDriver::HttpDriver(CurlMulti& curl, Done done)
-    : curl_{curl}, done_{std::move(done)}, headers_{curl_slist_append(nullptr, "Accept-Encoding: identity")} {
-    HF_ASSERT(headers_ != nullptr);
+void HttpDriver::Probe::finish(Outcome outcome) {
+    if (plan->steps.size() > 1) outcome.detail = fmt::format("request {}: {}", at + 1, outcome.detail);
+    outcome.detail = ipc::printable(outcome.detail);
+    outcome.latency = std::max(ipc::clock_now() - began, Duration{0});
+    auto& owner = driver;
+    const auto number = id;
+    owner.probes_.erase(number); // and with it this
+    owner.done_(number, outcome);
 }
+
+HttpDriver::HttpDriver(CurlMulti& curl, Done done) : curl_{curl}, done_{std::move(done)} {}
 
 HttpDriver::~HttpDriver() {
     while (!probes_.empty())
         cancel(probes_.begin()->first);
-    curl_slist_free_all(headers_);
 }
 
-void HttpDriver::start(ipc::WatchId id, const std::string& url, Duration timeout) {
+void HttpDriver::start(ipc::WatchId id, std::shared_ptr<const HttpPlan> plan, Duration timeout) {
     HF_ASSERT(!busy(id));
-    auto& probe = *probes_.emplace(id, std::make_unique<Probe>(*this, id)).first->second;
-    probe.set_common(timeout);
-    probe.set_up(url, headers_);
-    curl_.add(probe);
+    auto& probe = *probes_.emplace(id, std::make_unique<Probe>(*this, id, std::move(plan))).first->second;
+    probe.began = ipc::clock_now();
+    probe.whole = timeout;
+    probe.set_up();
+    probe.begin_step();
 }
 
 void HttpDriver::cancel(ipc::WatchId id) {

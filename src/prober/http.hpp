@@ -1,30 +1,29 @@
-// The HTTP driver: libcurl does the protocol, this says what a probe may do.
-// Invariant: what a server sends can only make a probe good or bad: it is never kept, followed, unpacked or waited for
-// beyond the timeout, and at most max_headers + max_body bytes of it are taken.
+// The HTTP driver: libcurl does the protocol, this says what a probe may do. The requests of a check are made one after
+// another, each on a connection of its own. Invariant: what a server sends can only make a probe good or bad: it is never
+// followed, unpacked or waited for beyond the timeout, and no more of it is taken than Body wants.
 #pragma once
 
 #include "prober/curl.hpp"
+#include "prober/http_plan.hpp"
 #include "prober/outcome.hpp"
 
-#include <map>
 #include <memory>
+#include <unordered_map>
+#include <vector>
 
 namespace holdfast::prober {
 
 inline constexpr std::size_t max_headers = 64 * 1024; ///< bytes; more is a failure
-inline constexpr std::size_t max_body = 1024 * 1024;  ///< bytes; more is cut off, the status has been seen by then
 
 class HttpDriver {
   public:
-    using Done = prober::Done;
-
     HttpDriver(CurlMulti& curl, Done done);
     ~HttpDriver();
     HttpDriver(const HttpDriver&) = delete;
     HttpDriver& operator=(const HttpDriver&) = delete;
 
-    /// GET `url`; the outcome comes within `timeout` (whole milliseconds, at least one). One probe per id at a time.
-    void start(ipc::WatchId id, const std::string& url, Duration timeout);
+    /// The outcome comes within `timeout` (whole milliseconds, at least one). One probe per id at a time.
+    void start(ipc::WatchId id, std::shared_ptr<const HttpPlan> plan, Duration timeout);
     void cancel(ipc::WatchId id);
     bool busy(ipc::WatchId id) const { return probes_.contains(id); }
 
@@ -33,8 +32,7 @@ class HttpDriver {
 
     CurlMulti& curl_;
     Done done_;
-    curl_slist* headers_;
-    std::map<ipc::WatchId, std::unique_ptr<Probe>> probes_;
+    std::unordered_map<ipc::WatchId, std::unique_ptr<Probe>> probes_;
 };
 
 } // namespace holdfast::prober

@@ -23,7 +23,7 @@ constexpr holdfast::ipc::Service service{
 int main(int argc, char** argv) {
     auto channel = holdfast::ipc::begin_service(service, {argv, static_cast<std::size_t>(argc)});
     if (!channel) return channel.error();
-    curl_global_init(CURL_GLOBAL_NOTHING); // no TLS: probes are plain HTTP
+    curl_global_init(CURL_GLOBAL_SSL);
     holdfast::prober::Prober{std::move(*channel)}.run();
     return EXIT_SUCCESS;
 }

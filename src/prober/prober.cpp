@@ -2,6 +2,11 @@
 
 #include "ipc/codec.hpp"
 #include "ipc/service.hpp"
+#include "prober/dns.hpp"
+#include "prober/ping.hpp"
+#include "prober/smtp.hpp"
+#include "prober/tcp.hpp"
+#include "prober/udp.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -10,12 +15,18 @@ namespace holdfast::prober {
 
 namespace {
 constexpr std::string_view name = "holdfast-prober";
+constexpr int probes_a_turn = 64; // begun; then the sockets' turn again
+
+/// A tracker's probe as the check that it is.
+ipc::StartCheck tracker(ipc::WatchId id, Endpoint to, Duration interval, Duration timeout) {
+    return {.id = id, .address = to.address, .port = to.port, .interval = interval, .timeout = timeout};
 }
+} // namespace
 
 Prober::Prober(ipc::Channel channel)
     : channel_{std::move(channel)},
       http_{curl_, [this](ipc::WatchId id, const Outcome& outcome) { done(id, outcome); }},
-      tcp_{epoll_, [this](ipc::WatchId id, const Outcome& outcome) { done(id, outcome); }},
+      sockets_{epoll_, [this](ipc::WatchId id, const Outcome& outcome) { done(id, outcome); }},
       mail_{curl_, [this](ipc::WatchId id, const Outcome& outcome) {
                 tell(ipc::Ended{id, outcome.ok, outcome.detail, outcome.latency});
             }} {
@@ -27,8 +38,8 @@ void Prober::run() {
         const Time next = next_deadline();
         const auto ready = epoll_.wait(next == never ? Duration::max() : next - ipc::clock_now());
         for (const auto& event : ready) {
-            if (tcp_.owns(event.data.fd))
-                tcp_.on_socket(event.data.fd);
+            if (sockets_.owns(event.data.fd))
+                sockets_.on_socket(event.data.fd);
             else if (event.data.fd != channel_.fd())
                 curl_.on_socket(event.data.fd, event.events);
             else if (!flush() || !take_requests())
@@ -36,13 +47,13 @@ void Prober::run() {
         }
         const Time now = ipc::clock_now();
         if (now >= curl_.next_deadline()) curl_.on_timer();
-        if (now >= tcp_.next_deadline()) tcp_.on_timer(now);
+        if (now >= sockets_.next_deadline()) sockets_.on_timer(now);
         start_due(now);
     }
 }
 
 Time Prober::next_deadline() const {
-    return std::min({curl_.next_deadline(), tcp_.next_deadline(), due_.empty() ? never : due_.top().first});
+    return std::min({curl_.next_deadline(), sockets_.next_deadline(), due_.next()});
 }
 
 // False: the daemon is gone.
@@ -62,70 +73,89 @@ bool Prober::take_requests() {
 
 void Prober::take(const ipc::Request& request) {
     const ipc::WatchId id = ipc::id_of(request);
-    const auto* http = std::get_if<ipc::StartHttp>(&request);
-    const auto* tcp = std::get_if<ipc::StartTcp>(&request);
-    if (const auto* mail = std::get_if<ipc::SendMail>(&request)) return mail_.send(*mail);
-    if (http == nullptr && tcp == nullptr && !std::holds_alternative<ipc::Stop>(request)) {
-        ipc::warn(name, "ignored a request that is the runner's");
-        return;
-    }
-    http_.cancel(id);
-    tcp_.cancel(id);
-    mail_.cancel(id);
-    watches_.erase(id);
-    if (http == nullptr && tcp == nullptr) return;
-    if (watches_.size() >= max_watches) {
-        ipc::warn(name, fmt::format("refused a probe: there are {} already", max_watches));
-        return;
-    }
-    const Time now = ipc::clock_now();
-    if (http != nullptr)
-        watches_.emplace(id, Watch{*http, ipc::Pace{now, http->interval, started_++}});
-    else
-        watches_.emplace(id, Watch{*tcp, ipc::Pace{now, tcp->interval, started_++}});
-    schedule(id, now);
+    std::visit(Overloaded{
+                   [&](const ipc::SendMail& mail) { mail_.send(mail); },
+                   [&](const ipc::Stop&) { forget(id); },
+                   [&](const ipc::StartHttp& m) {
+                       add(tracker(id, {}, m.interval, m.timeout), true, std::make_shared<HttpPlan>(m.url));
+                   },
+                   [&](const ipc::StartTcp& m) {
+                       const auto to = parse_endpoint(m.address);
+                       if (to) return add(tracker(id, *to, m.interval, m.timeout), true, nullptr);
+                       tell(ipc::Verdict{.id = id, .detail = "no address and port: " + ipc::printable(m.address)});
+                   },
+                   [&](const ipc::StartCheck& m) {
+                       const auto* http = std::get_if<model::HttpCheck>(&m.what);
+                       add(m, false,
+                           http ? std::make_shared<HttpPlan>(*http, Endpoint{m.address, m.port}, m.socket) : nullptr);
+                   },
+                   [](const auto&) { ipc::warn(name, "ignored a request that is the runner's"); },
+               },
+               request);
 }
 
-void Prober::schedule(ipc::WatchId id, Time due) {
-    // Replaced and stopped watches leave entries behind; more of them than live ones, and it is time to sweep.
-    if (due_.size() > 2 * watches_.size() + 64) {
-        due_ = {};
-        for (const auto& [each, watch] : watches_)
-            due_.emplace(watch.pace.due(), each);
-    }
-    due_.emplace(due, id);
+void Prober::forget(ipc::WatchId id) {
+    http_.cancel(id);
+    sockets_.cancel(id);
+    mail_.cancel(id);
+    const auto at = watches_.find(id);
+    if (at == watches_.end()) return;
+    due_.remove(at->second.entry, id);
+    watches_.erase(at);
+}
+
+void Prober::add(ipc::StartCheck check, bool is_tracker, std::shared_ptr<const HttpPlan> http) {
+    const auto id = check.id;
+    forget(id);
+    if (watches_.size() >= max_watches)
+        return ipc::warn(name, fmt::format("refused a probe: there are {} already", max_watches));
+    auto& watch = watches_.try_emplace(id, std::move(check), is_tracker, ipc::clock_now(), started_++).first->second;
+    watch.http = std::move(http);
+    schedule(id, watch);
+}
+
+void Prober::schedule(ipc::WatchId id, Watch& watch) {
+    due_.remove(watch.entry, id);
+    due_.add(watch.entry = watch.due(), id);
 }
 
 void Prober::start_due(Time now) {
-    while (!due_.empty() && due_.top().first <= now) {
-        const auto [due, id] = due_.top();
-        due_.pop();
-        const auto it = watches_.find(id);
-        if (it == watches_.end() || it->second.pace.due() != due || busy(id)) continue;
-        Watch& watch = it->second;
-        watch.pace.started();
-        if (const auto* http = std::get_if<ipc::StartHttp>(&watch.what))
-            http_.start(id, http->url, http->timeout);
-        else if (const auto* tcp = std::get_if<ipc::StartTcp>(&watch.what))
-            tcp_.start(id, tcp->address, tcp->timeout, now);
-        schedule(id, watch.pace.due());
+    for (int i = 0; i < probes_a_turn; ++i) {
+        const auto id = due_.take(now);
+        if (!id) return;
+        auto& watch = watches_.at(*id);
+        watch.begins(now);
+        start(*id, watch, now);
     }
+}
+
+void Prober::start(ipc::WatchId id, const Watch& watch, Time now) {
+    const auto& check = watch.check();
+    if (watch.http && !watch.http->problem.empty()) return done(id, our_fault(watch.http->problem));
+    if (watch.http) return http_.start(id, watch.http, check.timeout);
+    sockets_.start(id, {check.address, check.port}, check.socket, conversation(watch), check.timeout, now);
+}
+
+Conversation Prober::conversation(const Watch& watch) {
+    const auto& check = watch.check();
+    return std::visit(
+        Overloaded{
+            [](const model::SmtpCheck& smtp) { return smtp_probe(smtp); },
+            [&](const model::DnsCheck& dns) { return dns_probe(dns, static_cast<std::uint16_t>(random_())); },
+            [](const model::UdpCheck& udp) { return udp_probe(udp); },
+            [&](const model::PingCheck&) { return ping_probe(check.address.family, random_()); },
+            [](const auto&) { return tcp_probe(); }, // `valid` lets nothing else in
+        },
+        check.what);
 }
 
 void Prober::done(ipc::WatchId id, const Outcome& outcome) {
     const auto it = watches_.find(id);
     if (it == watches_.end()) return;
-    const Time now = ipc::clock_now();
-    ipc::Pace& pace = it->second.pace;
-    const Time due = pace.due();
-    pace.ended(now);
-    if (due <= now) schedule(id, pace.due()); // its entry was skipped while the probe ran, or is out of date
-    if (!outcome.our_fault) return tell(ipc::Verdict{id, outcome.ok, outcome.detail, outcome.latency, 0});
-    const auto* http = std::get_if<ipc::StartHttp>(&it->second.what);
-    ipc::warn(name, fmt::format(
-                        "cannot probe {}: {}; raise LimitNOFILE or memory",
-                        ipc::printable(http != nullptr ? http->url : std::get<ipc::StartTcp>(it->second.what).address),
-                        outcome.detail));
+    auto& watch = it->second;
+    if (const auto verdict = watch.ends(outcome, ipc::clock_now())) tell(*verdict);
+    schedule(id, watch);
+    if (outcome.our_fault) ipc::warn(name, fmt::format("cannot probe {}: {}", watch.target(), outcome.detail));
 }
 
 void Prober::tell(const ipc::Report& report) {

@@ -3,14 +3,14 @@
 #pragma once
 
 #include "ipc/channel.hpp"
-#include "ipc/pace.hpp"
 #include "prober/http.hpp"
 #include "prober/mail.hpp"
-#include "prober/tcp.hpp"
+#include "prober/talk.hpp"
+#include "prober/watch.hpp"
 
 #include <deque>
-#include <map>
-#include <queue>
+#include <random>
+#include <unordered_map>
 
 namespace holdfast::prober {
 
@@ -24,16 +24,15 @@ class Prober {
     void run();
 
   private:
-    struct Watch {
-        std::variant<ipc::StartHttp, ipc::StartTcp> what;
-        ipc::Pace pace;
-    };
-
     bool take_requests();
     void take(const ipc::Request& request);
-    bool busy(ipc::WatchId id) const { return http_.busy(id) || tcp_.busy(id); }
+    void forget(ipc::WatchId id);
+    void add(ipc::StartCheck check, bool is_tracker, std::shared_ptr<const HttpPlan> http);
+    bool busy(ipc::WatchId id) const { return http_.busy(id) || sockets_.busy(id); }
     void start_due(Time now);
-    void schedule(ipc::WatchId id, Time due);
+    void start(ipc::WatchId id, const Watch& watch, Time now);
+    Conversation conversation(const Watch& watch);
+    void schedule(ipc::WatchId id, Watch& watch);
     void done(ipc::WatchId id, const Outcome& outcome);
     void tell(const ipc::Report& report);
     bool flush();
@@ -43,12 +42,11 @@ class Prober {
     ipc::Epoll epoll_;
     CurlMulti curl_{epoll_};
     HttpDriver http_;
-    TcpDriver tcp_;
+    SocketProbes sockets_;
     MailDriver mail_;
-    std::map<ipc::WatchId, Watch> watches_;
-    // By time, with entries that are out of date: one counts only while its watch is due at that very time.
-    using Entry = std::pair<Time, ipc::WatchId>;
-    std::priority_queue<Entry, std::vector<Entry>, std::greater<>> due_;
+    std::unordered_map<ipc::WatchId, Watch> watches_;
+    Deadlines due_; ///< of the watches that have no probe under way
+    std::mt19937_64 random_{std::random_device{}()};
     std::deque<Bytes> waiting_; ///< encoded verdicts that the socket has had no room for
     std::uint64_t started_{0};  ///< subscriptions so far: the ordinal of the next one
 };
