@@ -27,10 +27,11 @@ std::optional<Family> family_of(std::optional<std::uint16_t> number) {
     return std::nullopt;
 }
 
-/// The kernel's union of both families.
+/// Alone or in the kernel's union of both families.
 std::optional<IpAddress> address_of(std::optional<ByteView> bytes, Family family) {
-    if (!bytes || bytes->size() < address_size(family) || bytes->size() > sizeof IpAddress::bytes) return std::nullopt;
-    return IpAddress::from(family, bytes->first(address_size(family)));
+    const auto size = address_size(family);
+    if (!bytes || (bytes->size() != size && bytes->size() != sizeof IpAddress::bytes)) return std::nullopt;
+    return IpAddress::from(family, bytes->first(size));
 }
 
 std::optional<std::uint16_t> port_of(std::optional<ByteView> bytes) {
