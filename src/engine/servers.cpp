@@ -220,8 +220,7 @@ void Servers::elapsed(Turn turn) {
     if (turn.now >= pools_at_) {
         pools_at_ = never;
         for (auto& [name, server] : servers_)
-            if (pool::next_deadline(server.pool, turn.now) != never ||
-                server.pool.model->slow_start > Duration::zero()) {
+            if (pool::is_moving(server.pool)) {
                 finish_drains(server, turn);
                 touch(server, turn);
             }

@@ -93,8 +93,12 @@ void Servers::on(const IpvsRead& event, Turn turn) {
     table_ = std::move(table);
     std::erase_if(owned_, [&](const auto& key) { return !table_.contains(key) && !claims_.contains(key); });
     listed_ = event.table;
-    for (auto& [name, server] : servers_)
-        assume(server), finish_drains(server, turn);
+    for (auto& [name, server] : servers_) {
+        assume(server);
+        if (!pool::is_moving(server.pool)) continue;
+        finish_drains(server, turn);
+        touch(server, turn);
+    }
     program(turn);
 }
 

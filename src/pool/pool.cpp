@@ -98,6 +98,11 @@ bool has_drained(const Member& member, Time now) {
     return member.draining && (now >= *member.draining || member.connections == 0U);
 }
 
+bool is_moving(const Pool& pool) {
+    return pool.model->slow_start > Duration::zero() ||
+           std::ranges::any_of(pool.members, [](const Member& member) { return member.draining.has_value(); });
+}
+
 Time next_deadline(const Pool& pool, Time now) {
     Time next = never;
     for (const auto& member : pool.members) {

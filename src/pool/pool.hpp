@@ -33,7 +33,8 @@ struct Member {
     std::optional<Time> draining{};            ///< no new connections; until then it keeps those it has
     bool leaving{false};                       ///< a reload took it away: it goes when it has drained
     bool served{false};                        ///< it was alive when anybody was last
-    std::optional<std::uint32_t> connections{};  ///< active and inactive, as last read; nothing: not since its drain began
+    std::optional<std::uint32_t>
+        connections{}; ///< active and inactive, as last read; nothing: not since its drain began
 };
 
 struct Pool {
@@ -66,6 +67,8 @@ bool is_sorry(const Pool&);
 
 /// A member whose drain is over: no connections are left, or its time is.
 bool has_drained(const Member&, Time now);
+/// Somebody drains or grows: what is wanted changes with time and connections.
+bool is_moving(const Pool&);
 /// When weights or drains want to be looked at again, or `never`.
 Time next_deadline(const Pool&, Time now);
 
