@@ -67,7 +67,7 @@ std::string Transfer::failure(CURLcode result) const {
 bool Transfer::is_our_fault(CURLcode result) const {
     long error = 0;
     if (result == CURLE_COULDNT_CONNECT) curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &error);
-    return !socket_problem.empty() || result == CURLE_OUT_OF_MEMORY || error == EADDRNOTAVAIL;
+    return !socket_problem.empty() || error == EADDRNOTAVAIL;
 }
 
 // ---- all of them ----------------------------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ void HttpDriver::Probe::set_up() {
     set(CURLOPT_CONNECT_TO, plan->connect_to.get());
     set(CURLOPT_ADDRESS_SCOPE, static_cast<long>(plan->scope));
     set(CURLOPT_USERAGENT, "holdfast");
-    set(CURLOPT_BUFFERSIZE, 16384L);
+    set(CURLOPT_BUFFERSIZE, 4096L); // a hundred of it are read in a row, while the other probes wait
     set(CURLOPT_HEADERFUNCTION, &take_header);
     set(CURLOPT_HEADERDATA, this);
     set(CURLOPT_WRITEFUNCTION, &take_body);
@@ -96,7 +96,9 @@ void HttpDriver::Probe::begin_step() {
 }
 
 std::string HttpDriver::Probe::trouble(CURLcode result) const {
-    if (header_bytes > max_headers) return fmt::format("headers longer than {} KiB", max_headers / 1024);
+    // A line of more than 100 KiB is libcurl's "out of memory".
+    if (header_bytes > max_headers || result == CURLE_OUT_OF_MEMORY)
+        return fmt::format("headers longer than {} KiB", max_headers / 1024);
     switch (result) {
     case CURLE_OPERATION_TIMEDOUT: return fmt::format("no complete answer within {}", to_string(whole));
     case CURLE_SSL_CERTPROBLEM:
@@ -105,8 +107,9 @@ std::string HttpDriver::Probe::trouble(CURLcode result) const {
     case CURLE_PEER_FAILED_VERIFICATION: {
         long why = 0;
         curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &why);
-        return fmt::format("the server's certificate: {}",
-                           why == 0 ? "it is not for this name" : X509_verify_cert_error_string(why));
+        return fmt::format("the server's certificate: {}", why <= X509_V_ERR_UNSPECIFIED
+                                                               ? "it is not for this name"
+                                                               : X509_verify_cert_error_string(why));
     }
     default: return failure(result);
     }

@@ -99,7 +99,7 @@ void Body::forget() {
 
 void Body::begin(const std::optional<model::BodyDigest>& wanted, const Pattern* pattern) {
     forget();
-    bytes_ = 0;
+    bytes_ = pieces_ = 0;
     no_room_ = no_digest_ = false;
     pattern_ = pattern;
     wanted_ = wanted;
@@ -121,6 +121,8 @@ bool Body::keep(std::string_view part) {
 
 bool Body::take(std::string_view part) {
     bytes_ += part.size();
+    ++pieces_;
+    if (is_crumbs()) return false;
     bool wants_more = false;
     if (wanted_ && !no_digest_) {
         EVP_DigestUpdate(digest_.get(), part.data(), part.size());
@@ -134,6 +136,7 @@ bool Body::take(std::string_view part) {
 std::optional<Outcome> Body::judge() const {
     if (no_digest_) return Outcome{.detail = "OpenSSL refuses this kind of digest; take sha256", .our_fault = true};
     if (no_room_) return Outcome{.detail = "too many long bodies at once", .our_fault = true};
+    if (is_crumbs() && (wanted_ || pattern_ != nullptr)) return Outcome{.detail = "a body in too many small pieces"};
     if (wanted_) {
         if (bytes_ > max_digested)
             return Outcome{.detail = fmt::format("a body of more than {} MiB", max_digested / 1024 / 1024)};

@@ -54,12 +54,15 @@ class Body {
     };
     void forget();
     bool keep(std::string_view part);
+    /// A server that sends byte for byte costs far more time than its bytes: after some thousand pieces they have to have
+    /// 64 bytes each.
+    bool is_crumbs() const { return pieces_ > 4096 && bytes_ / 64 < pieces_; }
 
     const Pattern* pattern_{nullptr};
     std::optional<model::BodyDigest> wanted_;
     std::unique_ptr<evp_md_ctx_st, Free> digest_;
     std::string kept_;
-    std::size_t bytes_{0};
+    std::size_t bytes_{0}, pieces_{0};
     bool no_room_{false}, no_digest_{false};
 
     static inline std::size_t kept_in_all = 0;

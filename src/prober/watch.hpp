@@ -16,6 +16,7 @@ class Watch {
     Watch(ipc::StartCheck check, bool is_tracker, Time now, std::uint64_t ordinal);
 
     const ipc::StartCheck& check() const { return check_; }
+    bool is_tracker() const { return is_tracker_; }
     Time due() const { return pace_.due(); }
     std::string target() const; ///< for people
 
