@@ -2,6 +2,7 @@
 
 #include "config/address.hpp"
 #include "config/directive.hpp"
+#include "config/ipvs.hpp"
 #include "config/list.hpp"
 #include "config/route.hpp"
 #include "config/server.hpp"
@@ -33,6 +34,7 @@ A value marked *per host* may be one value, or a map from node name to value, wi
 | `trackers` | a map from name to tracker: what instances depend on |
 | `announce_groups` | a map from name to announce group: interfaces that announce at one pace |
 | `virtual_servers` | a map from name to virtual server: what the kernel balances (IPVS), and who does the work |
+| `ipvs` | the kernel's load balancer as a whole: connections kept in step with another director, timeouts |
 | `mail` | where mail about transitions goes, for every `notify` with `mail: true` |
 | `static_routes` | a list of routes that are there while the daemon runs |
 | `static_rules` | a list of rules that are there while the daemon runs |
@@ -111,6 +113,13 @@ std::string directives_markdown() {
     out += table(check_directives(), false);
     out += "\n#### Inside `http` and `https`\n\nA request is a path, or a map.\n\n";
     out += table(http_request_directives(), false);
+    out += "\n## `ipvs`\n\n";
+    out += table(ipvs_directives(), false);
+    out += "\n### Inside `sync`\n\nFor directors that share no connections otherwise: after a failover the next one "
+           "knows them.\n\n";
+    out += table(sync_directives(), false);
+    out += "\n### Inside `timeouts`\n\n";
+    out += table(timeout_directives(), false);
     out += "\n## An announce group\n\nFor many interfaces behind one switch that takes few announcements at a time. An "
            "interface in no group has a pace of its own, if an instance on it has `announce_interval`.\n\n";
     out += table(announce_group_directives(), false);

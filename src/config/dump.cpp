@@ -2,6 +2,7 @@
 
 #include "base/assert.hpp"
 #include "config/families.hpp"
+#include "config/ipvs.hpp"
 #include "config/list.hpp"
 #include "config/route.hpp"
 #include "config/server.hpp"
@@ -45,6 +46,9 @@ std::string dump(const model::Config& config, Secrets secrets) {
     if (!config.announce_groups.empty()) out += "announce_groups:\n";
     for (const auto& group : config.announce_groups)
         dump_object(out, group.name, announce_group_directives(), group, secrets);
+    if (config.ipvs != model::Ipvs{}) out += "ipvs:\n";
+    for (const auto& row : ipvs_directives())
+        if (const auto text = row.write(config.ipvs, secrets)) out += fmt::format("  {}: {}\n", row.word, *text);
     if (!config.virtual_servers.empty()) out += "virtual_servers:\n";
     for (const auto& server : config.virtual_servers) {
         ServerText text;

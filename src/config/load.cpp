@@ -3,6 +3,7 @@
 #include "base/assert.hpp"
 #include "config/check.hpp"
 #include "config/families.hpp"
+#include "config/ipvs.hpp"
 #include "config/list.hpp"
 #include "config/route.hpp"
 #include "config/server.hpp"
@@ -22,10 +23,10 @@ using model::Instance;
 using model::Tracker;
 
 constexpr std::array sections{
-    std::string_view{"node_name"},         std::string_view{"defaults"},       std::string_view{"instances"},
-    std::string_view{"sync_groups"},       std::string_view{"trackers"},       std::string_view{"mail"},
-    std::string_view{"static_routes"},     std::string_view{"static_rules"},   std::string_view{"announce_groups"},
-    std::string_view{"log_unknown_vrids"}, std::string_view{"virtual_servers"}};
+    std::string_view{"node_name"},         std::string_view{"defaults"},        std::string_view{"instances"},
+    std::string_view{"sync_groups"},       std::string_view{"trackers"},        std::string_view{"mail"},
+    std::string_view{"static_routes"},     std::string_view{"static_rules"},    std::string_view{"announce_groups"},
+    std::string_view{"log_unknown_vrids"}, std::string_view{"virtual_servers"}, std::string_view{"ipvs"}};
 
 /// "instance", for `instances`.
 std::string_view one_of(std::string_view section) {
@@ -85,6 +86,7 @@ class Load {
     std::vector<Named<Group>> groups_;
     std::vector<model::AnnounceGroup> announce_groups_;
     std::vector<model::VirtualServer> virtual_servers_;
+    model::Ipvs ipvs_;
 };
 
 void Load::read_files() {
@@ -306,6 +308,11 @@ void Load::read_servers() {
         groups.push_back(named.name);
     for (const auto& named : trackers_)
         check_tracked_server(named);
+    if (const auto* entry = single("ipvs")) {
+        ipvs_ = config::read_ipvs(context_, entry->value).value_or(ipvs_);
+        if (ipvs_.sync && !ipvs_.sync->while_master.empty())
+            check_followed(context_, ipvs_.sync->while_master, entry->mark, {context_.instances, groups});
+    }
     virtual_servers_ = read_virtual_servers(context_, server_entries_, {context_.instances, groups});
 }
 
@@ -346,6 +353,7 @@ Loaded Load::finish() {
     loaded.config.announce_groups = announce_groups_;
     loaded.config.mail = mail_;
     loaded.config.virtual_servers = std::move(virtual_servers_);
+    loaded.config.ipvs = ipvs_;
     loaded.config.log_unknown_vrids = log_unknown_vrids_;
     add_origins(loaded);
     loaded.origins.sources = std::move(sources_);

@@ -51,6 +51,8 @@ struct ServerNames {
     const std::vector<std::string>& instances; ///< as the file has them
     const std::vector<std::string>& groups;
 };
+/// Complains where nothing of this name can be master.
+void check_followed(Context&, const std::string& name, Mark, const ServerNames&);
 std::vector<model::VirtualServer> read_virtual_servers(Context&, const std::vector<const Entry*>&, const ServerNames&);
 
 } // namespace holdfast::config

@@ -192,21 +192,16 @@ void check_shared(Context& context, const std::vector<Read>& all) {
         }
 }
 
-void check_while_master(Context& context, const Read& read, const ServerNames& names) {
-    const auto& wanted = read.draft.object.while_master;
-    const auto known = [&](const std::vector<std::string>& list) {
-        return std::ranges::find(list, wanted) != list.end();
-    };
-    if (wanted.empty() || known(names.instances) || known(names.groups)) return;
+} // namespace
+
+void check_followed(Context& context, const std::string& name, Mark mark, const ServerNames& names) {
     auto all = names.instances;
     std::ranges::copy(names.groups, std::back_inserter(all));
-    const auto slip = nearest(wanted, all);
-    context.problems.error(read.draft.place("while_master", read.entry->mark),
-                           fmt::format("there is no instance or sync group {}", quoted(wanted)),
+    if (std::ranges::find(all, name) != all.end()) return;
+    const auto slip = nearest(name, all);
+    context.problems.error(mark, fmt::format("there is no instance or sync group {}", quoted(name)),
                            slip ? fmt::format("did you mean '{}'?", *slip) : "describe it under 'instances:'");
 }
-
-} // namespace
 
 std::vector<VirtualServer> read_virtual_servers(Context& context, const std::vector<const Entry*>& entries,
                                                 const ServerNames& names) {
@@ -223,7 +218,8 @@ std::vector<VirtualServer> read_virtual_servers(Context& context, const std::vec
         check.service();
         check_families(context, read);
         if (context.problems.count() == before) check.pool();
-        check_while_master(context, read, names);
+        if (const auto& followed = read.draft.object.while_master; !followed.empty())
+            check_followed(context, followed, read.draft.place("while_master", entry->mark), names);
         resolve_services(read.draft.object);
     }
     check_shared(context, all);

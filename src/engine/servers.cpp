@@ -50,9 +50,11 @@ void Servers::configure(const model::Config& config, const Trackers& trackers, T
         else
             add(std::move(shared), trackers, turn);
     }
+    ipvs_ = config.ipvs;
+    daemons_dirty_ = true;
     index_followed();
     claim_services();
-    if (list_at_ == never && (!claims_.empty() || !owned_.empty())) list_at_ = turn.now;
+    if (list_at_ == never && is_of_use()) list_at_ = turn.now;
     view_changed_ = true;
     program(turn);
 }
@@ -61,6 +63,7 @@ void Servers::index_followed() {
     std::set<std::string> names;
     for (const auto& [name, server] : servers_)
         if (!server.pool.model->while_master.empty()) names.insert(server.pool.model->while_master);
+    if (ipvs_.sync && !ipvs_.sync->while_master.empty()) names.insert(ipvs_.sync->while_master);
     followed_.assign(names.begin(), names.end());
     std::erase_if(masters_, [&](const std::string& name) { return !names.contains(name); });
     for (auto& [name, server] : servers_) {
@@ -177,6 +180,7 @@ void Servers::follow(const std::string& name, bool wanted, Turn turn) {
         masters_.insert(name);
     else
         masters_.erase(name);
+    daemons_dirty_ = true;
     for (auto& [server_name, server] : servers_) {
         if (server.pool.model->while_master != name) continue;
         server.wanted = wanted;
@@ -213,6 +217,7 @@ void Servers::stop(Turn turn) {
     }
     for (const auto& key : owned_)
         dirty_.insert(key);
+    daemons_dirty_ = true;
     program(turn);
 }
 

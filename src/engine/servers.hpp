@@ -2,12 +2,13 @@
 // when a service is there at all. Pure, as the Engine that owns it. One invariant: the table that is wanted follows from the
 // pools; what is asked of the kernel is its difference to the table that was read, one batch at a time. The files behind this
 // class: servers (configuration, commands), servers_health (checks, trackers, quorum), servers_kernel (the table),
-// servers_views.
+// servers_sync (the synchronisation daemon, timeouts), servers_views.
 #pragma once
 
 #include "check/check.hpp"
 #include "engine/action.hpp"
 #include "engine/ipvs_plan.hpp"
+#include "engine/ipvs_sync.hpp"
 #include "engine/snapshot.hpp"
 #include "engine/track.hpp"
 #include "pool/pool.hpp"
@@ -50,7 +51,7 @@ class Servers {
     bool is_ready(const std::string& name) const;
     /// Nothing: there is no virtual server of this name.
     std::optional<bool> has_quorum(const std::string& name) const;
-    bool gone() const { return stopping_ && !in_flight_ && owned_.empty(); }
+    bool gone() const { return stopping_ && !in_flight_ && owned_.empty() && our_sync_.empty(); }
 
     /// Shared with the last call where nothing changed.
     std::vector<std::shared_ptr<const VirtualServerView>> views(Time now);
@@ -62,6 +63,7 @@ class Servers {
     struct CheckSlot {
         CheckId id{};
         check::State state;
+        std::int64_t added{0}; ///< to the weight: a file's number
     };
     struct Real {
         std::vector<CheckSlot> checks;
@@ -115,6 +117,11 @@ class Servers {
     void program(Turn);
     void refused(const IpvsStep&, int error, Turn);
     void note_table_problem(int error, Turn);
+    bool is_of_use() const; ///< there is something to be read for
+
+    // servers_sync.cpp
+    void plan_daemons(std::vector<IpvsStep>& out);
+    void daemon_done(const IpvsStep&, int error, Turn);
 
     std::map<std::string, Server> servers_;
     std::map<std::uint64_t, CheckHome> checks_;
@@ -136,6 +143,11 @@ class Servers {
     };
     std::optional<Batch> in_flight_;
     std::uint64_t next_batch_{1};
+    model::Ipvs ipvs_;
+    bool daemons_dirty_{false};
+    std::vector<IpvsSync> sync_there_, our_sync_;
+    std::optional<IpvsTimeouts> timeouts_before_; ///< to be put back at the end
+    std::string sync_problem_;
     Time pools_at_{never};
     Time viewed_at_{};
     bool stopping_{false}, view_changed_{true};

@@ -68,7 +68,7 @@ void Servers::tracker_changed(const TrackerState& tracker, Turn turn) {
                 const auto* const kind = std::get_if<model::TrackerCheck>(&model.checks[c].kind);
                 if (!kind || kind->tracker != tracker.model.name) continue;
                 read_tracker(tracker, server.reals[i].checks[c], *kind, turn);
-                server.pool.members[i].added_weight =
+                server.reals[i].checks[c].added =
                     kind->weight == 0 ? 0 : tracker.value * kind->weight * (kind->reverse ? -1 : 1);
                 moved = true;
             }
@@ -91,6 +91,9 @@ void Servers::weigh_up(Server& server, std::size_t index, Turn turn) {
                     : has(check::Verdict::pending) ? pool::Health::pending
                                                    : pool::Health::up;
     member.found_weight.reset();
+    member.added_weight = 0;
+    for (const auto& slot : real.checks)
+        member.added_weight += slot.added;
     for (const auto& slot : real.checks)
         if (slot.state.weight) member.found_weight = slot.state.weight;
     real.view.reset();

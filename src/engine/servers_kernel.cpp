@@ -34,6 +34,10 @@ std::string cure(int error) {
 
 } // namespace
 
+bool Servers::is_of_use() const {
+    return !claims_.empty() || !owned_.empty() || ipvs_ != model::Ipvs{} || !our_sync_.empty() || timeouts_before_;
+}
+
 void Servers::claim_services() {
     const auto before = std::exchange(claims_, {});
     for (const auto& [name, server] : servers_)
@@ -44,7 +48,7 @@ void Servers::claim_services() {
     // What was never read may stand in the table already.
     for (const auto& [key, name] : claims_)
         if (!before.contains(key) && !owned_.contains(key)) known_ = false;
-    if (!known_ && !claims_.empty() && !listing_) list_at_ = Time{};
+    if (!known_ && is_of_use() && !listing_) list_at_ = Time{};
 }
 
 IpvsEntry Servers::desired(const Server& server, const model::ServiceKey& key, Time now) const {
@@ -64,7 +68,7 @@ void Servers::on(const IpvsRead& event, Turn turn) {
     const auto took = turn.now - listed_from_;
     const auto& listed = *event.table;
     list_at_ = never;
-    if (!claims_.empty() || !owned_.empty())
+    if (is_of_use())
         list_at_ =
             turn.now + (listed.error != 0 ? read_again_after : std::max<Duration>(read_every, took * read_share));
     note_table_problem(listed.error, turn);
@@ -93,6 +97,8 @@ void Servers::on(const IpvsRead& event, Turn turn) {
     table_ = std::move(table);
     std::erase_if(owned_, [&](const auto& key) { return !table_.contains(key) && !claims_.contains(key); });
     listed_ = event.table;
+    if (!in_flight_) sync_there_ = listed.sync;
+    daemons_dirty_ = true;
     for (auto& [name, server] : servers_) {
         assume(server);
         if (!pool::is_moving(server.pool)) continue;
@@ -137,7 +143,7 @@ void Servers::note_table_problem(int error, Turn turn) {
 }
 
 void Servers::program(Turn turn) {
-    if (!known_ || in_flight_ || dirty_.empty() || !table_problem_.empty()) return;
+    if (!known_ || in_flight_ || (dirty_.empty() && !daemons_dirty_) || !table_problem_.empty()) return;
     Batch batch{IpvsBatchId{next_batch_++}, {}};
     for (const auto& key : std::exchange(dirty_, {})) {
         const auto there = table_.find(key);
@@ -153,6 +159,7 @@ void Servers::program(Turn turn) {
         plan(entry.service.key, observed, &entry, batch.steps);
         owned_.insert(key);
     }
+    plan_daemons(batch.steps);
     if (batch.steps.empty()) return;
     turn.out.push_back(ProgramIpvs{batch.id, batch.steps});
     in_flight_ = std::move(batch);
@@ -169,6 +176,7 @@ void Servers::on(const IpvsDone& event, Turn turn) {
             refused(batch.steps[i], (failed++)->second, turn);
         else
             apply(batch.steps[i], table_);
+        daemon_done(batch.steps[i], bad ? std::prev(failed)->second : 0, turn);
     }
     if (event.failed.empty()) {
         for (auto& [name, server] : servers_)

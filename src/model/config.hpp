@@ -4,6 +4,7 @@
 
 #include "model/group.hpp"
 #include "model/instance.hpp"
+#include "model/ipvs.hpp"
 #include "model/mail.hpp"
 #include "model/server.hpp"
 #include "model/tracker.hpp"
@@ -24,6 +25,7 @@ struct Config {
     bool log_unknown_vrids{false};              ///< name adverts that no instance here is meant by
     std::optional<Mail> mail;                   ///< given, when somebody's `notify` has mail: true
     std::vector<VirtualServer> virtual_servers; ///< sorted by name, names unique; no service is in two of them
+    Ipvs ipvs;                                  ///< the kernel's load balancer as a whole
     bool operator==(const Config&) const = default;
 };
 

@@ -281,6 +281,24 @@ INSTANTIATE_TEST_SUITE_P(
                 "describe it under 'trackers:'"},
         Refused{check_with("ping: {}, connect_port: 80"), "connect_port has no meaning for ping", "remove it"}));
 
+TEST(Ipvs, HasSyncAndTimeouts) {
+    const auto config =
+        good("instances: {web: {interface: eth0, vrid: 1, addresses: [192.0.2.1/24]}}\nipvs: {sync: {interface: eth1, "
+             "while_master: web, id: 7, port: 9000, "
+             "ttl: 3, group: 224.0.0.82, max_length: 1400}, timeouts: {tcp: 1h, tcp_fin: 30s, udp: 1min}}\n");
+    ASSERT_TRUE(config.ipvs.sync);
+    EXPECT_EQ(*config.ipvs.sync,
+              (model::ConnectionSync{"eth1", "web", 7, 9000, 3, IpAddress::v4(224, 0, 0, 82), 1400}));
+    EXPECT_EQ(config.ipvs.timeouts, (model::ConnectionTimeouts{1h, 30s, 1min}));
+    EXPECT_EQ(good(dump(config)), config);
+    expect_refused("instances: {}\nipvs: {sync: {id: 1}}\n", "sync has no interface",
+                   "add interface: the name of a network interface");
+    expect_refused("instances: {}\nipvs: {sync: {interface: eth0, group: 10.0.0.1}}\n",
+                   "group must be a multicast address, not '10.0.0.1'", "leave it out for 224.0.0.81");
+    expect_refused("instances: {}\nipvs: {sync: {interface: eth0, while_master: web}}\n",
+                   "there is no instance or sync group 'web'", "describe it under 'instances:'");
+}
+
 TEST(VirtualServer, ShareNoService) {
     expect_refused("instances: {}\nvirtual_servers:\n  v: {address: 192.0.2.1-9:80, protocol: tcp" + reals +
                        "}\n  w: {address: 192.0.2.5:80, protocol: tcp" + reals + "}\n",

@@ -90,6 +90,8 @@ class Node {
     std::optional<Reply> reply;
     std::shared_ptr<const Snapshot> snapshot;
     bool finished{false}, answers{true};
+    std::vector<IpvsSync> sync;
+    IpvsTimeouts timeouts{900, 120, 300};
     std::optional<Event> held; ///< the answer of the table, when `answers` is off
 
   private:
@@ -109,7 +111,7 @@ class Node {
         if (const auto* batch = std::get_if<ProgramIpvs>(&action)) answer(program(*batch));
     }
     IpvsListed list() const {
-        IpvsListed listed{.error = table_error};
+        IpvsListed listed{.sync = sync, .timeouts = timeouts, .error = table_error};
         if (table_error != 0) return listed;
         for (const auto& [key, entry] : table) {
             listed.services.push_back({.service = entry.service});
@@ -133,6 +135,14 @@ class Node {
     /// As ip_vs_ctl.c refuses.
     int try_step(const IpvsStep& step) {
         if (table_error != 0) return table_error;
+        if (const auto* start = std::get_if<StartSync>(&step)) sync.push_back(start->sync);
+        if (const auto* stop = std::get_if<StopSync>(&step))
+            std::erase_if(sync, [&](const IpvsSync& each) { return each.role == stop->sync.role; });
+        if (const auto* set = std::get_if<SetTimeouts>(&step)) {
+            timeouts = {set->timeouts.tcp ? set->timeouts.tcp : timeouts.tcp,
+                        set->timeouts.tcp_fin ? set->timeouts.tcp_fin : timeouts.tcp_fin,
+                        set->timeouts.udp ? set->timeouts.udp : timeouts.udp};
+        }
         if (const auto* put = std::get_if<PutService>(&step)) {
             steps.push_back(fmt::format("{}{}", put->edit ? "edit " : "+", to_string(put->service.key.address)));
             if (put->service.scheduler == "mh") return ENOENT;
@@ -407,6 +417,31 @@ TEST(Servers, LeaveTheTableWhenTheDaemonStops) {
     node.deliver(StopRequested{});
     node.run(1s);
     EXPECT_EQ(node.shown(), "192.0.2.99 rr:");
+    EXPECT_TRUE(node.finished);
+}
+
+TEST(Servers, TheSynchronisationDaemonListensOnAStandbyAndStopsWithTheDaemon) {
+    Node node;
+    node.config_.ipvs = {.sync = model::ConnectionSync{.interface = "eth1", .while_master = "web", .id = 7},
+                         .timeouts = {.tcp = 1h}};
+    node.load();
+    node.deliver(KernelListed{});
+    node.run(10ms);
+    ASSERT_EQ(node.sync.size(), 1U);
+    EXPECT_EQ(node.sync[0].role, IpvsSync::Role::backup);
+    EXPECT_EQ(node.sync[0].id, 7);
+    EXPECT_EQ(node.timeouts, (IpvsTimeouts{3600, 120, 300}));
+    node.sync.clear(); // ipvsadm --stop-daemon backup
+    node.run(1s);
+    EXPECT_EQ(node.sync.size(), 1U);
+    node.config_.ipvs.sync->while_master.clear();
+    node.load();
+    node.run(10ms);
+    EXPECT_EQ(node.sync.size(), 2U) << "both, when it follows nobody";
+    node.deliver(StopRequested{});
+    node.run(1s);
+    EXPECT_TRUE(node.sync.empty());
+    EXPECT_EQ(node.timeouts, (IpvsTimeouts{900, 120, 300})) << "put back";
     EXPECT_TRUE(node.finished);
 }
 
