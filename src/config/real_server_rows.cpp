@@ -145,22 +145,6 @@ Directive<RealServer> inhibit_row() {
 
 namespace {
 
-Directive<RealServer> program_row(std::string_view word, model::Words RealServer::* field, std::string_view help) {
-    auto row =
-        bare_row<RealServer>(word, Shape::list, "a list: a program with its whole path, then its arguments", help);
-    row.read = [word, field](Context& context, const Node& node, RealServer& server) -> std::optional<Mark> {
-        auto words = read_words(context, word, node, WordsAre::program);
-        if (!words) return std::nullopt;
-        server.*field = std::move(*words);
-        return node.mark;
-    };
-    row.write = [field](const RealServer& server, Secrets) -> std::optional<std::string> {
-        if ((server.*field).empty()) return std::nullopt;
-        return write_words(server.*field);
-    };
-    return std::move(row).says_default("none");
-}
-
 std::vector<Directive<RealServer>> rows() {
     const Number<std::uint32_t> connections{0, 1'000'000'000};
     return {
@@ -178,8 +162,8 @@ std::vector<Directive<RealServer>> rows() {
                                                 "It is this node, which also runs holdfast.", "none of the nodes"),
         check_row(),
         checks_row(),
-        program_row("notify_up", &RealServer::notify_up, "Run when it comes up."),
-        program_row("notify_down", &RealServer::notify_down, "Run when it goes down."),
+        program_row<RealServer, &RealServer::notify_up>("notify_up", "Run when it comes up."),
+        program_row<RealServer, &RealServer::notify_down>("notify_down", "Run when it goes down."),
     };
 }
 

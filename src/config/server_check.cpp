@@ -69,6 +69,7 @@ class Check {
                       fmt::format("has {} twice: '{}' and '{}'", print(Endpoint{real.address, real.port}),
                                   first->second, real.name),
                       "keep one, with the weight of both");
+            check_ports(real);
             destination(real, fmt::format("real server '{}'", real.name), place_of(real.name));
         }
         if (server.sorry_server) destination(*server.sorry_server, "its sorry server", place("sorry_server"));
@@ -112,6 +113,20 @@ class Check {
                   "says how a client is known, but not that it stays", "add persistence: 50s");
         if (!server.persistence_engine.empty() && server.protocol != Protocol::udp)
             error(place("persistence_engine"), "has the engine sip, which reads udp only", "write protocol: udp");
+    }
+
+    /// A mark has no port, and a service of every port has none of its own.
+    void check_ports(const RealServer& real) {
+        const auto& server = draft_.object;
+        const bool has_port =
+            real.port != 0 || (server.mark == 0 && std::ranges::find(server.ports, 0) == server.ports.end());
+        const auto lacks = [](const model::Check& check) {
+            return model::is_network_probe(check.kind) && !std::holds_alternative<model::PingCheck>(check.kind) &&
+                   check.socket.port == 0;
+        };
+        if (!has_port && std::ranges::any_of(real.checks, lacks))
+            error(place_of(real.name), fmt::format("has no port for the check of real server '{}'", real.name),
+                  "add connect_port to the check");
     }
 
     /// What the kernel would refuse, or silently change.

@@ -166,22 +166,6 @@ Directive<ServerText> flags_row() {
     return std::move(row).says_default("none");
 }
 
-Directive<ServerText> program_row(std::string_view word, model::Words VirtualServer::* field, std::string_view help) {
-    auto row = bare_row<ServerText>(word, Shape::list, "a list: a program with its whole path, then its arguments",
-                                    help, "none");
-    row.read = [word, field](Context& context, const Node& node, ServerText& server) -> std::optional<Mark> {
-        auto words = read_words(context, word, node, WordsAre::program);
-        if (!words) return std::nullopt;
-        server.*field = std::move(*words);
-        return node.mark;
-    };
-    row.write = [field](const ServerText& server, Secrets) -> std::optional<std::string> {
-        if ((server.*field).empty()) return std::nullopt;
-        return write_words(server.*field);
-    };
-    return row;
-}
-
 /// "192.0.2.99:80", or a map as a real server's.
 Directive<ServerText> sorry_row() {
     auto row = bare_row<ServerText>(
@@ -301,8 +285,8 @@ std::vector<Directive<ServerText>> pool_rows() {
                                     "Weight of all that are up, to serve."),
         own<&VirtualServer::hysteresis>("hysteresis", weight,
                                         "So much above the quorum it is reached, so much below it is lost."),
-        program_row("quorum_up", &VirtualServer::quorum_up, "Run when the quorum is reached."),
-        program_row("quorum_down", &VirtualServer::quorum_down, "Run when the quorum is lost."),
+        program_row<ServerText, &VirtualServer::quorum_up>("quorum_up", "Run when the quorum is reached."),
+        program_row<ServerText, &VirtualServer::quorum_down>("quorum_down", "Run when the quorum is lost."),
         sorry_row(),
         own<&VirtualServer::all_down>(
             "all_down", all_down_words,

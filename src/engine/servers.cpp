@@ -189,28 +189,31 @@ void Servers::follow(const std::string& name, bool wanted, Turn turn) {
     program(turn);
 }
 
+/// With `omega`, the daemon's end is the end of what it says of its servers too.
+void Servers::tell_the_end(const Server& server, Turn turn) {
+    if (!server.pool.model->omega) return;
+    const auto edge = [&](std::string object, const char* from, const char* to, const model::Words& program) {
+        if (program.empty()) return;
+        turn.edges.push_back({.instance = std::move(object),
+                              .from = from,
+                              .to = to,
+                              .reason_code = "stopping",
+                              .reason = "the daemon stops",
+                              .kind = TransitionKind::server,
+                              .server = server.pool.model,
+                              .program = program});
+    };
+    for (std::size_t i = 0; i < server.reals.size(); ++i) {
+        const auto& model = *server.pool.members[i].model;
+        if (server.reals[i].was_up) edge(server.name() + "/" + model.name, "up", "down", model.notify_down);
+    }
+    if (server.pool.quorate) edge(server.name(), "quorum", "no_quorum", server.pool.model->quorum_down);
+}
+
 void Servers::stop(Turn turn) {
     if (std::exchange(stopping_, true)) return;
     for (auto& [name, server] : servers_) {
-        for (std::size_t i = 0; i < server.reals.size() && server.pool.model->omega; ++i)
-            if (server.reals[i].was_up && !server.pool.members[i].model->notify_down.empty())
-                turn.edges.push_back({.instance = name + "/" + server.pool.members[i].model->name,
-                                      .from = "up",
-                                      .to = "down",
-                                      .reason_code = "stopping",
-                                      .reason = "the daemon stops",
-                                      .kind = TransitionKind::server,
-                                      .server = server.pool.model,
-                                      .program = server.pool.members[i].model->notify_down});
-        if (server.pool.model->omega && server.pool.quorate && !server.pool.model->quorum_down.empty())
-            turn.edges.push_back({.instance = name,
-                                  .from = "quorum",
-                                  .to = "no_quorum",
-                                  .reason_code = "stopping",
-                                  .reason = "the daemon stops",
-                                  .kind = TransitionKind::server,
-                                  .server = server.pool.model,
-                                  .program = server.pool.model->quorum_down});
+        tell_the_end(server, turn);
         for (auto& real : server.reals)
             end_real(real, turn);
         touch(server, turn);

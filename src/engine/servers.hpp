@@ -94,6 +94,7 @@ class Servers {
     Real begin_real(const Server&, const model::RealServer&, const Trackers&, Turn);
     void end_real(Real&, Turn);
     void index_followed();
+    static void tell_the_end(const Server&, Turn);
     Server* find(const std::string& name);
     std::optional<std::string> carry_out(const ServerCommand&, Turn);
     void touch(Server&, Turn);

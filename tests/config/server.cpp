@@ -260,6 +260,8 @@ INSTANTIATE_TEST_SUITE_P(
             "virtual server 'v' has 10.0.0.1 twice: 'a' and 'b'", "keep one, with the weight of both"},
         Refused{real_with("forwarding: tunnel, tunnel: {kind: gue}"), "a gue tunnel needs a port",
                 "add port: 5555, where the real servers listen for it"},
+        Refused{server_with("mark: 7, protocol: tcp, check: {tcp: {}}" + reals),
+                "virtual server 'v' has no port for the check of real server 'a'", "add connect_port to the check"},
         Refused{real_with("weight: 70000"), "weight must be a number from 0 to 65535, not '70000'", ""},
         Refused{check_with("interval: 1s"), "a check does not say what it does",
                 "add one of tcp, http, https, smtp, dns, udp, ping, tracker and script"},

@@ -203,23 +203,99 @@ def test_a_reload_changes_what_differs_and_nothing_else(world):
     assert "-s wrr" in lab.lb.run("ipvsadm", "-Sn")
 
 
+class Directors:
+    """Two directors, one real server whose answers go back through whoever is master, and a client."""
+
+    def __init__(self, world, more: str = ""):
+        self.hosts = [world.add("lb1"), world.add("lb2")]
+        self.server, self.client = world.add("s1"), world.add("client")
+        self.server.start_nginx()
+        real, client = (host.addresses[0].split("/")[0] for host in (self.server, self.client))
+        self.server.ip("route", "replace", f"{client}/32", "via", VIP)
+        world.configure(f"instances:\n  web: {{interface: eth0, vrid: 51, advert_interval: 100ms, priority: {{lb1: 250, lb2: 200}}, addresses: [{VIP}/24]}}\n"
+                        f"virtual_servers:\n  web-http:\n    address: {VIP}:80\n    protocol: tcp\n    while_master: web\n    {CHECK}\n"
+                        f"    real_servers: {{s1: {{address: {real}}}}}\n{more}")
+        for host in self.hosts:
+            host.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.eth0.send_redirects=0")
+            host.start_bus()
+            host.start_holdfastd()
+
+    def where(self) -> tuple[list[str], list[str]]:
+        """Who has the address, and who has the table."""
+        return ([host.name for host in self.hosts if host.has(VIP)], [host.name for host in self.hosts if f"{VIP}:80" in table(host)])
+
+    def wait_on(self, name: str):
+        wait_for(lambda: self.where() == ([name], [name]), 5, f"address and table on {name} alone")
+
+
 def test_a_service_follows_its_master_and_the_table_comes_before_the_address(world):
     """Two directors, one table at a time."""
-    hosts = [world.add("lb1"), world.add("lb2")]
-    server = world.add("s1")
-    server.start_nginx()
-    real = server.addresses[0].split("/")[0]
-    world.configure(f"instances:\n  web: {{interface: eth0, vrid: 51, advert_interval: 100ms, priority: {{lb1: 250, lb2: 200}}, addresses: [{VIP}/24]}}\n"
-                    f"virtual_servers:\n  web-http:\n    address: {VIP}:80\n    protocol: tcp\n    while_master: web\n    {CHECK}\n"
-                    f"    real_servers: {{s1: {{address: {real}}}}}\n")
-    for host in hosts:
-        host.start_bus()
-        host.start_holdfastd()
-    holders = lambda: [host.name for host in hosts if host.has(VIP)]
-    tables = lambda: [host.name for host in hosts if f"{VIP}:80" in table(host)]
-    wait_for(lambda: holders() == ["lb1"] and tables() == ["lb1"], 5, "lb1 with address and table")
-    hosts[0].ctl("failover", "web")
-    wait_for(lambda: holders() == ["lb2"] and tables() == ["lb2"], 5, "lb2 with address and table")
-    states = [json.loads(host.ctl("--json=short", "ipvs"))[0]["State"] for host in hosts]
+    lab = Directors(world)
+    lab.wait_on("lb1")
+    assert get(lab.client) == "s1"
+    lab.hosts[0].ctl("failover", "web")
+    lab.wait_on("lb2")
+    assert get(lab.client) == "s1"
+    states = [json.loads(host.ctl("--json=short", "ipvs"))[0]["State"] for host in lab.hosts]
     assert states == ["standby", "serving"]
 
+
+def test_connections_are_known_to_the_next_director(world):
+    lab = Directors(world, "ipvs: {sync: {interface: eth0, while_master: web, id: 7}}\n")
+    lab.wait_on("lb1")
+    roles = lambda: [host.run("ipvsadm", "-L", "--daemon").split()[:2] for host in lab.hosts]
+    wait_for(lambda: roles() == [["master", "sync"], ["backup", "sync"]], 5, "lb1 to send and lb2 to listen")
+    # It lasts over a failover: what the second director was told is all that it knows of it.
+    talk = lab.client.spawn("talk", "/usr/bin/python3", "-u", "-c", f"""
+import socket, sys, time
+s = socket.create_connection(("{VIP}", 80))
+for part in (b"GET / HT", b"TP/1.1\\r\\n", b"Host: a\\r\\n", b"Connection: close\\r\\n"):
+    s.sendall(part); time.sleep(0.1)
+print("begun", flush=True)
+while not open("{world.directory}/go", "a+").seek(0) and not open("{world.directory}/go").read(): time.sleep(0.05)
+s.sendall(b"\\r\\n")
+print(s.makefile().read().strip().splitlines()[-1], flush=True)
+""")
+    wait_for(lambda: "begun" in lab.client.log("talk"), 5, "a connection")
+    wait_for(lambda: "ESTABLISHED" in lab.hosts[1].run("ipvsadm", "-Lnc"), 5, "lb2 to know of it")
+    lab.hosts[0].ctl("failover", "web")
+    lab.wait_on("lb2")
+    wait_for(lambda: roles() == [["backup", "sync"], ["master", "sync"]], 5, "the roles to change")
+    (world.directory / "go").write_text("go")
+    assert talk.wait(10) == 0
+    assert lab.client.log("talk").strip().splitlines()[-1] == "s1"
+
+
+def test_an_instance_follows_the_quorum_of_its_servers(world):
+    """The tracker `virtual_server`: a director without servers gives the address to one that has some."""
+    lab = Balanced(world, servers=1)
+    world.configure(lab.text.replace("instances: {}", "instances: {a: {interface: eth0, vrid: 9, advert_interval: 100ms, addresses: [10.77.0.101/24], "
+                                     "track: [pool]}}\ntrackers: {pool: {virtual_server: web}}"))
+    lab.lb.start_holdfastd()
+    wait_for(lambda: lab.lb.has("10.77.0.101"), 5, "the address")
+    lab.servers["s1"].kill_nginx()
+    wait_for(lambda: not lab.lb.has("10.77.0.101"), 5, "the address to leave")
+    assert "it has no quorum" in lab.lb.ctl("status")
+    lab.servers["s1"].start_nginx()
+    wait_for(lambda: lab.lb.has("10.77.0.101"), 5, "the address again")
+
+
+def test_the_kernels_timeouts_are_set_and_put_back(world):
+    lab = Balanced(world, servers=1)
+    before = lab.lb.run("ipvsadm", "-L", "--timeout")
+    world.configure(lab.text + "ipvs: {timeouts: {tcp: 1h, udp: 90s}}\n")
+    lab.lb.start_holdfastd()
+    wait_for(lambda: lab.lb.run("ipvsadm", "-L", "--timeout").split()[-3:] == ["3600", "120", "90"], 5, "the timeouts")
+    lab.lb.holdfastd.kill(15)
+    assert lab.lb.holdfastd.wait() == 0
+    assert lab.lb.run("ipvsadm", "-L", "--timeout") == before
+
+
+def test_marks_and_ranges_are_services_too(world):
+    lab = Balanced(world, servers=1)
+    real = lab.servers["s1"].real
+    world.configure(f"instances: {{}}\nvirtual_servers:\n  marked: {{mark: 7, protocol: tcp, check: {{tcp: {{}}, connect_port: 80}}, real_servers: {{s1: {{address: {real}}}}}}}\n"
+                    f"  many: {{address: 10.77.0.100-10.77.0.102:80, protocol: tcp, {CHECK}, real_servers: {{s1: {{address: {real}, weight: 4}}}}}}\n")
+    lab.lb.start_holdfastd()
+    wait_for(lambda: table(lab.lb) == {"7": {f"{real}:0": ("-m", 1)}, **{f"10.77.0.{n}:80": {f"{real}:80": ("-m", 4)} for n in (100, 101, 102)}},
+             5, "four services")
