@@ -71,7 +71,7 @@ constexpr std::array instance_words{
     ForeignWord{"notify_fault", "write notify: {fault: [/path/to/program]}"},
     ForeignWord{"notify_stop", "write notify: {stop: [/path/to/program]}"},
     ForeignWord{"notify_fifo", "write notify: {fifo: /path/to/fifo}"},
-    ForeignWord{"smtp_alert", later},
+    ForeignWord{"smtp_alert", "write notify: {mail: true}, and mail: at the top level"},
 };
 
 constexpr std::array tracker_words{
@@ -83,14 +83,13 @@ constexpr std::array tracker_words{
 };
 
 constexpr std::array top_words{
-    ForeignWord{"virtual_servers", later},
     ForeignWord{"vrrp_instance", "write instances:"},
     ForeignWord{"vrrp_script", "write trackers:"},
     ForeignWord{"vrrp_mcast_group4", "write defaults: {multicast_group4: 224.0.0.18}"},
     ForeignWord{"vrrp_mcast_group6", "write defaults: {multicast_group6: \"ff02::12\"}"},
     ForeignWord{"vrrp_track_process", "write trackers:"},
     ForeignWord{"vrrp_sync_group", "write sync_groups:"},
-    ForeignWord{"virtual_server", later},
+    ForeignWord{"virtual_server", "write virtual_servers: {NAME: {address: 192.0.2.10:80, protocol: tcp, ...}}"},
     ForeignWord{"global_defs", "write defaults:"},
     ForeignWord{"router_id", "write node_name"},
     ForeignWord{"garp_group", "write announce_groups: {NAME: {interfaces: [eth0], interval: 5ms}}"},
@@ -123,11 +122,6 @@ std::string some(std::span<const std::string> names) {
 void unknown_key(Context& context, const Entry& entry, std::span<const std::string_view> known,
                  std::span<const ForeignWord> foreign, std::string_view where) {
     const auto word = std::ranges::find(foreign, std::string_view{entry.key}, &ForeignWord::word);
-    if (word != foreign.end() && word->hint == later) {
-        context.problems.error(entry.mark, fmt::format("{} is not supported yet by this version", quoted(entry.key)),
-                               "it comes with a later version: remove it until then");
-        return;
-    }
     const auto message = fmt::format("{} is not a directive of {}", quoted(entry.key), where);
     if (word != foreign.end()) {
         context.problems.error(entry.mark, message, std::string{word->hint});

@@ -14,8 +14,6 @@ struct ForeignWord {
     std::string_view word;
     std::string_view hint;
 };
-/// A word that this version does not do yet has this hint.
-inline constexpr std::string_view later = "later";
 
 std::span<const ForeignWord> foreign_instance_words();
 std::span<const ForeignWord> foreign_tracker_words();

@@ -44,9 +44,8 @@ TEST(Instance, AnswersKeepalivedsWords) {
     for (const std::string word : {"master", "backup", "fault", "stop"})
         expect({{"notify_" + word + ": x", "'notify_" + word + "' is not a directive of an instance",
                  "write notify: {" + word + ": [/path/to/program]}"}});
-    for (const std::string word : {"smtp_alert"})
-        expect({{word + ": x", "'" + word + "' is not supported yet by this version",
-                 "it comes with a later version: remove it until then"}});
+    expect({{"smtp_alert: x", "'smtp_alert' is not a directive of an instance",
+             "write notify: {mail: true}, and mail: at the top level"}});
 }
 
 TEST(Instance, RefusesWrongKindsAndRanges) {

@@ -262,12 +262,12 @@ http: {}
 )");
 }
 
-TEST(Load, SaysWhatThisVersionDoesNotDoYet) {
-    EXPECT_EQ(errors("instances: {}\nvirtual_servers:\n"),
-              R"(holdfast.yaml:2:1: error: 'virtual_servers' is not supported yet by this version
-virtual_servers:
+TEST(Load, KnowsKeepalivedsWordForAVirtualServer) {
+    EXPECT_EQ(errors("instances: {}\nvirtual_server: {}\n"),
+              R"(holdfast.yaml:2:1: error: 'virtual_server' is not a directive of the file
+virtual_server: {}
 ^
-  hint: it comes with a later version: remove it until then
+  hint: write virtual_servers: {NAME: {address: 192.0.2.10:80, protocol: tcp, ...}}
 )");
 }
 
