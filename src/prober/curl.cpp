@@ -9,6 +9,7 @@
 #include <cstring>
 #include <fmt/format.h>
 #include <sys/socket.h>
+#include <vector>
 
 namespace holdfast::prober {
 
@@ -27,14 +28,41 @@ curl_socket_t open_for(void* asked, curlsocktype, curl_sockaddr* address) {
 
 } // namespace
 
+namespace {
+
+/// Handles that are clean again: making one costs more than all that a short probe does with it.
+struct Idle {
+    std::vector<CURL*> handles;
+    ~Idle() {
+        for (auto* handle : handles)
+            curl_easy_cleanup(handle);
+    }
+};
+Idle idle;
+constexpr std::size_t most_idle = 64;
+
+CURL* clean_handle() {
+    if (idle.handles.empty()) return curl_easy_init();
+    auto* const handle = idle.handles.back();
+    idle.handles.pop_back();
+    return handle;
+}
+
+} // namespace
+
 // ---- a transfer -----------------------------------------------------------------------------------------------------------
 
-Transfer::Transfer() : easy{curl_easy_init()} {
+Transfer::Transfer() : easy{clean_handle()} {
     HF_ASSERT(easy != nullptr);
 }
 
 Transfer::~Transfer() {
-    curl_easy_cleanup(easy);
+    if (idle.handles.size() >= most_idle) {
+        curl_easy_cleanup(easy);
+        return;
+    }
+    curl_easy_reset(easy);
+    idle.handles.push_back(easy);
 }
 
 void Transfer::set_common(Duration limit) {
@@ -47,6 +75,8 @@ void Transfer::set_common(Duration limit) {
     set(CURLOPT_PROXY, "");         // also none from the environment
     set(CURLOPT_FRESH_CONNECT, 1L); // each one proves that a connection can be made
     set(CURLOPT_FORBID_REUSE, 1L);
+    set(CURLOPT_TCP_NODELAY, 0L);       // one short request: nothing waits behind it
+    set(CURLOPT_DNS_CACHE_TIMEOUT, 0L); // libcurl walks all of its cache after each transfer
     set(CURLOPT_OPENSOCKETFUNCTION, &open_for);
     set(CURLOPT_OPENSOCKETDATA, this);
 }
@@ -122,15 +152,16 @@ void CurlMulti::finish_all() {
     }
 }
 
-int CurlMulti::socket_changed(CURL*, curl_socket_t fd, int what, void* self, void*) {
+int CurlMulti::socket_changed(CURL*, curl_socket_t fd, int what, void* self, void* is_known) {
     auto& multi = *static_cast<CurlMulti*>(self);
     std::uint32_t events = 0;
     if ((what & CURL_POLL_IN) != 0) events |= EPOLLIN;
     if ((what & CURL_POLL_OUT) != 0) events |= EPOLLOUT;
     if (what == CURL_POLL_REMOVE)
         multi.epoll_.remove(fd);
-    else
+    else if (is_known != nullptr || !multi.epoll_.add(fd, events))
         multi.epoll_.set(fd, events);
+    if (what != CURL_POLL_REMOVE) curl_multi_assign(multi.multi_, fd, self); // any pointer: from now on it is known
     return 0;
 }
 

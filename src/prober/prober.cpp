@@ -155,7 +155,8 @@ void Prober::done(ipc::WatchId id, const Outcome& outcome) {
     auto& watch = it->second;
     if (const auto verdict = watch.ends(outcome, ipc::clock_now())) tell(*verdict);
     schedule(id, watch);
-    if (outcome.our_fault) ipc::warn(name, fmt::format("cannot probe {}: {}", watch.target(), outcome.detail));
+    if (!outcome.our_fault || !watch.is_tracker()) return; // of a check it is told
+    ipc::warn(name, fmt::format("cannot probe {}: {}", watch.target(), outcome.detail));
 }
 
 void Prober::tell(const ipc::Report& report) {

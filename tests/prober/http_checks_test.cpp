@@ -3,6 +3,9 @@
 
 #include "prober/http_body.hpp"
 
+#include <fstream>
+#include <sys/wait.h>
+
 namespace holdfast::prober {
 namespace {
 
@@ -218,6 +221,43 @@ TEST_F(Https, HttpTwoIsWantedAndNotMerelyOffered) {
     const Server server{https(context.get())};
     expect_bad(check(model::HttpCheck{.version = model::HttpVersion::v2, .tls = true}, server.port),
                "status 200, but not by HTTP/2");
+}
+
+// A real nginx: HTTP/2 by TLS and without.
+TEST_F(Https, HttpTwoOfARealNginxIsGood) {
+    if (::access("/usr/sbin/nginx", X_OK) != 0) GTEST_SKIP() << "nginx is not installed";
+    const auto good = make_identity({}, &ca);
+    const auto pem = files.certificate("good.pem", good);
+    const auto plain = closed_port(SOCK_STREAM);
+    const auto tls = closed_port(SOCK_STREAM);
+    std::ofstream{files.path("nginx.conf")} << fmt::format(
+        "daemon off; master_process off; pid {0}; error_log {1}; events {{}}\n"
+        "http {{ access_log off; client_body_temp_path {1}.b; proxy_temp_path {1}.p; fastcgi_temp_path {1}.f; "
+        "uwsgi_temp_path {1}.u; scgi_temp_path {1}.s; server {{ listen 127.0.0.1:{2} http2; listen 127.0.0.1:{3} ssl "
+        "http2; ssl_certificate {4}; ssl_certificate_key {4}; location / {{ return 200 $server_protocol$http_host; }} "
+        "}} "
+        "}}\n",
+        files.path("pid"), files.path("error.log"), plain, tls, pem);
+    const pid_t nginx = ::fork();
+    if (nginx == 0) {
+        const auto config = files.path("nginx.conf");
+        ::execl("/usr/sbin/nginx", "nginx", "-c", config.c_str(), nullptr);
+        ::_exit(127);
+    }
+    auto by_two = one({.body = model::BodyPattern{.regex = "^HTTP/2.0good.example$"}});
+    by_two.version = model::HttpVersion::v2;
+    by_two.host = "good.example";
+    auto what = check(by_two, plain);
+    what.interval = 50ms;
+    Driver driver{ipc::testing::prober_options()};
+    driver.subscribe(what);
+    EXPECT_TRUE(driver.until([&] { return !driver.verdicts.empty() && driver.verdicts.back().ok; }, 10s))
+        << driver.verdicts.back().detail;
+    by_two.tls = by_two.verify = true;
+    by_two.ca_file = ca_file;
+    expect_good(check(by_two, tls), "status 200");
+    ::kill(nginx, SIGKILL);
+    ::waitpid(nginx, nullptr, 0);
 }
 
 } // namespace
