@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <openssl/x509.h>
+#include <poll.h>
 
 namespace holdfast::prober {
 
@@ -90,7 +91,8 @@ void HttpDriver::Probe::begin_step() {
     header_bytes = 0;
     enough = false;
     body.begin(step.digest, step.body ? &*step.body : nullptr);
-    set_common(std::max(whole - (ipc::clock_now() - began), Duration{1ms}));
+    set_common(whole);
+    set(CURLOPT_TIMEOUT_MS, 0L); // on_timer is there
     set(CURLOPT_URL, step.url.c_str());
     driver.curl_.add(*this);
 }
@@ -100,7 +102,6 @@ std::string HttpDriver::Probe::trouble(CURLcode result) const {
     if (header_bytes > max_headers || result == CURLE_OUT_OF_MEMORY)
         return fmt::format("headers longer than {} KiB", max_headers / 1024);
     switch (result) {
-    case CURLE_OPERATION_TIMEDOUT: return fmt::format("no complete answer within {}", to_string(whole));
     case CURLE_SSL_CERTPROBLEM:
         return fmt::format("cannot use the certificate {} and its key", plan->check.certificate_file);
     case CURLE_SSL_CACERT_BADFILE: return fmt::format("cannot use the CA file {}", plan->check.ca_file);
@@ -137,11 +138,8 @@ Outcome HttpDriver::Probe::judge(CURLcode result) {
 void HttpDriver::Probe::ended(CURLcode result) {
     auto outcome = judge(result);
     if (outcome.ok && at + 1 < plan->steps.size()) {
-        if (ipc::clock_now() - began < whole) {
-            ++at;
-            return begin_step();
-        }
-        outcome = {.detail = fmt::format("no complete answer within {}", to_string(whole))};
+        ++at;
+        return begin_step();
     }
     finish(std::move(outcome));
 }
@@ -152,6 +150,7 @@ void HttpDriver::Probe::finish(Outcome outcome) {
     outcome.latency = std::max(ipc::clock_now() - began, Duration{0});
     auto& owner = driver;
     const auto number = id;
+    owner.deadlines_.remove(began + whole, number);
     owner.probes_.erase(number); // and with it this
     owner.done_(number, outcome);
 }
@@ -168,6 +167,7 @@ void HttpDriver::start(ipc::WatchId id, std::shared_ptr<const HttpPlan> plan, Du
     auto& probe = *probes_.emplace(id, std::make_unique<Probe>(*this, id, std::move(plan))).first->second;
     probe.began = ipc::clock_now();
     probe.whole = timeout;
+    deadlines_.add(probe.began + timeout, id);
     probe.set_up();
     probe.begin_step();
 }
@@ -175,8 +175,23 @@ void HttpDriver::start(ipc::WatchId id, std::shared_ptr<const HttpPlan> plan, Du
 void HttpDriver::cancel(ipc::WatchId id) {
     const auto it = probes_.find(id);
     if (it == probes_.end()) return;
+    deadlines_.remove(it->second->began + it->second->whole, id);
     curl_.remove(*it->second);
     probes_.erase(it);
+}
+
+/// What has come in time is not late because this host was: the socket is looked at once more.
+void HttpDriver::on_timer(Time now) {
+    while (const auto id = deadlines_.take(now)) {
+        curl_socket_t fd = CURL_SOCKET_BAD;
+        curl_easy_getinfo(probes_.at(*id)->easy, CURLINFO_ACTIVESOCKET, &fd);
+        pollfd ready{fd, POLLIN, 0};
+        if (fd != CURL_SOCKET_BAD && ::poll(&ready, 1, 0) == 1) curl_.on_socket(fd, EPOLLIN);
+        const auto at = probes_.find(*id);
+        if (at == probes_.end()) continue; // it has ended by that
+        curl_.remove(*at->second);
+        at->second->finish({.detail = fmt::format("no complete answer within {}", to_string(at->second->whole))});
+    }
 }
 
 } // namespace holdfast::prober

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "prober/curl.hpp"
+#include "prober/deadlines.hpp"
 #include "prober/http_plan.hpp"
 #include "prober/outcome.hpp"
 
@@ -27,12 +28,16 @@ class HttpDriver {
     void cancel(ipc::WatchId id);
     bool busy(ipc::WatchId id) const { return probes_.contains(id); }
 
+    Time next_deadline() const { return deadlines_.next(); }
+    void on_timer(Time now);
+
   private:
     struct Probe;
 
     CurlMulti& curl_;
     Done done_;
     std::unordered_map<ipc::WatchId, std::unique_ptr<Probe>> probes_;
+    Deadlines deadlines_;
 };
 
 } // namespace holdfast::prober

@@ -47,13 +47,14 @@ void Prober::run() {
         }
         const Time now = ipc::clock_now();
         if (now >= curl_.next_deadline()) curl_.on_timer();
+        if (now >= http_.next_deadline()) http_.on_timer(now);
         if (now >= sockets_.next_deadline()) sockets_.on_timer(now);
         start_due(now);
     }
 }
 
 Time Prober::next_deadline() const {
-    return std::min({curl_.next_deadline(), sockets_.next_deadline(), due_.next()});
+    return std::min({curl_.next_deadline(), http_.next_deadline(), sockets_.next_deadline(), due_.next()});
 }
 
 // False: the daemon is gone.

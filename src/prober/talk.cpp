@@ -4,6 +4,7 @@
 #include "ipc/service.hpp"
 
 #include <cerrno>
+#include <poll.h>
 
 namespace holdfast::prober {
 
@@ -44,26 +45,36 @@ void SocketProbes::cancel(ipc::WatchId id) {
     probes_.erase(at); // closes the socket, which takes it out of the epoll as well (epoll(7))
 }
 
-void SocketProbes::on_socket(int fd) {
-    const auto at = sockets_.find(fd);
-    if (at == sockets_.end()) return;
-    const auto id = at->second;
-    auto& talk = *probes_.at(id).talk;
+std::optional<Outcome> SocketProbes::look(int fd, Talk& talk) {
     const auto wanted = talk.wants;
     int error = 0;
     socklen_t size = sizeof error;
     if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
-    const auto outcome =
-        error != 0 ? failure(wanted == EPOLLOUT ? "cannot connect" : "unreachable", error) : talk.on_ready(fd);
-    if (outcome) return finish(id, *outcome, ipc::clock_now());
-    if (talk.wants != wanted) epoll_.set(fd, talk.wants);
+    if (error != 0) return failure(wanted == EPOLLOUT ? "cannot connect" : "unreachable", error);
+    auto outcome = talk.on_ready(fd);
+    if (!outcome && talk.wants != wanted) epoll_.set(fd, talk.wants);
+    return outcome;
+}
+
+void SocketProbes::on_socket(int fd) {
+    const auto at = sockets_.find(fd);
+    if (at == sockets_.end()) return;
+    const auto id = at->second;
+    if (const auto outcome = look(fd, *probes_.at(id).talk)) finish(id, *outcome, ipc::clock_now());
+}
+
+/// What has come in time is not late because this host was: the socket is looked at once more.
+Outcome SocketProbes::last_word(const Probe& probe) {
+    if (probe.known) return *probe.known;
+    pollfd ready{probe.socket.get(), static_cast<short>(probe.talk->wants == EPOLLOUT ? POLLOUT : POLLIN), 0};
+    if (::poll(&ready, 1, 0) == 1)
+        if (const auto outcome = look(probe.socket.get(), *probe.talk)) return *outcome;
+    return probe.talk->at_deadline(probe.timeout);
 }
 
 void SocketProbes::on_timer(Time now) {
-    while (const auto id = deadlines_.take(now)) {
-        const auto& probe = probes_.at(*id);
-        finish(*id, probe.known ? *probe.known : probe.talk->at_deadline(probe.timeout), now);
-    }
+    while (const auto id = deadlines_.take(now))
+        finish(*id, last_word(probes_.at(*id)), now);
 }
 
 void SocketProbes::finish(ipc::WatchId id, Outcome outcome, Time now) {

@@ -60,6 +60,8 @@ class SocketProbes {
         std::optional<Outcome> known{};
     };
     static std::optional<Outcome> open(Probe&, const Endpoint&, const model::ProbeSocket&, const Conversation&);
+    std::optional<Outcome> look(int fd, Talk&);
+    Outcome last_word(const Probe&);
     void finish(ipc::WatchId id, Outcome outcome, Time now);
 
     ipc::Epoll& epoll_;

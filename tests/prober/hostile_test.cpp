@@ -81,6 +81,40 @@ TEST(Hostile, AChainThatIsTooLongIsBad) {
     EXPECT_FALSE(verdict.unknown) << verdict.detail;
 }
 
+// ---- this host is late itself ---------------------------------------------------------------------------------------------
+
+/// Stopped from before the answer until after the deadline: the answer has come in time.
+TEST(Late, AnAnswerThatCameInTimeCountsThoughTheProberStoodStill) {
+    std::atomic<int> asked{0};
+    const Server web{[&](int fd, const std::stop_token& stop) {
+        hear(fd);
+        ++asked;
+        if (ipc::testing::readable(fd, 100ms)) return;
+        say(fd, page("x"), stop);
+        stall(fd, stop);
+    }};
+    const Server mail{[&](int fd, const std::stop_token& stop) {
+        say(fd, "220 x\r\n", stop);
+        hear(fd, "\r\n");
+        ++asked;
+        if (ipc::testing::readable(fd, 100ms)) return;
+        say(fd, "421 busy\r\n", stop);
+        stall(fd, stop);
+    }};
+    Driver driver{ipc::testing::prober_options()};
+    driver.subscribe(check(model::HttpCheck{}, web.port, 300ms));
+    auto smtp = check(model::SmtpCheck{}, mail.port, 300ms);
+    smtp.id = ipc::WatchId{2};
+    driver.subscribe(smtp);
+    ASSERT_TRUE(driver.until([&] { return asked == 2; }, 3s));
+    ::kill(driver.helper.pid(), SIGSTOP);
+    EXPECT_FALSE(driver.until([&] { return !driver.verdicts.empty(); }, 600ms));
+    ::kill(driver.helper.pid(), SIGCONT);
+    ASSERT_TRUE(driver.until([&] { return driver.verdicts.size() == 2; }, 3s));
+    EXPECT_EQ(driver.verdicts_of(1)[0].detail, "status 200");
+    EXPECT_EQ(driver.verdicts_of(2)[0].detail, "the answer to HELO is 421");
+}
+
 // ---- all of them at once ------------------------------------------------------------------------------------------------
 
 std::size_t resident(pid_t pid) {
