@@ -38,7 +38,9 @@ void Engine::follow_masters() {
             return router && is_named(*router, name) &&
                    (vrrp::holds_addresses(router->state) || has_addresses(*router));
         });
+        const bool needed = settle_needed_;
         with_servers([&](Servers::Turn turn) { servers_.follow(name, wanted, turn); });
+        settle_needed_ = needed; // what it changes is the table, whose answer settles again
         if (!wanted) continue;
         for (auto& router : routers_)
             if (router && is_named(*router, name)) wait_for_table(*router, servers_.is_ready(name));

@@ -74,6 +74,7 @@ void Servers::on(const IpvsRead& event, Turn turn) {
     note_table_problem(listed.error, turn);
     if (listed.error != 0) {
         owned_.clear(); // there is nothing to be removed where there is no table
+        our_sync_.clear();
         table_.clear();
         return program(turn);
     }
