@@ -184,15 +184,22 @@ def reload():
 
 
 def killed():
-    monitor = subprocess.Popen(["ip", "-o", "monitor", "address", "dev", "eth0"], stdout=subprocess.PIPE, text=True)
-    pid = int(show("MainPID"))
-    os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: show("MainPID") not in (str(pid), "0") and state() == "master", 3, "the restarted daemon")
-    results["killed_reason"] = property_of("StateReason")
-    time.sleep(0.3)
-    monitor.terminate()
-    results["killed_deletions"] = [line for line in monitor.communicate()[0].splitlines() if line.startswith("Deleted")]
-    results["restarts"] = show("NRestarts")
+    """At 100 ms adverts the next process may adopt for 300 ms: where starting it took most of that, this machine was too late
+    itself, and it is tried again."""
+    for _ in range(3):
+        monitor = subprocess.Popen(["ip", "-o", "monitor", "address", "dev", "eth0"], stdout=subprocess.PIPE, text=True)
+        pid, restarts, began = int(show("MainPID")), int(show("NRestarts")), time.monotonic()
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: show("MainPID") not in (str(pid), "0"), 3, "the restarted daemon")
+        took = time.monotonic() - began
+        wait_for(lambda: state() == "master", 3, "mastership")
+        results["killed_reason"] = property_of("StateReason")
+        time.sleep(0.3)
+        monitor.terminate()
+        results["killed_deletions"] = [line for line in monitor.communicate()[0].splitlines() if line.startswith("Deleted")]
+        results["restarts"] = str(int(show("NRestarts")) - restarts)
+        if "adopted" in results["killed_reason"] or took < 0.2:
+            return
 
 
 def watchdog():
