@@ -98,7 +98,9 @@ std::string print_hex(const Bytes& bytes, const Bytes& mask) {
 }
 
 Parsed<std::string> check_http_path(const Node& node) {
-    return text_where(node, "a path that begins with '/'", node.text.starts_with('/') && is_printable_ascii(node.text));
+    const bool fine =
+        node.text.starts_with('/') && is_printable_ascii(node.text) && node.text.find('#') == std::string::npos;
+    return text_where(node, "a path that begins with '/', without spaces and '#'", fine);
 }
 
 Parsed<std::string> check_dns_name(const Node& node) {
