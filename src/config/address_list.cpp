@@ -81,21 +81,13 @@ std::optional<VirtualAddress> read_plain(Context& context, const Node& node) {
     return VirtualAddress{*prefix};
 }
 
-/// With a peer the length is of the peer's prefix, and says nothing about the address.
-Complaint unusable(const VirtualAddress& address, bool excluded) {
-    if (address.autojoin && excluded) return {};
-    if (address.autojoin) return {"is a multicast address", "it can be one of excluded_addresses"};
-    if (!address.peer) return unusable(address.prefix());
-    return unusable(Prefix{address.address, full_prefix(address.address.family)});
-}
-
 std::optional<VirtualAddress> read_address(Context& context, const Node& node, bool excluded) {
     const auto check = [&](const Draft<VirtualAddress>& draft) { check_address_options(context, draft); };
     auto address = node.is_map() ? read_item<VirtualAddress>(context, node, address_directives(), foreign_words,
                                                              "an address", check)
                                  : read_plain(context, node);
     if (!address) return std::nullopt;
-    if (const auto why = unusable(*address, excluded); !why.text.empty()) {
+    if (const auto why = config::unusable(*address, excluded); !why.text.empty()) {
         const auto* const entry = node.find("address");
         const auto& place = entry ? entry->value : node;
         const auto text = place.is_scalar() ? place.text : to_string(address->prefix());
@@ -139,6 +131,18 @@ class ListCheck {
 };
 
 } // namespace
+
+std::span<const ForeignWord> foreign_address_words() {
+    return foreign_words;
+}
+
+/// With a peer the length is of the peer's prefix, and says nothing about the address.
+Complaint unusable(const VirtualAddress& address, bool excluded) {
+    if (address.autojoin && excluded) return {};
+    if (address.autojoin) return {"is a multicast address", "it can be one of excluded_addresses"};
+    if (!address.peer) return unusable(address.prefix());
+    return unusable(Prefix{address.address, full_prefix(address.address.family)});
+}
 
 std::optional<std::vector<VirtualAddress>> read_addresses(Context& context, std::string_view word, const Node& node,
                                                           Addresses which) {

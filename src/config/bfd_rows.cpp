@@ -60,22 +60,15 @@ std::span<const Directive<BfdTracker>> bfd_directives() {
 }
 
 std::optional<BfdTracker> read_bfd(Context& context, const Node& node) {
-    if (!node.is_map()) {
-        complain(context, "bfd", node, must_be("a map", node, "write bfd: {neighbor: 192.0.2.2}"));
-        return std::nullopt;
-    }
-    const auto before = context.problems.count();
-    Draft<BfdTracker> draft;
-    read_object<BfdTracker>(context, node, bfd_directives(), {}, "bfd", draft);
-    require<BfdTracker>(context, bfd_directives(), draft, "bfd", node.mark);
-    const auto& bfd = draft.object;
-    if (draft.usable("source") && draft.usable("neighbor") && bfd.source && bfd.source->family != bfd.neighbor.family)
-        context.problems.error(draft.place("source", node.mark),
-                               fmt::format("source {} and neighbor {} are of two families", to_string(*bfd.source),
-                                           to_string(bfd.neighbor)),
-                               "give both in the same");
-    if (context.problems.count() != before) return std::nullopt;
-    return bfd;
+    constexpr auto example = "bfd: {neighbor: 192.0.2.2}";
+    return read_map<BfdTracker>(context, node, bfd_directives(), {}, "bfd", example, [&](const auto& draft) {
+        const auto& bfd = draft.object;
+        if (bfd.source && bfd.source->family != bfd.neighbor.family)
+            context.problems.error(draft.place("source", node.mark),
+                                   fmt::format("source {} and neighbor {} are of two families", to_string(*bfd.source),
+                                               to_string(bfd.neighbor)),
+                                   "give both in the same");
+    });
 }
 
 std::string write_bfd(const BfdTracker& bfd) {

@@ -85,12 +85,9 @@ void check_whole(Context& context, const Draft<Check>& draft, Mark mark) {
 } // namespace
 
 std::optional<Check> read_check(Context& context, const Node& node) {
-    if (!node.is_map()) {
-        complain(context, "a check", node, must_be("a map", node, "write {http: /health} or {tcp: {}}"));
-        return std::nullopt;
-    }
-    auto check = read_item<Check>(context, node, check_directives(), foreign_words, "a check",
-                                  [&](const Draft<Check>& draft) { check_whole(context, draft, node.mark); });
+    auto check =
+        read_map<Check>(context, node, check_directives(), foreign_words, "a check", "{http: /health} or {tcp: {}}",
+                        [&](const Draft<Check>& draft) { check_whole(context, draft, node.mark); });
     // Who asks more often than the default timeout lasts need not say so.
     if (check && !node.find("timeout")) check->timeout = std::min(check->timeout, check->interval);
     return check;

@@ -62,11 +62,7 @@ Directive<Check> map_row(std::string_view word, std::vector<Directive<Kind>> row
                          std::string_view help) {
     auto row = bare_row<Check>(word, Shape::map, std::string{values}, help);
     row.read = [word, rows](Context& context, const Node& node, Check& check) -> std::optional<Mark> {
-        if (!node.is_map()) {
-            complain(context, word, node, must_be("a map", node, fmt::format("write {}: {{}}", word)));
-            return std::nullopt;
-        }
-        auto kind = read_item<Kind>(context, node, rows, {}, word, [](const Draft<Kind>&) {});
+        auto kind = read_map<Kind>(context, node, rows, {}, word, fmt::format("{}: {{}}", word));
         if (!kind) return std::nullopt;
         check.kind = std::move(*kind);
         return node.mark;

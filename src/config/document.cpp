@@ -38,6 +38,7 @@ A value marked *per host* may be one value, or a map from node name to value, wi
 | `mail` | where mail about transitions goes, for every `notify` with `mail: true` |
 | `static_routes` | a list of routes that are there while the daemon runs |
 | `static_rules` | a list of rules that are there while the daemon runs |
+| `static_addresses` | a list of addresses that are there while the daemon runs, on whatever interface |
 | `log_unknown_vrids` | true: name adverts of virtual routers that no instance here is of, once a minute each |
 
 )";
@@ -83,6 +84,10 @@ std::string directives_markdown() {
         "place (IPv4).\n\n";
     out += table(address_directives(), false);
     out +=
+        "\n### Inside `static_addresses`\n\nThere while the daemon runs, without a lease, and announced by nobody; put "
+        "back when somebody deletes it.\n\n";
+    out += table(static_address_directives(), false);
+    out +=
         "\n### Inside `routes` and `static_routes`\n\nA route or rule of an instance is there while its addresses are; "
         "a static one while the daemon runs. All carry protocol 112.\n\n";
     out += table(route_directives(), false);
@@ -105,6 +110,10 @@ std::string directives_markdown() {
     out += table(server_directives(), false);
     out += "\n### Inside `real_servers`\n\n";
     out += table(real_server_directives(), false);
+    out += "\n### Inside `nginx`\n\nOf a virtual server with `kind: nginx`: nginx includes the file, holdfast writes "
+           "it anew when "
+           "health changes (`weight`, `down`, `max_conns` from `upper_threshold`, `backup` for the sorry server).\n\n";
+    out += table(upstream_directives(), false);
     out += "\n### Inside `tunnel`\n\n";
     out += table(tunnel_directives(), false);
     out += "\n### Inside `check` and `checks`\n\nExactly one of `tcp`, `http`, `https`, `smtp`, `dns`, `udp`, `ping`, "

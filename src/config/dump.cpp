@@ -35,6 +35,8 @@ std::string dump(const model::Config& config, Secrets secrets) {
     }
     if (!config.static_routes.empty()) out += fmt::format("static_routes: {}\n", write_routes(config.static_routes));
     if (!config.static_rules.empty()) out += fmt::format("static_rules: {}\n", write_rules(config.static_rules));
+    if (!config.static_addresses.empty())
+        out += fmt::format("static_addresses: {}\n", write_static_addresses(config.static_addresses));
     const auto instances = join_families(config.instances);
     out += instances.empty() ? "instances: {}\n" : "instances:\n";
     for (const auto& instance : instances)
@@ -46,9 +48,11 @@ std::string dump(const model::Config& config, Secrets secrets) {
     if (!config.announce_groups.empty()) out += "announce_groups:\n";
     for (const auto& group : config.announce_groups)
         dump_object(out, group.name, announce_group_directives(), group, secrets);
-    if (config.ipvs != model::Ipvs{}) out += "ipvs:\n";
-    for (const auto& row : ipvs_directives())
-        if (const auto text = row.write(config.ipvs, secrets)) out += fmt::format("  {}: {}\n", row.word, *text);
+    if (config.ipvs != model::Ipvs{}) {
+        out += "ipvs:\n";
+        for (const auto& row : ipvs_directives())
+            if (const auto text = row.write(config.ipvs, secrets)) out += fmt::format("  {}: {}\n", row.word, *text);
+    }
     if (!config.virtual_servers.empty()) out += "virtual_servers:\n";
     for (const auto& server : config.virtual_servers) {
         ServerText text;

@@ -1,6 +1,7 @@
 // The map `ipvs:` of the file: the connection synchronisation daemon and the kernel's timeouts.
 #include "config/ipvs.hpp"
 #include "config/item.hpp"
+#include "config/word_of.hpp"
 
 #include <fmt/format.h>
 
@@ -10,6 +11,7 @@ namespace {
 using model::ConnectionSync;
 using model::ConnectionTimeouts;
 using model::Ipvs;
+constexpr auto stop_words = word_of<model::AtStop>({{"keep", model::AtStop::keep}, {"end", model::AtStop::end}});
 
 /// Of either family: the interface has to have an address of it.
 struct SyncGroup {
@@ -55,12 +57,9 @@ std::vector<Directive<ConnectionTimeouts>> timeout_rows() {
 }
 
 std::optional<std::optional<ConnectionSync>> read_sync(Context& context, const Node& node) {
-    if (!node.is_map()) {
-        complain(context, "sync", node, must_be("a map", node, "write sync: {interface: eth1, while_master: web}"));
-        return std::nullopt;
-    }
-    auto sync = read_item<ConnectionSync>(
-        context, node, sync_directives(), {}, "sync", [&](const Draft<ConnectionSync>& draft) {
+    auto sync = read_map<ConnectionSync>(
+        context, node, sync_directives(), {}, "sync", "sync: {interface: eth1, while_master: web}",
+        [&](const Draft<ConnectionSync>& draft) {
             if (draft.object.group && !draft.object.group->is_multicast())
                 context.problems.error(draft.place("group", node.mark), "group must be a multicast address",
                                        "leave it out for 224.0.0.81");
@@ -70,11 +69,7 @@ std::optional<std::optional<ConnectionSync>> read_sync(Context& context, const N
 }
 
 std::optional<ConnectionTimeouts> read_timeouts(Context& context, const Node& node) {
-    if (!node.is_map()) {
-        complain(context, "timeouts", node, must_be("a map", node, "write timeouts: {tcp: 15min}"));
-        return std::nullopt;
-    }
-    return read_item<ConnectionTimeouts>(context, node, timeout_directives(), {}, "timeouts", [](const auto&) {});
+    return read_map<ConnectionTimeouts>(context, node, timeout_directives(), {}, "timeouts", "timeouts: {tcp: 15min}");
 }
 
 std::vector<Directive<Ipvs>> rows() {
@@ -93,7 +88,10 @@ std::vector<Directive<Ipvs>> rows() {
         if (ipvs.timeouts == ConnectionTimeouts{}) return std::nullopt;
         return write_item(timeout_directives(), ipvs.timeouts);
     };
-    return {std::move(sync), std::move(timeouts)};
+    return {std::move(sync), std::move(timeouts),
+            item_row<Ipvs, &Ipvs::role_at_stop>(
+                "role_at_stop", stop_words,
+                "What a stop does with the addresses of services that this host is a real server of (`host:`).")};
 }
 
 } // namespace

@@ -109,4 +109,15 @@ std::optional<Object> read_item(Context& context, const Node& node, std::span<co
     return std::move(draft.object);
 }
 
+/// The same of what has to be a map; `example` is one, as it could be written instead.
+template <typename Object>
+std::optional<Object> read_map(
+    Context& context, const Node& node, std::span<const Directive<Object>> rows, std::span<const ForeignWord> foreign,
+    std::string_view what, std::string_view example,
+    const std::function<void(const Draft<Object>&)>& check = [](const auto&) {}) {
+    if (node.is_map()) return read_item(context, node, rows, foreign, what, check);
+    complain(context, what, node, must_be("a map", node, fmt::format("write {}", example)));
+    return std::nullopt;
+}
+
 } // namespace holdfast::config

@@ -40,6 +40,11 @@ std::string write_virtual_mac(const model::VirtualMac&);
 std::optional<std::optional<model::Ipvlan>> read_ipvlan(Context&, const Node&);
 std::string write_ipvlan(const model::Ipvlan&);
 
+/// The list `static_addresses`: each on an interface of its own choice.
+std::optional<std::vector<model::StaticAddress>> read_static_addresses(Context&, const Node&,
+                                                                       const std::vector<std::string>& groups);
+std::string write_static_addresses(const std::vector<model::StaticAddress>&);
+
 enum class WordsAre {
     program, ///< to run: the first one is an absolute path
     words,   ///< to compare

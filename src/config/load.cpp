@@ -1,6 +1,7 @@
 #include "config/load.hpp"
 
 #include "base/assert.hpp"
+#include "config/address.hpp"
 #include "config/check.hpp"
 #include "config/families.hpp"
 #include "config/ipvs.hpp"
@@ -26,7 +27,8 @@ constexpr std::array sections{
     std::string_view{"node_name"},         std::string_view{"defaults"},        std::string_view{"instances"},
     std::string_view{"sync_groups"},       std::string_view{"trackers"},        std::string_view{"mail"},
     std::string_view{"static_routes"},     std::string_view{"static_rules"},    std::string_view{"announce_groups"},
-    std::string_view{"log_unknown_vrids"}, std::string_view{"virtual_servers"}, std::string_view{"ipvs"}};
+    std::string_view{"log_unknown_vrids"}, std::string_view{"virtual_servers"}, std::string_view{"ipvs"},
+    std::string_view{"static_addresses"}};
 
 /// "instance", for `instances`.
 std::string_view one_of(std::string_view section) {
@@ -61,7 +63,6 @@ class Load {
     void read_mail();
     void read_statics();
     void read_servers();
-    void check_tracked_server(const Named<Tracker>&);
     void resolve_groups(model::Config&) const;
     Loaded finish();
     void add_origins(Loaded&) const;
@@ -77,6 +78,7 @@ class Load {
     bool log_unknown_vrids_{false};
     std::vector<model::Route> static_routes_;
     std::vector<model::Rule> static_rules_;
+    std::vector<model::StaticAddress> static_addresses_;
     bool has_instances_{false};
     std::vector<const Entry*> instance_entries_, tracker_entries_, group_entries_, announce_entries_, server_entries_;
     std::map<std::pair<std::string, std::string>, Mark> first_; ///< (section, name), so that a second one can name it
@@ -292,14 +294,10 @@ void Load::read_statics() {
     for (const auto& named : groups_)
         groups.push_back(named.name);
     check_track_groups(context_, all, groups);
-}
-
-void Load::check_tracked_server(const Named<Tracker>& named) {
-    const auto* const kind = std::get_if<model::ServerTracker>(&named.draft.object.kind);
-    if (!kind || std::ranges::find(server_entries_, kind->server, &Entry::key) != server_entries_.end()) return;
-    problems_.error(named.draft.place("virtual_server", named.mark),
-                    fmt::format("there is no virtual server '{}'", kind->server),
-                    "describe it under 'virtual_servers:'");
+    if (const auto* const entry = single("static_addresses"))
+        static_addresses_ = read_static_addresses(context_, entry->value, groups).value_or(static_addresses_);
+    if (!static_addresses_.empty())
+        check_static_addresses(context_, static_addresses_, single("static_addresses")->mark, instances_);
 }
 
 void Load::read_servers() {
@@ -307,13 +305,18 @@ void Load::read_servers() {
     for (const auto& named : groups_)
         groups.push_back(named.name);
     for (const auto& named : trackers_)
-        check_tracked_server(named);
+        check_tracked_server(context_, named.draft, named.mark, server_entries_);
     if (const auto* entry = single("ipvs")) {
         ipvs_ = config::read_ipvs(context_, entry->value).value_or(ipvs_);
         if (ipvs_.sync && !ipvs_.sync->while_master.empty())
             check_followed(context_, ipvs_.sync->while_master, entry->mark, {context_.instances, groups});
     }
     virtual_servers_ = read_virtual_servers(context_, server_entries_, {context_.instances, groups});
+    std::vector<IpAddress> advertised;
+    for (const auto& named : instances_)
+        for (const auto& address : named.draft.object.addresses)
+            advertised.push_back(address.address);
+    settle_guard(context_, virtual_servers_, server_entries_, advertised);
 }
 
 /// Names of the file become names of the model: `web` is `web/ipv4` and `web/ipv6` when it has both. Those two move together
@@ -343,6 +346,7 @@ Loaded Load::finish() {
     loaded.config.node_name = context_.node_name;
     loaded.config.static_routes = static_routes_;
     loaded.config.static_rules = static_rules_;
+    loaded.config.static_addresses = static_addresses_;
     for (const auto& named : instances_)
         split_families(named.draft.object, loaded.config.instances);
     for (const auto& named : trackers_)

@@ -23,11 +23,8 @@ constexpr auto checksums = word_of<model::TunnelChecksum>({{"none", model::Tunne
                                                            {"remote", model::TunnelChecksum::remote}});
 
 std::optional<Tunnel> read_tunnel(Context& context, const Node& node) {
-    if (!node.is_map()) {
-        complain(context, "tunnel", node, must_be("a map", node, "write tunnel: {kind: gue, port: 5555}"));
-        return std::nullopt;
-    }
-    return read_item<Tunnel>(context, node, tunnel_directives(), {}, "tunnel", [&](const Draft<Tunnel>& draft) {
+    constexpr auto example = "tunnel: {kind: gue, port: 5555}";
+    return read_map<Tunnel>(context, node, tunnel_directives(), {}, "tunnel", example, [&](const Draft<Tunnel>& draft) {
         const auto& tunnel = draft.object;
         const bool gue = tunnel.kind == model::TunnelKind::gue;
         if (gue != (tunnel.port != 0))

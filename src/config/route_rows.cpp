@@ -2,6 +2,7 @@
 #include "config/address.hpp"
 #include "config/item.hpp"
 #include "config/route.hpp"
+#include "config/word_of.hpp"
 
 #include <array>
 #include <fmt/format.h>
@@ -19,46 +20,23 @@ constexpr std::size_t most_labels = 16;
 constexpr std::size_t most_nexthops = 16;
 constexpr std::size_t longest_algorithm = 15; // TCP_CA_NAME_MAX - 1
 
-/// One of a few words.
-template <typename Enum, std::size_t N>
-struct Word {
-    std::array<std::pair<std::string_view, Enum>, N> words;
-
-    std::string values() const {
-        std::vector<std::string> names;
-        for (const auto& [name, value] : words)
-            names.emplace_back(name);
-        return some(names);
-    }
-    Parsed<Enum> parse(const Node& node) const {
-        for (const auto& [name, value] : words)
-            if (node.is_scalar() && node.text == name) return value;
-        return std::unexpected{must_be("one of " + values(), node)};
-    }
-    std::string print(Enum wanted) const {
-        for (const auto& [name, value] : words)
-            if (value == wanted) return std::string{name};
-        return {};
-    }
-};
-
-const Word<RouteType, 6> type_word{{{{"unicast", RouteType::unicast},
-                                     {"local", RouteType::local},
-                                     {"blackhole", RouteType::blackhole},
-                                     {"unreachable", RouteType::unreachable},
-                                     {"prohibit", RouteType::prohibit},
-                                     {"throw", RouteType::throw_}}}};
-const Word<model::RoutePreference, 3> preference_word{{{{"low", model::RoutePreference::low},
-                                                        {"medium", model::RoutePreference::medium},
-                                                        {"high", model::RoutePreference::high}}}};
-const Word<Encap::Kind, 4> encap_word{
-    {{{"mpls", Encap::Kind::mpls}, {"ip", Encap::Kind::ip}, {"ip6", Encap::Kind::ip6}, {"ila", Encap::Kind::ila}}}};
-const Word<Encap::Checksum, 4> checksum_word{{{{"adj-transport", Encap::Checksum::adj_transport},
-                                               {"neutral-map", Encap::Checksum::neutral_map},
-                                               {"no-action", Encap::Checksum::no_action},
-                                               {"neutral-map-auto", Encap::Checksum::neutral_map_auto}}}};
-const Word<model::RoutePlace, 3> place_word{
-    {{{"alone", model::RoutePlace::alone}, {"first", model::RoutePlace::first}, {"last", model::RoutePlace::last}}}};
+constexpr auto type_word = word_of<RouteType>({{"unicast", RouteType::unicast},
+                                               {"local", RouteType::local},
+                                               {"blackhole", RouteType::blackhole},
+                                               {"unreachable", RouteType::unreachable},
+                                               {"prohibit", RouteType::prohibit},
+                                               {"throw", RouteType::throw_}});
+constexpr auto preference_word = word_of<model::RoutePreference>({{"low", model::RoutePreference::low},
+                                                                  {"medium", model::RoutePreference::medium},
+                                                                  {"high", model::RoutePreference::high}});
+constexpr auto encap_word = word_of<Encap::Kind>(
+    {{"mpls", Encap::Kind::mpls}, {"ip", Encap::Kind::ip}, {"ip6", Encap::Kind::ip6}, {"ila", Encap::Kind::ila}});
+constexpr auto checksum_word = word_of<Encap::Checksum>({{"adj-transport", Encap::Checksum::adj_transport},
+                                                         {"neutral-map", Encap::Checksum::neutral_map},
+                                                         {"no-action", Encap::Checksum::no_action},
+                                                         {"neutral-map-auto", Encap::Checksum::neutral_map_auto}});
+constexpr auto place_word = word_of<model::RoutePlace>(
+    {{"alone", model::RoutePlace::alone}, {"first", model::RoutePlace::first}, {"last", model::RoutePlace::last}});
 
 /// The upper half of an IPv6 address, as ip-route(8) writes it.
 struct Locator {
@@ -150,12 +128,8 @@ void check_encap(Context& context, const Draft<Encap>& draft, const Node& node) 
 }
 
 std::optional<Encap> read_encap(Context& context, const Node& node) {
-    if (!node.is_map()) {
-        complain(context, "encap", node, must_be("a map", node, "write {type: mpls, labels: [100]}"));
-        return std::nullopt;
-    }
-    return read_item<Encap>(context, node, encap_directives(), {}, "encap",
-                            [&](const Draft<Encap>& draft) { check_encap(context, draft, node); });
+    return read_map<Encap>(context, node, encap_directives(), {}, "encap", "{type: mpls, labels: [100]}",
+                           [&](const Draft<Encap>& draft) { check_encap(context, draft, node); });
 }
 
 template <typename Object>
@@ -178,17 +152,15 @@ Directive<Object> encap_row() {
 }
 
 std::optional<Nexthop> read_nexthop(Context& context, const Node& node) {
-    if (!node.is_map()) {
-        complain(context, "a next hop", node, must_be("a map", node, "write {via: 192.0.2.1, weight: 2}"));
-        return std::nullopt;
-    }
-    return read_item<Nexthop>(context, node, nexthop_directives(), {}, "a next hop", [&](const Draft<Nexthop>& draft) {
-        const auto& hop = draft.object;
-        if (!hop.via && hop.interface.empty())
-            context.problems.error(node.mark, "a next hop leads nowhere", "add via: ADDRESS or interface: NAME");
-        if (hop.onlink && (!hop.via || hop.interface.empty()))
-            context.problems.error(node.mark, "onlink needs via and interface", "add both");
-    });
+    constexpr auto example = "{via: 192.0.2.1, weight: 2}";
+    return read_map<Nexthop>(
+        context, node, nexthop_directives(), {}, "a next hop", example, [&](const Draft<Nexthop>& draft) {
+            const auto& hop = draft.object;
+            if (!hop.via && hop.interface.empty())
+                context.problems.error(node.mark, "a next hop leads nowhere", "add via: ADDRESS or interface: NAME");
+            if (hop.onlink && (!hop.via || hop.interface.empty()))
+                context.problems.error(node.mark, "onlink needs via and interface", "add both");
+        });
 }
 
 Directive<Route> nexthops_row() {

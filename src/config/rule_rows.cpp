@@ -3,6 +3,7 @@
 #include "config/foreign.hpp"
 #include "config/item.hpp"
 #include "config/route.hpp"
+#include "config/word_of.hpp"
 
 #include <array>
 #include <charconv>
@@ -94,27 +95,11 @@ struct ProtocolWord {
     }
 };
 
-struct FamilyWord {
-    std::string values() const { return "ipv4 or ipv6"; }
-    Parsed<Family> parse(const Node& node) const {
-        for (const auto family : {Family::ipv4, Family::ipv6})
-            if (node.is_scalar() && node.text == to_string(family)) return family;
-        return std::unexpected{must_be(values(), node)};
-    }
-    std::string print(Family family) const { return std::string{to_string(family)}; }
-};
-
-struct ActionWord {
-    static constexpr std::array actions{RuleAction::blackhole, RuleAction::unreachable, RuleAction::prohibit,
-                                        RuleAction::nop};
-    std::string values() const { return "blackhole, unreachable, prohibit or nop"; }
-    Parsed<RuleAction> parse(const Node& node) const {
-        for (const auto action : actions)
-            if (node.is_scalar() && node.text == name(action)) return action;
-        return std::unexpected{must_be(values(), node)};
-    }
-    std::string print(RuleAction action) const { return std::string{name(action)}; }
-};
+constexpr auto family_word = word_of<Family>({{"ipv4", Family::ipv4}, {"ipv6", Family::ipv6}});
+constexpr auto action_word = word_of<RuleAction>({{"blackhole", RuleAction::blackhole},
+                                                  {"unreachable", RuleAction::unreachable},
+                                                  {"prohibit", RuleAction::prohibit},
+                                                  {"nop", RuleAction::nop}});
 
 /// Written only when it is not the default.
 template <auto Field, typename Type>
@@ -141,16 +126,16 @@ Directive<Rule> action_row(std::string_view word, Type type, std::string_view he
 }
 
 Directive<Rule> type_row() {
-    auto row = unless_default<&Rule::action>("type", ActionWord{}, "Drop, refuse, or do nothing.", "none");
+    auto row = unless_default<&Rule::action>("type", action_word, "Drop, refuse, or do nothing.", "none");
     row.write = [](const Rule& rule, Secrets) -> std::optional<std::string> {
         if (rule.action == RuleAction::lookup || rule.action == RuleAction::jump) return std::nullopt;
-        return ActionWord{}.print(rule.action);
+        return action_word.print(rule.action);
     };
     return row;
 }
 
 Directive<Rule> family_row() {
-    auto row = item_row<Rule, &Rule::family>("family", FamilyWord{}, "Which packets.", "that of from and to");
+    auto row = item_row<Rule, &Rule::family>("family", family_word, "Which packets.", "that of from and to");
     row.write = [](const Rule& rule, Secrets) -> std::optional<std::string> {
         return std::string{to_string(rule.family)};
     };

@@ -19,6 +19,7 @@ struct ServerText : model::VirtualServer {
     std::vector<std::uint16_t> ports;
     std::uint32_t mark{0};
     Family mark_family{Family::ipv4};
+    model::Upstream upstream; ///< of `nginx`, which only the kind nginx has
 };
 
 std::span<const Directive<ServerText>> server_directives();
@@ -26,6 +27,7 @@ std::span<const Directive<model::RealServer>> real_server_directives();
 std::span<const Directive<model::Check>> check_directives();
 std::span<const Directive<model::HttpRequest>> http_request_directives();
 std::span<const Directive<model::Tunnel>> tunnel_directives();
+std::span<const Directive<model::Upstream>> upstream_directives();
 
 /// An address with or without a port: "192.0.2.1", "[2001:db8::1]:80", "2001:db8::1".
 struct Endpoint {
@@ -46,6 +48,11 @@ std::optional<model::RealServer> read_real_server(Context&, const std::string& n
                                                   const model::RealServer& inherited);
 std::string write_real_servers(const std::vector<model::RealServer>&);
 
+/// Complains of what nginx does not do, and of what a service of the kernel has no use for.
+void check_kind(Context&, const Draft<ServerText>&, Mark);
+/// Complains where two virtual servers fill one file.
+void check_upstream_files(Context&, const std::vector<std::pair<const Entry*, const model::Upstream*>>&);
+
 /// All of `virtual_servers:`, with the rules that need more than one directive.
 struct ServerNames {
     const std::vector<std::string>& instances; ///< as the file has them
@@ -53,6 +60,13 @@ struct ServerNames {
 };
 /// Complains where nothing of this name can be master.
 void check_followed(Context&, const std::string& name, Mark, const ServerNames&);
+/// Complains where a tracker follows the quorum of a server that is in no entry.
+void check_tracked_server(Context&, const Draft<model::Tracker>&, Mark, const std::vector<const Entry*>& servers);
+/// Complains where two hosts that direct the service would send its packets to and fro.
+void check_directors(Context&, const Draft<ServerText>&, Mark);
+/// Complains of an address that no instance has; gives every other service of a guarded server its mark.
+void settle_guard(Context&, std::vector<model::VirtualServer>&, const std::vector<const Entry*>&,
+                  const std::vector<IpAddress>& advertised);
 std::vector<model::VirtualServer> read_virtual_servers(Context&, const std::vector<const Entry*>&, const ServerNames&);
 
 } // namespace holdfast::config

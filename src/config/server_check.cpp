@@ -39,6 +39,7 @@ class Check {
 
     void service() {
         const auto& server = draft_.object;
+        if (server.nginx) return;
         const int said = draft_.has("address") + draft_.has("addresses") + draft_.has("mark");
         if (said != 1)
             error(mark_, said == 0 ? "does not say where clients connect" : "says in two ways where clients connect",
@@ -46,8 +47,7 @@ class Check {
         if (!draft_.has("protocol")) error(mark_, "has no protocol", "add protocol: tcp, udp or sctp");
         if (draft_.has("family") && server.mark == 0)
             error(place("family"), "has a family without a mark", "remove it");
-        const bool all_ports = server.mark == 0 && std::ranges::find(server.ports, 0) != server.ports.end();
-        if (all_ports && server.persistence == Duration::zero() && draft_.usable("persistence"))
+        if (serves_every_port() && server.persistence == Duration::zero() && draft_.usable("persistence"))
             error(mark_, "serves every port, and nothing keeps a client on one server",
                   "give a port, or persistence: 5min");
         if (server.persistence % 1s != Duration::zero())
@@ -69,10 +69,12 @@ class Check {
                       fmt::format("has {} twice: '{}' and '{}'", print(Endpoint{real.address, real.port}),
                                   first->second, real.name),
                       "keep one, with the weight of both");
+            if (server.nginx) continue;
             check_ports(real);
             destination(real, fmt::format("real server '{}'", real.name), place_of(real.name));
         }
-        if (server.sorry_server) destination(*server.sorry_server, "its sorry server", place("sorry_server"));
+        if (server.sorry_server && !server.nginx)
+            destination(*server.sorry_server, "its sorry server", place("sorry_server"));
         std::uint64_t total = 0;
         for (const auto& real : server.real_servers)
             total += real.weight;
@@ -95,13 +97,21 @@ class Check {
         return entry ? entry->mark : mark_;
     }
 
+    /// Nothing: its addresses could not be read.
+    std::optional<Family> family() const {
+        const auto& server = draft_.object;
+        if (server.mark != 0) return server.mark_family;
+        return server.addresses.empty() ? std::nullopt : std::optional{server.addresses.front().family};
+    }
+    bool serves_every_port() const {
+        const auto& server = draft_.object;
+        return server.mark == 0 && std::ranges::find(server.ports, 0) != server.ports.end();
+    }
+
     void persistence(const ServerText& server) {
-        const auto family = server.mark != 0           ? server.mark_family
-                            : server.addresses.empty() ? Family::ipv6
-                                                       : server.addresses.front().family;
-        if (server.persistence_prefix > full_prefix(family))
+        if (const auto own = family(); own && server.persistence_prefix > full_prefix(*own))
             error(place("persistence_prefix"),
-                  fmt::format("has a persistence_prefix longer than an {} address", to_string(family)),
+                  fmt::format("has a persistence_prefix longer than an {} address", to_string(*own)),
                   "IPv4 has 1 to 32");
         if (!server.persistence_engine.empty() && server.persistence_engine != "sip")
             error(place("persistence_engine"),
@@ -118,8 +128,7 @@ class Check {
     /// A mark has no port, and a service of every port has none of its own.
     void check_ports(const RealServer& real) {
         const auto& server = draft_.object;
-        const bool has_port =
-            real.port != 0 || (server.mark == 0 && std::ranges::find(server.ports, 0) == server.ports.end());
+        const bool has_port = real.port != 0 || (server.mark == 0 && !serves_every_port());
         const auto lacks = [](const model::Check& check) {
             return model::is_network_probe(check.kind) && !std::holds_alternative<model::PingCheck>(check.kind) &&
                    check.socket.port == 0;
@@ -133,11 +142,9 @@ class Check {
     void destination(const RealServer& real, const std::string& what, Mark mark) {
         const auto& server = draft_.object;
         const bool nat = real.forwarding.method == Forwarding::Method::nat;
-        const auto family = server.mark != 0           ? server.mark_family
-                            : server.addresses.empty() ? real.address.family
-                                                       : server.addresses.front().family;
-        if (real.address.family != family && real.forwarding.method != Forwarding::Method::tunnel)
-            error(mark, fmt::format("is {}, and {} is {}", to_string(family), what, to_string(real.address.family)),
+        const auto own = family().value_or(real.address.family);
+        if (real.address.family != own && real.forwarding.method != Forwarding::Method::tunnel)
+            error(mark, fmt::format("is {}, and {} is {}", to_string(own), what, to_string(real.address.family)),
                   "only forwarding: tunnel crosses families");
         for (std::size_t i = 0; i < server.addresses.size(); ++i) {
             if (real.address == server.addresses[i] && (real.port == 0 || real.port == server.ports[i])) {
@@ -164,6 +171,11 @@ class Check {
 };
 
 void resolve_services(ServerText& server) {
+    if (server.nginx) {
+        server.nginx = server.upstream;
+        if (server.nginx->file.empty()) server.nginx->file = server.name + ".conf";
+        return;
+    }
     if (server.mark != 0)
         server.services.push_back(
             {.family = server.mark_family, .mark = server.mark, .protocol = server.protocol, .address = {}, .port = 0});
@@ -184,12 +196,6 @@ void check_families(Context& context, const Read& read) {
         context.problems.error(read.draft.place("addresses", read.entry->mark),
                                fmt::format("virtual server '{}' has addresses of both families", read.entry->key),
                                "make two virtual servers: their real servers differ too");
-}
-
-/// The kernel knows a mark without its protocol.
-ServiceKey kernel_key(ServiceKey key) {
-    if (key.mark != 0) key.protocol = Protocol::tcp;
-    return key;
 }
 
 void check_shared(Context& context, const std::vector<Read>& all) {
@@ -218,6 +224,15 @@ void check_followed(Context& context, const std::string& name, Mark mark, const 
                            slip ? fmt::format("did you mean '{}'?", *slip) : "describe it under 'instances:'");
 }
 
+void check_tracked_server(Context& context, const Draft<model::Tracker>& draft, Mark mark,
+                          const std::vector<const Entry*>& servers) {
+    const auto* const kind = std::get_if<model::ServerTracker>(&draft.object.kind);
+    if (!kind || std::ranges::find(servers, kind->server, &Entry::key) != servers.end()) return;
+    context.problems.error(draft.place("virtual_server", mark),
+                           fmt::format("there is no virtual server '{}'", kind->server),
+                           "describe it under 'virtual_servers:'");
+}
+
 std::vector<VirtualServer> read_virtual_servers(Context& context, const std::vector<const Entry*>& entries,
                                                 const ServerNames& names) {
     std::vector<Read> all;
@@ -231,13 +246,20 @@ std::vector<VirtualServer> read_virtual_servers(Context& context, const std::vec
         const auto before = context.problems.count();
         Check check{context, read};
         check.service();
+        check_kind(context, read.draft, entry->mark);
         check_families(context, read);
         if (context.problems.count() == before) check.pool();
-        if (const auto& followed = read.draft.object.while_master; !followed.empty())
+        if (context.problems.count() == before) check_directors(context, read.draft, entry->mark);
+        if (const auto& followed = read.draft.object.while_master;
+            !followed.empty() && is_directed_by(read.draft.object, context.node_name))
             check_followed(context, followed, read.draft.place("while_master", entry->mark), names);
         resolve_services(read.draft.object);
     }
     check_shared(context, all);
+    std::vector<std::pair<const Entry*, const model::Upstream*>> upstreams;
+    for (const auto& read : all)
+        if (const auto& nginx = read.draft.object.nginx) upstreams.emplace_back(read.entry, &*nginx);
+    check_upstream_files(context, upstreams);
     std::vector<VirtualServer> result;
     for (auto& read : all)
         result.push_back(static_cast<VirtualServer&&>(read.draft.object));

@@ -1,5 +1,6 @@
 // The directives of a virtual server. Rows are read in this order: what real servers inherit comes before them.
 #include "config/real_server_rows.hpp"
+#include "config/upstream_rows.hpp"
 #include "config/utf8.hpp"
 #include "config/word_of.hpp"
 
@@ -98,7 +99,7 @@ Directive<ServerText> addresses_row() {
         return node.mark;
     };
     row.write = [](const ServerText& server, Secrets) -> std::optional<std::string> {
-        if (server.services.empty() || server.services.front().mark != 0) return std::nullopt;
+        if (server.services.empty() || (server.services.front().mark != 0 && !server.guard)) return std::nullopt;
         std::vector<std::string> out;
         for (const auto& key : server.services)
             out.push_back(yaml_text(print(Endpoint{key.address, key.port})));
@@ -115,7 +116,7 @@ Directive<ServerText> mark_row() {
         return read_scalar(context, "mark", node, type, [&](auto mark) { server.mark = mark; });
     };
     row.write = [type](const ServerText& server, Secrets) -> std::optional<std::string> {
-        if (server.services.empty() || server.services.front().mark == 0) return std::nullopt;
+        if (server.services.empty() || server.services.front().mark == 0 || server.guard) return std::nullopt;
         return type.print(server.services.front().mark);
     };
     return std::move(row).says_default("none");
@@ -127,7 +128,7 @@ Directive<ServerText> family_row() {
         return read_scalar(context, "family", node, families, [&](auto family) { server.mark_family = family; });
     };
     row.write = [](const ServerText& server, Secrets) -> std::optional<std::string> {
-        if (server.services.empty() || server.services.front().mark == 0) return std::nullopt;
+        if (server.services.empty() || server.services.front().mark == 0 || server.guard) return std::nullopt;
         return families.print(server.services.front().family);
     };
     return std::move(row).says_default("`ipv4`");
@@ -243,14 +244,38 @@ Directive<ServerText> own(std::string_view word, Type type, std::string_view hel
     return item_row<ServerText, Field>(word, type, help, std::move(default_text));
 }
 
+Directive<ServerText> directors_row() {
+    auto row =
+        bare_row<ServerText>("directors", Shape::list, "a list of node names",
+                             "Who has the service in its kernel; any other node is a real server of it at most.");
+    row.read = [](Context& context, const Node& node, ServerText& server) -> std::optional<Mark> {
+        auto words = read_words(context, "directors", node, WordsAre::words);
+        if (!words) return std::nullopt;
+        for (const auto& item : node.items)
+            if (const auto name = check_object_name(item); !name) {
+                complain(context, "an entry of directors", item, name.error());
+                return std::nullopt;
+            }
+        server.directors = std::move(*words);
+        return node.mark;
+    };
+    row.write = [](const ServerText& server, Secrets) -> std::optional<std::string> {
+        if (server.directors.empty()) return std::nullopt;
+        return write_words(server.directors);
+    };
+    return std::move(row).says_default("every node");
+}
+
 std::vector<Directive<ServerText>> service_rows() {
     constexpr Duration longest = std::chrono::hours{24 * 31}; // ip_vs(9) has none, keepalived's limit
     return {
+        kind_row(),
         address_row(),
         addresses_row(),
         mark_row(),
         family_row(),
-        own<&VirtualServer::protocol>("protocol", protocols, "What clients speak; with mark, what has to be said too."),
+        own<&VirtualServer::protocol>("protocol", protocols, "What clients speak; with mark, what has to be said too.",
+                                      "has to be given, but for `kind: nginx`"),
         own<&VirtualServer::scheduler>(
             "scheduler", Text{check_scheduler, "rr, wrr, lc, wlc, lblc, lblcr, sh, dh, sed, nq, fo, ovf, mh or twos"},
             "Who gets the next connection."),
@@ -268,6 +293,11 @@ std::vector<Directive<ServerText>> service_rows() {
         own<&VirtualServer::while_master>("while_master",
                                           Text{check_object_name, "the name of an instance or a sync group"},
                                           "The service is in the kernel only while that is master.", "always"),
+        upstream_row(),
+        own<&VirtualServer::guard>("guard", Flag{},
+                                   "Of two hosts that direct and serve, only the one that holds an address directs it, "
+                                   "and never what the other one forwarded; needs nft."),
+        directors_row(),
     };
 }
 
@@ -302,6 +332,15 @@ std::vector<Directive<ServerText>> pool_rows() {
     };
 }
 
+/// What is written for one kind is read back for it.
+Directive<ServerText> unless_nginx(Directive<ServerText> row) {
+    row.write = [write = std::move(row.write)](const ServerText& server,
+                                               Secrets secrets) -> std::optional<std::string> {
+        return server.nginx ? std::nullopt : write(server, secrets);
+    };
+    return row;
+}
+
 } // namespace
 
 std::span<const Directive<ServerText>> server_directives() {
@@ -309,6 +348,8 @@ std::span<const Directive<ServerText>> server_directives() {
         auto rows = service_rows();
         for (auto& row : pool_rows())
             rows.push_back(std::move(row));
+        for (auto& row : rows)
+            if (is_of_kernel(row.word)) row = unless_nginx(std::move(row));
         return rows;
     }();
     return all;

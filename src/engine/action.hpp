@@ -4,6 +4,7 @@
 #include "base/bytes.hpp"
 #include "engine/event.hpp"
 #include "engine/note.hpp"
+#include "engine/upstream.hpp"
 
 #include <memory>
 #include <string>
@@ -137,10 +138,27 @@ struct WatchRoutes {
     std::vector<Where> where;
 };
 
-/// Drop what comes to these addresses, and nothing else (no address: no table); answered by FilterDone.
+/// A service whose packets this host marks for its load balancer, as long as it is the address's only director.
+struct GuardedService {
+    std::uint32_t mark{0};
+    model::Protocol protocol{};
+    IpAddress address;
+    std::uint16_t port{0}; ///< 0: every port
+    bool operator==(const GuardedService&) const = default;
+};
+/// Frames of another director are left unmarked. Who that is, the packet filter learns by itself: from whoever sends adverts
+/// of these routers, or anything from these addresses.
+struct Guard {
+    std::vector<GuardedService> services; ///< in force now
+    std::vector<Vrid> vrids;              ///< sorted, of those who guard; none: there is no guard
+    std::vector<IpAddress> peers;         ///< sorted
+    bool operator==(const Guard&) const = default;
+};
+/// Drop what comes to the refused addresses, mark what is guarded, and nothing else (neither: no table); answered by FilterDone.
 struct SetFilter {
     OperationId id{};
     std::vector<IpAddress> refused;
+    Guard guard{};
 };
 
 // ---- trackers, people ---------------------------------------------------------------------------------------------------
@@ -195,7 +213,7 @@ struct Finished {};
 
 using Action = std::variant<SendAdvert, Announce, Listen, ListenFor, Unlisten, Operation, ListKernel, WatchRoutes,
                             SetFilter, StartTracker, StopTracker, RestartUnit, StartCheck, StopCheck, ProbeNow,
-                            ProgramIpvs, ListIpvs, RunHook, Reply, Tell, Finished>;
+                            ProgramIpvs, ListIpvs, WriteUpstreams, RunHook, Reply, Tell, Finished>;
 using Actions = std::vector<Action>;
 
 } // namespace holdfast::engine

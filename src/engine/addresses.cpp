@@ -42,7 +42,8 @@ void Engine::reconcile(const AddressKey& key) {
     }
     if (is_bulk(at->second) && !may_issue_bulk()) return put_off_.push_back(key);
     reconcile(at->first, at->second);
-    if (!at->second.has_router && !at->second.operation && !kernel_.address(key)) addresses_.erase(at);
+    if (!at->second.has_router && !at->second.fixed && !at->second.operation && !kernel_.address(key))
+        addresses_.erase(at);
 }
 
 void Engine::reconcile(const AddressKey& key, AddressSlot& slot) {
@@ -51,7 +52,7 @@ void Engine::reconcile(const AddressKey& key, AddressSlot& slot) {
     auto* router = router_of(slot);
     const auto wish = desired(key, slot);
     const auto* observed = kernel_.address(key);
-    if (wish && observed && !observed->ours) {
+    if (router && wish && observed && !observed->ours) {
         complain(
             Severity::warning, NoteKind::address_foreign, *router, 0,
             fmt::format(
@@ -60,7 +61,8 @@ void Engine::reconcile(const AddressKey& key, AddressSlot& slot) {
                 router->name(), to_string(key.prefix), kernel_.link(key.link)->name));
     }
     const auto body = plan(key, observed, wish, slot.renew_at, now_);
-    if (!body && wish && observed) announce_confirmed(*router, key, slot); // no answer will come that could confirm it
+    if (!body && wish && observed && router)
+        announce_confirmed(*router, key, slot); // no answer will come that could confirm it
     if (!body) return;
     // What failed waits before it is tried again; its opposite does not: a router that backs off from adding leaves at once.
     if (now_ < slot.not_before && std::holds_alternative<RemoveAddress>(*body) == slot.removing) {
@@ -131,9 +133,11 @@ void Engine::confirmed(const AddressKey& key, AddressSlot& slot) {
     if (slot.issued_lease) address.lifetime = slot.issued + *slot.issued_lease - now_;
     if (known) address.traits = known->traits;
     if (router && slot.adding) address.traits = traits_of(wanted(slot), key.prefix.address.family);
+    if (slot.fixed && slot.adding) address.traits = traits_of(slot.fixed->address, key.prefix.address.family);
     // Until the kernel says that nobody else has it.
     address.tentative = known ? known->tentative : router && slot.adding && wanted(slot).dad;
     kernel_.set(address, now_);
+    if (slot.fixed) mark_groups_of_statics();
     if (!router) return;
     if (slot.issued_lease) {
         // When a third has passed, but never with less than master-down left: dying right before the renewal must not take the
@@ -164,6 +168,7 @@ void Engine::announce_confirmed(Router& router, const AddressKey& key, AddressSl
 
 void Engine::refuse(const AddressKey& key, AddressSlot& slot, int error) {
     auto* router = router_of(slot);
+    if (slot.fixed && !router) return refuse_static(key, slot, error);
     if (error == ECANCELED || !router)
         return; // it came too late to be safe; whether it is still wanted is decided anew
     slot.not_before = now_ + refusal_pause;
@@ -231,6 +236,7 @@ void Engine::handle(const AddressChanged& event) {
         settle_needed_ = true;
     }
     if (const auto* link = kernel_.link(key.link); link && !event.address.ours) mark(link->name);
+    if (!role_.addresses.empty()) links_dirty_ = settle_needed_ = true; // somebody may ask there now
 }
 
 void Engine::handle(const AddressRemoved& event) {
@@ -254,6 +260,7 @@ void Engine::handle(const AddressRemoved& event) {
     settle_needed_ = true;
     auto* router = router_of(slot);
     const bool expired = now_ >= before.expires;
+    if (slot.fixed && !router && !slot.removing && desired(key, slot)) return static_deleted(key, slot);
     if (!router || expired || slot.removing || !desired(key, slot)) return;
     if (before.ours && before.tentative && found_duplicate(key, slot)) return;
     ++router->counters.addresses_restored;
@@ -315,7 +322,7 @@ bool Engine::addresses_are_gone() const {
     if (!operations_.empty() || !extras_are_gone(std::nullopt)) return false; // before the many are looked at
     return std::ranges::all_of(addresses_, [this](const auto& entry) {
         const auto* observed = kernel_.address(entry.first);
-        return !entry.second.operation && (!observed || !observed->ours);
+        return !entry.second.operation && (!observed || !observed->ours || outlives_us(entry.second));
     });
 }
 

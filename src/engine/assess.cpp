@@ -19,8 +19,8 @@ std::string explain_errno(int error) {
 /// Waiting for a successor helps only when our own service failed; without link or address nobody can be served.
 bool must_leave_at_once(const std::vector<FaultCause>& faults) {
     return std::ranges::any_of(faults, [](const FaultCause& fault) {
-        return fault.code != "tracker" && fault.code != "address_refused" && fault.code != "other_link" &&
-               fault.code != "static_route";
+        return fault.code != "tracker" && fault.code != "maintenance" && fault.code != "address_refused" &&
+               fault.code != "other_link" && fault.code != "static_route";
     });
 }
 
@@ -43,6 +43,7 @@ void Engine::handle(const LinkChanged& event) {
     const bool was_up = before && before->up;
     kernel_.set(event.link);
     mark(event.link.name);
+    statics_stale_ = true;
     if (was_up != event.link.up) {
         expect_lost_routes();
         mark_all_extras();
@@ -60,6 +61,7 @@ void Engine::handle(const LinkRemoved& event) {
     expect_lost_routes();
     promoted_.erase(event.link);
     parents_.erase(event.link);
+    statics_stale_ = true;
     lanes_.erase(event.link);
     mark(name);
     observe_interfaces();
@@ -83,7 +85,7 @@ void Engine::handle(const KernelListed& event) {
         if (address.ours && !addresses_.contains(key)) dirty_addresses_.push_back(key);
     for (auto& router : routers_)
         if (router) router->excluded.begin();
-    settle_needed_ = links_dirty_ = true;
+    settle_needed_ = links_dirty_ = statics_stale_ = true;
     observe_interfaces();
 }
 
@@ -185,9 +187,25 @@ std::optional<FaultCause> Engine::find_destinations(Router& router) {
     return FaultCause{"no_peer", "unicast: names no host but this one: add the other host's address to its peers"};
 }
 
+/// Every instance hands over and stays away; what serves without one (a table that is always there, checks) goes on.
+void Engine::handle(const MaintenanceSet& event) {
+    if (event.reason == maintenance_) return;
+    maintenance_ = event.reason;
+    for (auto& router : routers_)
+        if (router) router->needs_assessment = true;
+    settle_needed_ = view_changed_ = true;
+    tell(Severity::notice, NoteKind::maintenance, "",
+         maintenance_ ? fmt::format("maintenance{}: every instance hands over",
+                                    maintenance_->empty() ? "" : " (" + *maintenance_ + ")")
+                      : "maintenance is over");
+}
+
 std::vector<FaultCause> Engine::find_faults(Router& router, const Link* link) {
     const auto& model = *router.model;
     std::vector<FaultCause> faults;
+    if (maintenance_)
+        faults.push_back({"maintenance", maintenance_->empty() ? "this host is in maintenance"
+                                                               : "this host is in maintenance: " + *maintenance_});
     if (!link) {
         faults.push_back({"link_missing", fmt::format("there is no interface {}", model.interface)});
         return faults;

@@ -22,7 +22,7 @@ void Engine::with_servers(const std::function<void(Servers::Turn)>& act) {
     for (auto& edge : edges)
         record_edge(std::move(edge));
     view_changed_ = view_changed_ || servers_.view_changed();
-    if (!edges.empty() || !servers_.followed().empty() || stopping_) settle_needed_ = true;
+    settle_needed_ = settle_needed_ || !edges.empty();
 }
 
 bool Engine::has_addresses(const Router& router) const {
@@ -33,14 +33,12 @@ bool Engine::has_addresses(const Router& router) const {
 }
 
 void Engine::follow_masters() {
-    for (const auto& name : std::vector{servers_.followed()}) {
+    for (const auto& name : servers_.followed()) {
         const bool wanted = std::ranges::any_of(routers_, [&](const auto& router) {
             return router && is_named(*router, name) &&
                    (vrrp::holds_addresses(router->state) || has_addresses(*router));
         });
-        const bool needed = settle_needed_;
         with_servers([&](Servers::Turn turn) { servers_.follow(name, wanted, turn); });
-        settle_needed_ = needed; // what it changes is the table, whose answer settles again
         if (!wanted) continue;
         for (auto& router : routers_)
             if (router && is_named(*router, name)) wait_for_table(*router, servers_.is_ready(name));
@@ -81,7 +79,6 @@ void Engine::observe_servers() {
 /// Behind the last address.
 bool Engine::servers_are_gone() {
     with_servers([&](Servers::Turn turn) { servers_.stop(turn); });
-    settle_needed_ = false;
     return servers_.gone();
 }
 

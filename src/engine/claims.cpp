@@ -71,6 +71,7 @@ void Engine::exchange_addresses(Router& router, std::shared_ptr<const model::Ins
                                      .operation = at->second.operation,
                                      .adding = at->second.adding,
                                      .removing = at->second.removing};
+            statics_stale_ = true;
             dropped.push_back(key);
         }
     dirty_addresses_.insert(dirty_addresses_.begin() + static_cast<std::ptrdiff_t>(fresh), dropped.begin(),
@@ -83,6 +84,7 @@ void Engine::exchange_addresses(Router& router, std::shared_ptr<const model::Ins
 void Engine::claim(Router& router, const AddressKey& key, std::uint32_t item, bool excluded,
                    const model::Instance& before) {
     auto& slot = addresses_[key];
+    slot.fixed.reset();
     const bool is_kept = slot.dropped && slot.excluded == excluded;
     const auto& address = (excluded ? router.model->excluded_addresses : router.model->addresses)[item];
     const bool same = is_kept && (excluded ? before.excluded_addresses : before.addresses)[slot.item] == address;
@@ -172,6 +174,7 @@ bool Engine::is_under_lease(const Router& router) const {
 
 std::optional<DesiredAddress> Engine::desired(const AddressKey& key, const AddressSlot& slot) const {
     const auto* router = router_of(slot);
+    if (slot.fixed && !router) return desired_static(key, *slot.fixed);
     if (!router) return std::nullopt;
     // Those that nobody advertises come last.
     if (slot.excluded && router->keys_there < router->keys.size() && !kernel_.address(key)) return std::nullopt;

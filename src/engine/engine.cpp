@@ -38,6 +38,7 @@ void Engine::settle() {
         assess_all();
         run_commands();
         reconcile_filter();
+        claim_statics();
         if (!servers_.followed().empty()) follow_masters(); // the table before the addresses that clients come to
         reconcile_links(); // before the addresses: a macvlan is raised before them, and lowered before they go
         reconcile();
@@ -58,6 +59,7 @@ void Engine::handle(const StopRequested&) {
 }
 
 void Engine::finish_if_stopped() {
+    if (stopping_ && !finished_) release_statics();
     if (!stopping_ || finished_ || !addresses_are_gone() || !links_are_gone() || !filter_is_gone()) return;
     const auto stopped = [](const auto& router) {
         return !router || std::holds_alternative<vrrp::Init>(router->state);

@@ -2,7 +2,7 @@
 // thread or randomness. One invariant above all: what is programmed, sent and shown follows from the state; nothing is kept
 // twice. The files behind this class: engine (dispatch, deadlines), packets, announce, assess (faults, readiness, priority),
 // group (what sync groups decide together), addresses (reconciling), excluded, extras (routes and rules), links (macvlans),
-// filter (what is not accepted), balance (virtual servers, whose class is Servers), reload (configuration, trackers), views
+// static_addresses (the daemon's own), role (the real server's side), filter and guard (the packet filter), balance (virtual servers, whose class is Servers), reload (configuration, trackers), views
 // (snapshot, record).
 #pragma once
 
@@ -17,6 +17,8 @@
 #include "engine/router.hpp"
 #include "engine/servers.hpp"
 #include "engine/snapshot.hpp"
+#include "engine/static_address.hpp"
+#include "model/role.hpp"
 
 #include <deque>
 #include <functional>
@@ -59,6 +61,8 @@ class Engine {
     bool is_stopping() const { return stopping_; }
 
   private:
+    /// An address of the daemon's own, or of the real server's role.
+    using StaticWish = std::shared_ptr<const StaticClaim>;
     struct AddressSlot {
         std::uint32_t router{};
         bool has_router{false};
@@ -78,6 +82,7 @@ class Engine {
         bool announce_on_confirm{false};
         Time not_before{}; ///< back-off when somebody keeps deleting it
         RestorePace restores;
+        StaticWish fixed{}; ///< nothing: it is a router's, or nobody's
     };
     struct Listener {
         enum class State : std::uint8_t { asked, open, failed } state{State::asked};
@@ -98,12 +103,15 @@ class Engine {
         std::string name; ///< empty: of a parent
         OperationBody body;
     };
-    /// An interface with macvlans of ours on it.
+    /// An interface with macvlans of ours on it, or one where clients could ask for an address that is only on `lo`.
     struct Parent {
         ArpSettings before;
         std::optional<OperationId> operation;
         bool refused{false};
+        bool recorded{false}; ///< how it was before stands in the record
     };
+    enum class Quiet : std::uint8_t { role, macvlan };
+    using QuietLinks = std::map<LinkIndex, std::set<Quiet>>;
     enum class Promote : std::uint8_t { asked, granted, refused };
     using ListenerKey = std::pair<LinkIndex, Family>;
 
@@ -133,6 +141,8 @@ class Engine {
     void handle(const CheckObserved& event) { serve(event); }
     void handle(const IpvsRead& event) { serve(event); }
     void handle(const IpvsDone& event) { serve(event); }
+    void handle(const UpstreamsWritten& event) { serve(event); }
+    void handle(const MaintenanceSet&);
     void handle(const ServerCommanded& event) { serve(event); }
     void handle(const StopRequested&);
     void handle(const Elapsed&);
@@ -261,6 +271,29 @@ class Engine {
     std::optional<FaultCause> find_static_fault(const Router&) const;
     void mark_group_of(const ExtraSlot&);
 
+    // static_addresses.cpp
+    void claim_statics();
+    std::vector<StaticClaim> wanted_statics() const;
+    std::optional<DesiredAddress> desired_static(const AddressKey&, const StaticClaim&) const;
+    bool outlives_us(const AddressSlot&) const;
+    bool routers_are_gone() const;
+    void release_statics();
+    void refuse_static(const AddressKey&, AddressSlot&, int error);
+    void static_deleted(const AddressKey&, AddressSlot&);
+    bool is_lost(const model::StaticAddress&) const;
+    void mark_groups_of_statics();
+
+    // role.cpp
+    void find_role();
+    QuietLinks links_of_role();
+    bool is_role_left() const;
+    bool asks_for_role(const Link&) const;
+    bool is_role_quiet() const;
+    void role_refused(const Link&, int error);
+
+    // guard.cpp
+    Guard guard() const;
+
     // links.cpp
     bool holds_address(const Router&) const;
     bool is_done_with_link(const Router&) const;
@@ -272,7 +305,8 @@ class Engine {
     void reconcile_link(Router&, const DesiredLink&);
     OperationId start_link_operation(const std::string& name, const OperationBody&, Time not_after);
     void remember_parent(LinkIndex);
-    void reconcile_parents(const std::set<LinkIndex>& wanted);
+    void recall_parents();
+    void reconcile_parents(const QuietLinks& wanted);
     bool link_operation_done(const OperationDone&);
     void link_changed_by_us(const LinkOperation&);
     void link_refused(const LinkOperation&, int error);
@@ -340,6 +374,8 @@ class Engine {
     // balance.cpp
     void serve(const auto& event) {
         with_servers([&](Servers::Turn turn) { servers_.on(event, turn); });
+        // Addresses may have waited for the table, and the daemon's end for the last service.
+        settle_needed_ = settle_needed_ || stopping_ || !servers_.followed().empty();
     }
     void with_servers(const std::function<void(Servers::Turn)>&);
     void follow_masters();
@@ -408,12 +444,17 @@ class Engine {
     std::map<LinkIndex, Promote> promoted_;
     std::map<std::string, LinkSlot> link_slots_;
     std::map<LinkIndex, Parent> parents_;
+    std::vector<RecordedLink> recorded_links_; ///< of a process before us, until their links are there
+    model::Role role_;
+    std::set<LinkIndex> role_links_; ///< that keep silent of it
+    bool statics_stale_{true}, statics_released_{false};
     std::unordered_map<std::uint64_t, LinkOperation> link_operations_; ///< in flight
     bool links_dirty_{true};
     struct Filter {
         std::optional<OperationId> operation;  ///< in flight
         std::vector<IpAddress> asked, applied; ///< sorted
-        bool left_behind{false};               ///< a process before us had a table
+        Guard asked_guard, guard;
+        bool left_behind{false}; ///< a process before us had a table
         std::string problem;
         Time not_before{};
     } filter_;
@@ -450,6 +491,7 @@ class Engine {
         std::make_shared<const std::vector<std::shared_ptr<const Transition>>>();
     NoteLimiter limiter_;
     bool stopping_{false}, finished_{false};
+    std::optional<std::string> maintenance_; ///< its reason, perhaps empty
     bool settle_needed_{false};
     bool view_changed_{true}, record_changed_{true};
     std::shared_ptr<const Snapshot> snapshot_;

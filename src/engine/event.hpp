@@ -8,6 +8,7 @@
 #include "engine/ipvs.hpp"
 #include "engine/link.hpp"
 #include "engine/record.hpp"
+#include "engine/upstream.hpp"
 #include "model/config.hpp"
 #include "wire/arp.hpp"
 #include "wire/proof.hpp"
@@ -185,6 +186,10 @@ struct CheckObserved {
     CheckId id{};
     check::Probed probed;
 };
+/// The host is taken out of service, or back into it; said when it changes, and before the first configuration.
+struct MaintenanceSet {
+    std::optional<std::string> reason; ///< perhaps empty; nothing: no maintenance
+};
 /// The answer to ListIpvs.
 struct IpvsRead {
     std::shared_ptr<const IpvsListed> table;
@@ -211,10 +216,10 @@ struct StopRequested {};
 /// Some deadline has come. The loop sends it only when every receive queue was drained (PROTOCOL.md, "The lease").
 struct Elapsed {};
 
-using Event =
-    std::variant<AdvertReceived, AdvertRejected, QueueOverflowed, AnnouncementSeen, LinkChanged, LinkRemoved,
-                 AddressChanged, AddressRemoved, RouteChanged, RouteRemoved, RuleChanged, RuleRemoved, KernelListed,
-                 OperationDone, ListenDone, TrackerObserved, ScriptEnded, FilterDone, Recovered, WallClockSet,
-                 ConfigLoaded, Commanded, CheckObserved, IpvsRead, IpvsDone, ServerCommanded, StopRequested, Elapsed>;
+using Event = std::variant<AdvertReceived, AdvertRejected, QueueOverflowed, AnnouncementSeen, LinkChanged, LinkRemoved,
+                           AddressChanged, AddressRemoved, RouteChanged, RouteRemoved, RuleChanged, RuleRemoved,
+                           KernelListed, OperationDone, ListenDone, TrackerObserved, ScriptEnded, FilterDone, Recovered,
+                           WallClockSet, ConfigLoaded, Commanded, CheckObserved, IpvsRead, IpvsDone, UpstreamsWritten,
+                           MaintenanceSet, ServerCommanded, StopRequested, Elapsed>;
 
 } // namespace holdfast::engine

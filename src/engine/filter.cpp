@@ -9,7 +9,8 @@
 namespace holdfast::engine {
 namespace {
 
-constexpr Duration try_again = 1min; ///< a program that is missing now will hardly come by itself
+constexpr std::uint64_t guard_key = 0x6775617264; ///< of its complaint
+constexpr Duration try_again = 1min;              ///< a program that is missing now will hardly come by itself
 
 } // namespace
 
@@ -33,7 +34,8 @@ std::vector<IpAddress> Engine::refused_addresses() const {
 void Engine::reconcile_filter() {
     if (filter_.operation) return; // its answer looks again
     auto wish = refused_addresses();
-    if (wish == filter_.applied && !filter_.left_behind) return;
+    auto guarded = guard();
+    if (wish == filter_.applied && guarded == filter_.guard && !filter_.left_behind) return;
     if (now_ < filter_.not_before) {
         retry_at_ = std::min(retry_at_, filter_.not_before);
         return;
@@ -41,8 +43,9 @@ void Engine::reconcile_filter() {
     const OperationId id{next_operation_++};
     filter_.operation = id;
     filter_.asked = std::move(wish);
+    filter_.asked_guard = std::move(guarded);
     record_changed_ = true; // from now on there may be a table that the next process has to know of
-    out_->push_back(SetFilter{id, filter_.asked});
+    out_->push_back(SetFilter{id, filter_.asked, filter_.asked_guard});
 }
 
 void Engine::handle(const FilterDone& event) {
@@ -54,10 +57,16 @@ void Engine::handle(const FilterDone& event) {
         if (router && !router->model->accept) router->view_changed = true;
     if (event.problem.empty()) {
         filter_.applied = std::move(filter_.asked);
+        filter_.guard = std::move(filter_.asked_guard);
         filter_.left_behind = false;
         return;
     }
     filter_.not_before = now_ + try_again;
+    if (!filter_.asked_guard.vrids.empty())
+        tell_limited(guard_key, Severity::warning, NoteKind::missing_service, "",
+                     fmt::format("`guard: on` is not in force, so what clients send here is served here: {}; then "
+                                 "reload, or wait a minute",
+                                 event.problem));
     for (auto& router : routers_)
         if (router && !router->model->accept && !router->model->is_owner())
             complain(Severity::warning, NoteKind::missing_service, *router, 2,
@@ -75,7 +84,7 @@ std::optional<FaultCause> Engine::filter_warning() const {
 /// A stop does not wait for a program that fails.
 bool Engine::filter_is_gone() const {
     if (filter_.operation) return false;
-    return (filter_.applied.empty() && !filter_.left_behind) || !filter_.problem.empty();
+    return (filter_.applied.empty() && filter_.guard == Guard{} && !filter_.left_behind) || !filter_.problem.empty();
 }
 
 } // namespace holdfast::engine

@@ -101,7 +101,6 @@ struct PutDestination {
 struct RemoveDestination {
     model::ServiceKey service;
     IpvsEndpoint at;
-    Family family{};
 };
 struct StartSync {
     IpvsSync sync;

@@ -6,14 +6,6 @@
 
 namespace holdfast::engine {
 
-model::ServiceKey kernel_key(model::ServiceKey key) {
-    if (key.mark == 0) return key;
-    model::ServiceKey bare;
-    bare.family = key.family;
-    bare.mark = key.mark;
-    return bare;
-}
-
 IpvsEndpoint endpoint_of(const model::ServiceKey& key, const model::RealServer& real) {
     const bool keeps = real.forwarding.method != model::Forwarding::Method::nat;
     return {real.address, keeps || real.port == 0 ? key.port : real.port};
@@ -49,7 +41,19 @@ void plan(const model::ServiceKey& key, const IpvsEntry* observed, const IpvsEnt
             out.push_back(PutDestination{key, destination, found != there.end()});
     }
     for (const auto& [at, destination] : there)
-        if (!desired->destinations.contains(at)) out.push_back(RemoveDestination{key, at, at.address.family});
+        if (!desired->destinations.contains(at)) out.push_back(RemoveDestination{key, at});
+}
+
+std::optional<model::ServiceKey> key_of(const IpvsStep& step) {
+    using Key = std::optional<model::ServiceKey>;
+    return std::visit(Overloaded{
+                          [](const PutService& put) -> Key { return kernel_key(put.service.key); },
+                          [](const RemoveService& remove) -> Key { return kernel_key(remove.key); },
+                          [](const PutDestination& put) -> Key { return kernel_key(put.service); },
+                          [](const RemoveDestination& remove) -> Key { return kernel_key(remove.service); },
+                          [](const auto&) -> Key { return std::nullopt; },
+                      },
+                      step);
 }
 
 void apply(const IpvsStep& step, IpvsTable& table) {

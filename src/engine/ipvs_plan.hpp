@@ -17,15 +17,14 @@ struct IpvsEntry {
 };
 using IpvsTable = std::map<model::ServiceKey, IpvsEntry>;
 
-/// The kernel tells marks apart by family alone.
-model::ServiceKey kernel_key(model::ServiceKey);
-
 /// Where the kernel has this real server within that service: DR and tunnels keep the port that clients used.
 IpvsEndpoint endpoint_of(const model::ServiceKey&, const model::RealServer&);
 /// What was read of it; null: it is not there. `listed` is sorted by key.
 const IpvsListedService* find(const IpvsListed&, const model::ServiceKey&);
 const IpvsListedDestination* find(const IpvsListed&, const model::ServiceKey&, const IpvsEndpoint&);
 
+/// The service that it is about; nothing: it is about none.
+std::optional<model::ServiceKey> key_of(const IpvsStep&);
 /// Appends the steps from one to the other; null: it is not there.
 void plan(const model::ServiceKey&, const IpvsEntry* observed, const IpvsEntry* desired, std::vector<IpvsStep>& out);
 /// What the table is after the step was done.

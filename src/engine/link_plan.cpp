@@ -37,6 +37,12 @@ ArpSettings parent_settings(const ArpSettings& before) {
     return {.arp_ignore = answers_less ? before.arp_ignore : std::uint8_t{1}, .arp_filter = 1, .arp_announce = 2};
 }
 
+ArpSettings role_settings(const ArpSettings& before) {
+    auto result = parent_settings(before);
+    result.arp_filter = before.arp_filter;
+    return result;
+}
+
 // ---- the alias ------------------------------------------------------------------------------------------------------------
 
 namespace {

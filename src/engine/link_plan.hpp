@@ -39,6 +39,9 @@ bool is_configured(const Link& observed, const DesiredLink&);
 /// neither answers for the addresses (arp_ignore) nor asks in their name when it sends their packets (arp_announce).
 ArpSettings parent_settings(const ArpSettings& before);
 
+/// The same of an interface where clients ask for an address that this host only has on `lo`, and another host answers for.
+ArpSettings role_settings(const ArpSettings& before);
+
 /// What the parent had before its first macvlan of ours stands in the alias of each of them, so that it outlives the process:
 /// "holdfast: eth0 had arp_ignore=0 arp_filter=0 arp_announce=0".
 std::string to_alias(const std::string& parent, const ArpSettings& before);

@@ -131,13 +131,16 @@ std::optional<FaultCause> Engine::find_link_fault(const Router& router) const {
 void Engine::reconcile_links() {
     if (!std::exchange(links_dirty_, false)) return;
     std::set<std::string> wanted;
-    std::set<LinkIndex> parents;
+    recall_parents();
+    auto parents = links_of_role();
+    for (const auto& [index, why] : parents)
+        remember_parent(index);
     // Who leaves comes first: a name that a reload gave to another router is free only then.
     for (const bool retiring : {true, false})
         for (auto& router : routers_) {
             if (!router || router->retiring != retiring || !router->model->has_own_link()) continue;
             if (router->link && quiets_parent(*router->model) && !is_done_with_link(*router)) {
-                parents.insert(*router->link);
+                parents[*router->link].insert(Quiet::macvlan);
                 remember_parent(*router->link);
             }
             const auto wish = desired_link(*router);
@@ -186,17 +189,38 @@ void Engine::remember_parent(LinkIndex index) {
     for (const auto& [other, each] : kernel_.links())
         if (each.ours && each.parent == index)
             if (const auto before = read_alias(each.alias)) parent.before = *before;
+    for (const auto& recorded : recorded_links_)
+        if (recorded.link == index && recorded.name == link->name) parent.before = recorded.before;
     parents_.emplace(index, parent);
+    record_changed_ = true;
+}
+
+/// What a process before us set is put back, unless it is wanted again.
+void Engine::recall_parents() {
+    if (recorded_links_.empty() || !kernel_.listed()) return;
+    for (const auto& recorded : std::vector{recorded_links_})
+        if (const auto* const link = kernel_.link(recorded.link); link && link->name == recorded.name) {
+            remember_parent(recorded.link);
+            role_links_.insert(recorded.link); // until the last address of the role has gone
+        }
+    recorded_links_.clear();
+    record_changed_ = true;
 }
 
 /// An interface is set when a macvlan on it remembers what it had, and set back before the last one goes.
-void Engine::reconcile_parents(const std::set<LinkIndex>& wanted) {
+void Engine::reconcile_parents(const QuietLinks& wanted) {
     for (auto at = parents_.begin(); at != parents_.end();) {
         auto& [index, parent] = *at;
         const auto* link = kernel_.link(index);
-        const auto wish = wanted.contains(index) ? parent_settings(parent.before) : parent.before;
-        if (!link || (!wanted.contains(index) && !parent.operation && link->ipv4.arp == wish)) {
+        const auto want = wanted.find(index);
+        const bool by_macvlan = want != wanted.end() && want->second.contains(Quiet::macvlan);
+        const bool by_role = want != wanted.end() && want->second.contains(Quiet::role);
+        const auto wish = by_macvlan ? parent_settings(parent.before)
+                          : by_role  ? role_settings(parent.before)
+                                     : parent.before;
+        if (!link || (!by_macvlan && !by_role && !parent.operation && link->ipv4.arp == wish)) {
             at = parents_.erase(at);
+            record_changed_ = true;
             continue;
         }
         ++at;
@@ -204,7 +228,12 @@ void Engine::reconcile_parents(const std::set<LinkIndex>& wanted) {
             return entry.second.ours && entry.second.parent == index && read_alias(entry.second.alias);
         });
         if (parent.operation || parent.refused || link->ipv4.arp == wish) continue;
-        if (wanted.contains(index) && !remembered) continue;
+        if (by_role && !parent.recorded) { // first to the record, then to the kernel
+            record_changed_ = true;
+            retry_at_ = std::min(retry_at_, now_ + 1ms);
+            if (!by_macvlan || !remembered) continue;
+        }
+        if (by_macvlan && !by_role && !remembered) continue;
         parent.operation = start_link_operation("", SetArp{index, wish}, never);
     }
 }
@@ -309,7 +338,11 @@ void Engine::parent_done(const SetArp& set, const OperationDone& event) {
         auto link = *known;
         link.ipv4.arp = set.arp;
         kernel_.set(link);
+    } else if (asks_for_role(*known)) {
+        role_refused(*known, error);
     }
+    for (const auto& [key, slot] : addresses_)
+        if (slot.fixed) dirty_addresses_.push_back(key); // those of a role wait for it
     for (auto& router : routers_) {
         if (!router || router->link != set.link || !router->model->has_own_link()) continue;
         router->needs_assessment = true;

@@ -98,6 +98,10 @@ std::string to_string(const Event& event) {
             [](const IpvsRead& e) {
                 return fmt::format("read {} services: {}", e.table->services.size(), e.table->error);
             },
+            [](const MaintenanceSet& e) { return "maintenance: " + e.reason.value_or("over"); },
+            [](const UpstreamsWritten& e) {
+                return fmt::format("upstreams {} written: {}", e.id.value, e.problem.empty() ? "taken" : e.problem);
+            },
             [](const IpvsDone& e) { return fmt::format("programmed {}: {} failed", e.id.value, e.failed.size()); },
             [](const ServerCommanded& e) { return fmt::format("command for {}/{}", e.command.server, e.command.real); },
             [](const StopRequested&) { return std::string{"stop"}; },
@@ -134,6 +138,7 @@ std::string to_string(const Action& action) {
             [](const StartCheck& a) { return fmt::format("check({} {})", a.name, model::kind_name(a.check)); },
             [](const StopCheck& a) { return fmt::format("stop_check({})", a.id.value); },
             [](const ProbeNow& a) { return fmt::format("probe({})", a.id.value); },
+            [](const WriteUpstreams& a) { return fmt::format("upstreams({} files)", a.files.size()); },
             [](const ProgramIpvs& a) { return fmt::format("ipvs({} steps)", a.steps.size()); },
             [](const ListIpvs&) { return std::string{"list_ipvs"}; },
             [](const RunHook& a) { return fmt::format("hook({})", a.what); },
@@ -143,6 +148,9 @@ std::string to_string(const Action& action) {
                 std::string text = "filter(";
                 for (const auto& address : a.refused)
                     text += (text.back() == '(' ? "" : " ") + to_string(address);
+                for (const auto& service : a.guard.services)
+                    text +=
+                        fmt::format("{}{}:{}", text.back() == '(' ? "" : " ", to_string(service.address), service.port);
                 return text + ")";
             },
             [](const Finished&) { return std::string{"finished"}; },

@@ -95,6 +95,16 @@ RecordedRouter parse_router(Parser& in) {
     return router;
 }
 
+RecordedLink parse_link(Parser& in) {
+    RecordedLink link;
+    link.link = LinkIndex{in.u32()};
+    link.name = in.text();
+    link.before.arp_ignore = in.u8();
+    link.before.arp_filter = in.u8();
+    link.before.arp_announce = in.u8();
+    return link;
+}
+
 } // namespace
 
 Bytes encode(const Record& record) {
@@ -106,6 +116,14 @@ Bytes encode(const Record& record) {
     put32(out, record.adoptions);
     put64(out, static_cast<std::uint64_t>(record.first_adoption.time_since_epoch().count()));
     put8(out, record.has_filter ? 1 : 0);
+    put16(out, static_cast<unsigned>(record.links.size()));
+    for (const auto& link : record.links) {
+        put32(out, link.link.value);
+        put_text(out, link.name);
+        put8(out, link.before.arp_ignore);
+        put8(out, link.before.arp_filter);
+        put8(out, link.before.arp_announce);
+    }
     put16(out, static_cast<unsigned>(record.routers.size()));
     for (const auto& router : record.routers) {
         put32(out, router.slot);
@@ -150,6 +168,9 @@ Result<Record> decode_record(ByteView bytes) {
     record.adoptions = in.u32();
     record.first_adoption = BootTime{Duration{static_cast<Duration::rep>(in.u64())}};
     record.has_filter = in.u8() != 0;
+    const auto links = in.u16();
+    for (unsigned i = 0; i < links && in.ok; ++i)
+        record.links.push_back(parse_link(in));
     const auto count = in.u16();
     for (unsigned i = 0; i < count && in.ok; ++i)
         record.routers.push_back(parse_router(in));

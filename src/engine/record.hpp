@@ -8,6 +8,7 @@
 #include "base/ip.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "engine/link.hpp"
 
 #include <array>
 #include <string>
@@ -40,17 +41,26 @@ struct RecordedRouter {
     bool operator==(const RecordedRouter&) const = default;
 };
 
+/// An interface that was set for us, and how it was before.
+struct RecordedLink {
+    LinkIndex link{};
+    std::string name;
+    ArpSettings before;
+    bool operator==(const RecordedLink&) const = default;
+};
+
 struct Record {
     std::string boot_id;               ///< /proc/sys/kernel/random/boot_id
     std::uint64_t network_namespace{}; ///< inode of /proc/self/ns/net
     std::uint32_t adoptions{};         ///< in a row, for the crash-loop guard
     BootTime first_adoption{};
     bool has_filter{false}; ///< there is, or may be, a packet filter table of ours
+    std::vector<RecordedLink> links;
     std::vector<RecordedRouter> routers;
     bool operator==(const Record&) const = default;
 };
 
-inline constexpr std::uint32_t record_version = 3;
+inline constexpr std::uint32_t record_version = 4;
 /// Routers a record can hold (and thus adopt); more are run, but start as backups after a crash.
 inline constexpr std::size_t record_capacity = 4096;
 

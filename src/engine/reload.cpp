@@ -21,6 +21,7 @@ constexpr int adoption_window = 3; ///< intervals after the last advert: the lea
 void Engine::handle(const Recovered& event) {
     recovered_numbers_ = event.record.routers;
     filter_.left_behind = event.record.has_filter;
+    recorded_links_ = event.record.links;
     adoptions_ = event.now - event.record.first_adoption < adoption_memory ? event.record.adoptions : 0;
     first_adoption_ = adoptions_ > 0 ? event.record.first_adoption : event.now;
     if (adoptions_ >= adoptions_in_a_row) {
@@ -71,6 +72,7 @@ void Engine::handle(const ConfigLoaded& event) {
     }
     recovered_.clear();
     claim_static_extras();
+    find_role();
     with_servers([&](Servers::Turn turn) { servers_.configure(*config_, trackers_, turn); });
     if (!lanes_.empty()) regroup_lanes();
     index_groups();

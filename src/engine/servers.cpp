@@ -13,8 +13,9 @@ bool same_target(const model::RealServer& a, const model::RealServer& b) {
     return a.address == b.address && a.port == b.port && a.checks == b.checks;
 }
 
-std::uint16_t port_of(const model::VirtualServer& server, const model::RealServer& real) {
-    return real.port != 0 ? real.port : server.services.front().port;
+/// Of the service, for real servers that have none of their own; 0: each of them has.
+std::uint16_t port_of(const model::VirtualServer& server) {
+    return server.services.empty() ? std::uint16_t{0} : server.services.front().port;
 }
 
 } // namespace
@@ -22,6 +23,14 @@ std::uint16_t port_of(const model::VirtualServer& server, const model::RealServe
 Servers::Server* Servers::find(const std::string& name) {
     const auto at = servers_.find(name);
     return at == servers_.end() ? nullptr : &at->second;
+}
+
+std::optional<std::size_t> Servers::find_member(const Server& server, const std::string& name) {
+    const auto& members = server.pool.members;
+    const auto name_of = [](const pool::Member& member) -> const std::string& { return member.model->name; };
+    const auto at = std::ranges::lower_bound(members, name, {}, name_of);
+    if (at == members.end() || name_of(*at) != name) return std::nullopt;
+    return static_cast<std::size_t>(at - members.begin());
 }
 
 std::optional<bool> Servers::has_quorum(const std::string& name) const {
@@ -36,13 +45,14 @@ void Servers::tell(Severity severity, NoteKind kind, const std::string& object, 
 void Servers::configure(const model::Config& config, const Trackers& trackers, Turn turn) {
     std::vector<std::string> removed;
     for (const auto& [name, server] : servers_)
-        if (std::ranges::find(config.virtual_servers, name, &model::VirtualServer::name) ==
-            config.virtual_servers.end())
+        if (const auto* const model = model::find_server(config, name);
+            !model || !model::is_directed_by(*model, config.node_name))
             removed.push_back(name);
     for (const auto& name : removed)
         remove(name, turn);
     for (const auto& model : config.virtual_servers) {
         auto* const server = find(model.name);
+        if (!model::is_directed_by(model, config.node_name)) continue; // a real server of it at most
         if (server && *server->pool.model == model) continue;
         auto shared = std::make_shared<const model::VirtualServer>(model);
         if (server)
@@ -87,9 +97,11 @@ Servers::Real Servers::begin_real(const Server& server, const model::RealServer&
             if (const auto at = trackers.find(tracker->tracker); at != trackers.end())
                 read_tracker(at->second, slot, *tracker, turn);
         } else {
-            turn.out.push_back(StartCheck{
-                slot.id, server.name() + "/" + model.name, check, check.socket.address.value_or(model.address),
-                check.socket.port != 0 ? check.socket.port : port_of(*server.pool.model, model)});
+            turn.out.push_back(StartCheck{slot.id, server.name() + "/" + model.name, check,
+                                          check.socket.address.value_or(model.address),
+                                          check.socket.port != 0 ? check.socket.port
+                                          : model.port != 0      ? model.port
+                                                                 : port_of(*server.pool.model)});
         }
         real.checks.push_back(std::move(slot));
     }
@@ -107,7 +119,7 @@ void Servers::end_real(Real& real, Turn turn) {
 void Servers::add(std::shared_ptr<const model::VirtualServer> model, const Trackers& trackers, Turn turn) {
     auto& server = servers_[model->name];
     server.pool.model = std::move(model);
-    server.since = turn.now;
+    server.since = server.began = turn.now;
     for (const auto& real : server.pool.model->real_servers) {
         server.pool.members.push_back({.model = std::shared_ptr<const model::RealServer>{server.pool.model, &real}});
         server.reals.push_back(begin_real(server, real, trackers, turn));
@@ -124,7 +136,7 @@ void Servers::change(Server& server, std::shared_ptr<const model::VirtualServer>
     auto members = std::exchange(server.pool.members, {});
     auto reals = std::exchange(server.reals, {});
     const auto& wanted = server.pool.model->real_servers;
-    const bool same_port = before->services.front().port == server.pool.model->services.front().port;
+    const bool same_port = port_of(*before) == port_of(*server.pool.model);
     auto old = members.begin();
     const auto drop_or_drain = [&](pool::Member& member, Real& real) {
         end_real(real, turn);
@@ -243,7 +255,7 @@ void Servers::elapsed(Turn turn) {
 }
 
 Time Servers::next_deadline() const {
-    return std::min(pools_at_, list_at_);
+    return std::min({pools_at_, list_at_, upstream_deadline()});
 }
 
 // ---- commands -----------------------------------------------------------------------------------------------------------
@@ -255,22 +267,16 @@ void Servers::on(const ServerCommanded& event, Turn turn) {
         turn.out.push_back(Reply{event.id, CommandError::no_such_server, std::move(text)});
     };
     if (!server) return refuse(fmt::format("there is no virtual server '{}'", command.server));
-    const auto& members = server->pool.members;
-    const auto at = std::ranges::find(members, command.real, [](const pool::Member& m) { return m.model->name; });
-    if (at == members.end())
+    const auto member = find_member(*server, command.real);
+    if (!member)
         return refuse(fmt::format("virtual server '{}' has no real server '{}'", command.server, command.real));
-    auto text = carry_out(command, turn);
-    turn.out.push_back(Reply{event.id, std::nullopt, text.value_or("")});
+    turn.out.push_back(Reply{event.id, std::nullopt, carry_out(command, *server, *member, turn)});
     program(turn);
 }
 
 /// What to say of it.
-std::optional<std::string> Servers::carry_out(const ServerCommand& command, Turn turn) {
-    auto& server = *find(command.server);
-    const auto at =
-        std::ranges::find(server.pool.members, command.real, [](const pool::Member& m) { return m.model->name; });
-    auto& member = *at;
-    const auto index = static_cast<std::size_t>(at - server.pool.members.begin());
+std::string Servers::carry_out(const ServerCommand& command, Server& server, std::size_t index, Turn turn) {
+    auto& member = server.pool.members[index];
     const auto name = command.server + "/" + command.real;
     std::string text;
     switch (command.what) {
@@ -308,7 +314,7 @@ std::optional<std::string> Servers::carry_out(const ServerCommand& command, Turn
     }
     server.reals[index].view.reset();
     tell(Severity::notice, NoteKind::server_changed, name, text, turn);
-    list_at_ = std::min(list_at_, turn.now); // connections are counted anew
+    if (is_of_use()) list_at_ = std::min(list_at_, turn.now); // connections are counted anew
     settle(server, turn);
     return text;
 }

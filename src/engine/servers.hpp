@@ -2,7 +2,7 @@
 // when a service is there at all. Pure, as the Engine that owns it. One invariant: the table that is wanted follows from the
 // pools; what is asked of the kernel is its difference to the table that was read, one batch at a time. The files behind this
 // class: servers (configuration, commands), servers_health (checks, trackers, quorum), servers_kernel (the table),
-// servers_sync (the synchronisation daemon, timeouts), servers_views.
+// servers_upstream (nginx), servers_sync (the synchronisation daemon, timeouts), servers_views.
 #pragma once
 
 #include "check/check.hpp"
@@ -36,6 +36,7 @@ class Servers {
     void on(const CheckObserved&, Turn);
     void on(const IpvsRead&, Turn);
     void on(const IpvsDone&, Turn);
+    void on(const UpstreamsWritten&, Turn);
     void on(const ServerCommanded&, Turn);
     void tracker_changed(const TrackerState&, Turn);
     /// Every service leaves; `gone()` says when.
@@ -72,12 +73,14 @@ class Servers {
         Time since{};                                 ///< of being up or down
     };
     struct Server {
-        pool::Pool pool;
+        pool::Pool pool;         ///< members sorted by name, also while some are leaving
         std::vector<Real> reals; ///< of the pool's members, in their order
         bool wanted{true};
-        bool assumed{false}; ///< the first table that was read has been looked at
-        std::string problem; ///< why the kernel does not have it as it is wanted
-        Time since{};        ///< of its quorum, or of having none
+        bool assumed{false};          ///< the first table that was read has been looked at
+        Time began{};                 ///< its checks
+        bool placed{false};           ///< nginx has a file, if not ours yet
+        std::string upstream_problem; ///< why nginx does not have it as it is wanted
+        Time since{};                 ///< of its quorum, or of having none
         std::shared_ptr<const VirtualServerView> view;
 
         const std::string& name() const { return pool.model->name; }
@@ -85,6 +88,10 @@ class Servers {
     struct CheckHome {
         std::string server, real;
         std::size_t slot{};
+    };
+    struct Batch {
+        IpvsBatchId id{};
+        std::vector<IpvsStep> steps;
     };
 
     // servers.cpp
@@ -96,7 +103,8 @@ class Servers {
     void index_followed();
     static void tell_the_end(const Server&, Turn);
     Server* find(const std::string& name);
-    std::optional<std::string> carry_out(const ServerCommand&, Turn);
+    static std::optional<std::size_t> find_member(const Server&, const std::string& name);
+    std::string carry_out(const ServerCommand&, Server&, std::size_t member, Turn);
     void touch(Server&, Turn);
     void tell(Severity, NoteKind, const std::string& object, std::string text, Turn) const;
 
@@ -108,7 +116,7 @@ class Servers {
     void finish_drains(Server&, Turn);
 
     // servers_views.cpp
-    std::shared_ptr<const VirtualServerView> view(Server&) const;
+    std::shared_ptr<const VirtualServerView> view(Server&, Time now) const;
     static std::shared_ptr<RealServerView> view(const Server&, const pool::Member&, const Real&);
 
     // servers_kernel.cpp
@@ -116,9 +124,20 @@ class Servers {
     void claim_services();
     void assume(Server&);
     void program(Turn);
-    void refused(const IpvsStep&, int error, Turn);
+    void program_table(Turn);
+    Server* claimant(const model::ServiceKey&); ///< null: nobody wants it
+    std::string problem(const Server&) const;   ///< why the kernel does not have it as it is wanted; empty: it does
+    void reopen(const Batch&, std::map<std::string, std::string>& problems);
+    void refused(const IpvsStep&, int error, Time now);
+    void tell_problem(Server&, const std::string& before, Turn);
     void note_table_problem(int error, Turn);
     bool is_of_use() const; ///< there is something to be read for
+
+    // servers_upstream.cpp
+    static std::vector<model::UpstreamPeer> peers(const Server&, Time now);
+    static Time upstream_due(const Server&);
+    Time upstream_deadline() const;
+    void program_upstreams(Turn);
 
     // servers_sync.cpp
     void plan_daemons(std::vector<IpvsStep>& out);
@@ -133,24 +152,32 @@ class Servers {
     std::map<model::ServiceKey, std::string> claims_; ///< a server's name
     std::set<model::ServiceKey> owned_;               ///< what this daemon has in the kernel, or had
     std::set<model::ServiceKey> dirty_;
-    IpvsTable table_; ///< as far as it is owned or claimed
+    struct Refusal {
+        std::string why;
+        Time again_at; ///< asking costs the kernel a search for a module
+    };
+    std::map<model::ServiceKey, Refusal> refused_; ///< of claims_
+    IpvsTable table_;                              ///< as far as it is owned or claimed
     std::shared_ptr<const IpvsListed> listed_;
     bool known_{false}, listing_{false};
     std::string table_problem_;
     Time list_at_{never}, listed_from_{};
-    struct Batch {
-        IpvsBatchId id{};
-        std::vector<IpvsStep> steps;
-    };
     std::optional<Batch> in_flight_;
     std::uint64_t next_batch_{1};
+    struct Nginx {
+        std::set<std::string> dirty; ///< virtual servers whose files may differ
+        std::optional<UpstreamBatchId> in_flight{};
+        std::vector<std::string> asked{}; ///< of the batch in flight
+        Time not_before{Time::min()};
+        bool refused{false}; ///< the last batch was
+    };
+    std::map<std::string, Nginx> nginx_; ///< by model::Upstream::nginx()
     model::Ipvs ipvs_;
     bool daemons_dirty_{false};
     std::vector<IpvsSync> sync_there_, our_sync_;
     std::optional<IpvsTimeouts> timeouts_before_; ///< to be put back at the end
     std::string sync_problem_;
     Time pools_at_{never};
-    Time viewed_at_{};
     bool stopping_{false}, view_changed_{true};
 };
 

@@ -21,17 +21,16 @@ void Servers::on(const CheckObserved& event, Turn turn) {
     const auto home = checks_.find(event.id.value);
     if (home == checks_.end()) return; // stopped meanwhile
     auto& server = *find(home->second.server);
-    const auto at =
-        std::ranges::find(server.pool.members, home->second.real, [](const pool::Member& m) { return m.model->name; });
-    const auto index = static_cast<std::size_t>(at - server.pool.members.begin());
+    const auto index = find_member(server, home->second.real).value();
+    const auto& model = *server.pool.members[index].model;
     const auto slot = home->second.slot;
     auto& state = server.reals[index].checks[slot].state;
     const bool blind = state.blind;
     const auto detail = state.detail;
-    const bool moved = check::on(state, at->model->checks[slot], event.probed, turn.now);
+    const bool moved = check::on(state, model.checks[slot], event.probed, turn.now);
     if (blind != state.blind && state.blind)
-        tell(Severity::warning, NoteKind::server_changed, server.name() + "/" + at->model->name,
-             fmt::format("{}/{} can't be probed, so its last verdict holds: {}", server.name(), at->model->name,
+        tell(Severity::warning, NoteKind::server_changed, server.name() + "/" + model.name,
+             fmt::format("{}/{} can't be probed, so its last verdict holds: {}", server.name(), model.name,
                          state.detail),
              turn);
     if (moved || blind != state.blind || detail != state.detail) {
@@ -63,6 +62,7 @@ void Servers::tracker_changed(const TrackerState& tracker, Turn turn) {
     for (auto& [name, server] : servers_) {
         bool moved = false;
         for (std::size_t i = 0; i < server.reals.size(); ++i) {
+            bool concerns = false;
             const auto& model = *server.pool.members[i].model;
             for (std::size_t c = 0; c < server.reals[i].checks.size(); ++c) {
                 const auto* const kind = std::get_if<model::TrackerCheck>(&model.checks[c].kind);
@@ -70,12 +70,12 @@ void Servers::tracker_changed(const TrackerState& tracker, Turn turn) {
                 read_tracker(tracker, server.reals[i].checks[c], *kind, turn);
                 server.reals[i].checks[c].added =
                     kind->weight == 0 ? 0 : tracker.value * kind->weight * (kind->reverse ? -1 : 1);
-                moved = true;
+                concerns = true;
             }
-            if (moved) weigh_up(server, i, turn);
+            if (concerns) weigh_up(server, i, turn);
+            moved = moved || concerns;
         }
-        if (!moved) continue;
-        settle(server, turn);
+        if (moved) settle(server, turn);
     }
     program(turn);
 }
@@ -153,6 +153,7 @@ void Servers::settle(Server& server, Turn turn) {
 void Servers::touch(Server& server, Turn turn) {
     for (const auto& key : server.pool.model->services)
         dirty_.insert(kernel_key(key));
+    if (const auto& nginx = server.pool.model->nginx) nginx_[nginx->nginx()].dirty.insert(server.name());
     server.view.reset();
     view_changed_ = true;
     pools_at_ = std::min(pools_at_, pool::next_deadline(server.pool, turn.now));

@@ -45,6 +45,7 @@ void Servers::claim_services() {
             claims_[kernel_key(key)] = name;
     for (const auto& [key, name] : before)
         if (!claims_.contains(key)) dirty_.insert(key);
+    std::erase_if(refused_, [this](const auto& each) { return !claims_.contains(each.first); });
     // What was never read may stand in the table already.
     for (const auto& [key, name] : claims_)
         if (!before.contains(key) && !owned_.contains(key)) known_ = false;
@@ -93,7 +94,9 @@ void Servers::on(const IpvsRead& event, Turn turn) {
         const auto before = table_.find(key), now = table.find(key);
         const bool same =
             now == table.end() ? before == table_.end() : before != table_.end() && before->second == now->second;
-        if (!same || first || now == table.end()) dirty_.insert(key);
+        const auto refusal = refused_.find(key);
+        const bool again = refusal == refused_.end() ? now == table.end() : turn.now >= refusal->second.again_at;
+        if (!same || first || again) dirty_.insert(key);
     }
     table_ = std::move(table);
     std::erase_if(owned_, [&](const auto& key) { return !table_.contains(key) && !claims_.contains(key); });
@@ -144,21 +147,30 @@ void Servers::note_table_problem(int error, Turn turn) {
 }
 
 void Servers::program(Turn turn) {
+    program_upstreams(turn);
+    program_table(turn);
+}
+
+void Servers::program_table(Turn turn) {
     if (!known_ || in_flight_ || (dirty_.empty() && !daemons_dirty_) || !table_problem_.empty()) return;
     Batch batch{IpvsBatchId{next_batch_++}, {}};
     for (const auto& key : std::exchange(dirty_, {})) {
         const auto there = table_.find(key);
         const auto* const observed = there == table_.end() ? nullptr : &there->second;
-        const auto claim = claims_.find(key);
-        const auto* const server = claim == claims_.end() ? nullptr : find(claim->second);
+        auto* const server = claimant(key);
         if (!server || !server->wanted || stopping_) {
             plan(observed ? observed->service.key : key, observed, nullptr, batch.steps);
             if (!observed) owned_.erase(key);
+            refused_.erase(key);
             continue;
         }
         const auto entry = desired(*server, key, turn.now);
+        const auto planned = batch.steps.size();
         plan(entry.service.key, observed, &entry, batch.steps);
         owned_.insert(key);
+        if (batch.steps.size() != planned || refused_.erase(key) == 0) continue;
+        server->view.reset(); // what was refused is wanted no more
+        view_changed_ = true;
     }
     plan_daemons(batch.steps);
     if (batch.steps.empty()) return;
@@ -166,62 +178,88 @@ void Servers::program(Turn turn) {
     in_flight_ = std::move(batch);
 }
 
+Servers::Server* Servers::claimant(const model::ServiceKey& key) {
+    const auto claim = claims_.find(key);
+    return claim == claims_.end() ? nullptr : find(claim->second);
+}
+
+std::string Servers::problem(const Server& server) const {
+    if (server.pool.model->nginx) return server.upstream_problem;
+    if (!table_problem_.empty()) return table_problem_;
+    if (refused_.empty()) return {};
+    for (const auto& service : server.pool.model->services)
+        if (const auto at = refused_.find(kernel_key(service)); at != refused_.end()) return at->second.why;
+    return {};
+}
+
 void Servers::on(const IpvsDone& event, Turn turn) {
     if (!in_flight_ || in_flight_->id != event.id) return;
     const auto batch = *std::exchange(in_flight_, std::nullopt);
+    std::map<std::string, std::string> problems; // of the servers that it was for, as they were
+    reopen(batch, problems);
     auto failed = event.failed.begin();
-    std::set<std::string> fine;
     for (std::uint32_t i = 0; i < batch.steps.size(); ++i) {
-        const bool bad = failed != event.failed.end() && failed->first == i;
-        if (bad)
-            refused(batch.steps[i], (failed++)->second, turn);
-        else
+        const int error = failed != event.failed.end() && failed->first == i ? (failed++)->second : 0;
+        if (error == 0)
             apply(batch.steps[i], table_);
-        daemon_done(batch.steps[i], bad ? std::prev(failed)->second : 0, turn);
+        else
+            refused(batch.steps[i], error, turn.now);
+        daemon_done(batch.steps[i], error, turn);
     }
-    if (event.failed.empty()) {
-        for (auto& [name, server] : servers_)
-            if (!server.problem.empty()) server.problem.clear(), server.view.reset(), view_changed_ = true;
-    } else {
-        list_at_ = std::min(list_at_, turn.now + read_every); // what is there is read, and what is missing tried again
-    }
-    std::erase_if(owned_, [&](const auto& key) { return !table_.contains(key) && !claims_.contains(key); });
-    if (stopping_) std::erase_if(owned_, [&](const auto& key) { return !table_.contains(key); });
+    for (const auto& [name, before] : problems)
+        tell_problem(*find(name), before, turn);
+    if (!event.failed.empty()) list_at_ = std::min(list_at_, turn.now + read_every); // what is there is read
+    std::erase_if(owned_,
+                  [&](const auto& key) { return !table_.contains(key) && (stopping_ || !claims_.contains(key)); });
     view_changed_ = true;
     program(turn);
 }
 
-void Servers::refused(const IpvsStep& step, int error, Turn turn) {
+/// What the batch was about has no refusal until its answer says so.
+void Servers::reopen(const Batch& batch, std::map<std::string, std::string>& problems) {
+    for (const auto& step : batch.steps) {
+        const auto key = key_of(step);
+        if (!key) continue;
+        if (const auto* const server = claimant(*key)) problems.try_emplace(server->name(), problem(*server));
+    }
+    for (const auto& step : batch.steps)
+        if (const auto key = key_of(step)) refused_.erase(*key);
+}
+
+void Servers::refused(const IpvsStep& step, int error, Time now) {
     const auto* const service = std::get_if<PutService>(&step);
     const auto* const destination = std::get_if<PutDestination>(&step);
     if (!service && !destination) return; // it is gone already, or is read to be there
-    const auto claim = claims_.find(kernel_key(service ? service->service.key : destination->service));
-    auto* const server = claim == claims_.end() ? nullptr : find(claim->second);
-    if (!server || (destination && !server->problem.empty())) return;
+    const bool moved = error == EEXIST || error == ESRCH || error == ENOBUFS || (destination && error == ENOENT);
+    if (moved) return; // the table changed under us: it is read again
     std::string why = std::strerror(error);
     if (service && error == ENOENT)
         why = fmt::format("the kernel has no scheduler '{0}': modprobe ip_vs_{0} on the host",
                           service->service.scheduler);
-    const bool moved = error == EEXIST || error == ESRCH || error == ENOBUFS || (destination && error == ENOENT);
-    if (moved) return; // the table changed under us: it is read again
-    const auto problem = service ? fmt::format("{} is refused: {}", model::to_string(service->service.key), why)
-                                 : fmt::format("{} is refused at {}: {}", model::to_string(destination->service),
-                                               to_string(destination->destination.at.address), why);
-    if (server->problem == problem) return;
-    server->problem = problem;
-    server->view.reset();
-    view_changed_ = true;
-    tell(Severity::warning, NoteKind::server_refused, server->name(),
-         fmt::format("virtual server {}: {}", server->name(), problem), turn);
+    const auto key = *key_of(step);
+    const auto at = destination ? " at " + to_string(destination->destination.at.address) : "";
+    const auto first = fmt::format("{} is refused{}: {}", model::to_string(key), at, why);
+    if (claims_.contains(key)) refused_.try_emplace(key, first, now + read_again_after);
+}
+
+void Servers::tell_problem(Server& server, const std::string& before, Turn turn) {
+    const auto now = problem(server);
+    if (now == before) return;
+    server.view.reset();
+    if (now.empty()) return;
+    tell(Severity::warning, NoteKind::server_refused, server.name(),
+         fmt::format("virtual server {}: {}", server.name(), now), turn);
 }
 
 bool Servers::is_ready(const std::string& name) const {
     if (!table_problem_.empty()) return true;
     return std::ranges::none_of(servers_, [&](const auto& each) {
         const auto& server = each.second;
-        if (server.pool.model->while_master != name || !server.problem.empty()) return false;
-        return std::ranges::any_of(server.pool.model->services,
-                                   [&](const model::ServiceKey& key) { return !table_.contains(kernel_key(key)); });
+        if (server.pool.model->while_master != name) return false;
+        return std::ranges::any_of(server.pool.model->services, [&](const model::ServiceKey& service) {
+            const auto key = kernel_key(service);
+            return !table_.contains(key) && !refused_.contains(key);
+        });
     });
 }
 

@@ -23,26 +23,25 @@ std::string_view state_of(const pool::Pool& pool, bool wanted, bool degraded) {
 } // namespace
 
 std::vector<std::shared_ptr<const VirtualServerView>> Servers::views(Time now) {
-    viewed_at_ = now;
     std::vector<std::shared_ptr<const VirtualServerView>> result;
     for (auto& [name, server] : servers_) {
-        if (!server.view) server.view = view(server);
+        if (!server.view) server.view = view(server, now);
         result.push_back(server.view);
     }
     return result;
 }
 
-std::shared_ptr<const VirtualServerView> Servers::view(Server& server) const {
+std::shared_ptr<const VirtualServerView> Servers::view(Server& server, Time now) const {
     auto result = std::make_shared<VirtualServerView>();
     const auto& pool = server.pool;
     result->model = pool.model;
     result->quorate = pool.quorate;
     result->weight = pool::total_weight(pool);
-    result->problem = table_problem_.empty() ? server.problem : table_problem_;
+    result->problem = problem(server);
     result->since = server.since;
     result->state = state_of(pool, server.wanted, !result->problem.empty());
     const bool there = server.wanted && result->problem.empty();
-    const auto wanted = pool::wanted(pool, viewed_at_); // in the members' order
+    const auto wanted = pool::wanted(pool, now); // in the members' order
     auto next = wanted.begin();
     for (std::size_t i = 0; i < pool.members.size(); ++i) {
         const auto& member = pool.members[i];

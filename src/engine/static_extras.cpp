@@ -30,6 +30,11 @@ std::optional<FaultCause> Engine::find_static_fault(const Router& router) const 
     for (const auto& rule : config_->static_rules)
         if (rule.track_group == router.group && is_lost(rule.id()))
             return fault(rule.id(), "rule " + model::to_string(rule));
+    for (const auto& address : config_->static_addresses)
+        if (address.track_group == router.group && is_lost(address))
+            return FaultCause{"static_route",
+                              fmt::format("address {} on {}, which sync group {} tracks, can't be there",
+                                          to_string(address.prefix()), address.interface, router.group)};
     return std::nullopt;
 }
 

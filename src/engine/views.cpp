@@ -105,6 +105,7 @@ std::shared_ptr<const Snapshot> Engine::snapshot() {
     next->node_name = config_->node_name;
     next->transitions = transitions_;
     next->stopping = stopping_;
+    next->maintenance = maintenance_;
     for (const auto& router : routers_) {
         if (!router) continue;
         auto& cached = instance_views_[router->slot];
@@ -133,7 +134,14 @@ Record Engine::record() {
     Record result;
     result.adoptions = adoptions_;
     result.first_adoption = first_adoption_;
-    result.has_filter = filter_.operation || filter_.left_behind || !filter_.applied.empty();
+    for (auto& [index, parent] : parents_)
+        if (const auto* const link = kernel_.link(index)) {
+            result.links.push_back({index, link->name, parent.before});
+            parent.recorded = true;
+        }
+    std::ranges::copy(recorded_links_, std::back_inserter(result.links));
+    result.has_filter =
+        filter_.operation || filter_.left_behind || !filter_.applied.empty() || filter_.guard != Guard{};
     for (const auto& router : routers_) {
         if (!router || !router->link || result.routers.size() == record_capacity || router->slot >= record_capacity)
             continue;

@@ -78,6 +78,8 @@ struct StartCheck {
     std::uint16_t tell{1};     ///< 1 and more
     bool operator==(const StartCheck&) const = default;
 };
+/// How the detail of a check begins whose page has another digest; the digest, in hex, follows.
+inline constexpr std::string_view digest_found = "the digest of the body is ";
 /// How often an outcome that does not change is told.
 inline constexpr Duration heartbeat = 5s;
 /// A probe that begins so long after its time is counted as late.

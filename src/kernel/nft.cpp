@@ -152,6 +152,29 @@ Nft::~Nft() {
     thread_.join();
 }
 
+/// Somebody may have taken the table away meanwhile: then it is made anew.
+std::string Nft::set_guard(const engine::Guard& guard) {
+    const bool is_there = guard_ && !guard_->vrids.empty();
+    auto problem = run(guard_table(guard, is_there));
+    if (!problem.empty() && is_there) problem = run(guard_table(guard, false));
+    return problem;
+}
+
+/// What is as it was costs no child.
+std::string Nft::carry_out(const engine::SetFilter& wish) {
+    std::string problem;
+    if (refused_ != wish.refused) {
+        problem = run(filter_table(wish.refused));
+        refused_.reset();
+        if (problem.empty()) refused_ = wish.refused;
+    }
+    if (!problem.empty() || guard_ == wish.guard) return problem;
+    problem = set_guard(wish.guard);
+    guard_.reset();
+    if (problem.empty()) guard_ = wish.guard;
+    return problem;
+}
+
 void Nft::loop() {
     for (;;) {
         pollfd wait{requests_.fd(), POLLIN, 0};
@@ -159,7 +182,7 @@ void Nft::loop() {
         for (auto& request : requests_.take()) {
             const auto* wish = std::get_if<engine::SetFilter>(&request);
             if (!wish) return;
-            report_(engine::FilterDone{wish->id, run(filter_table(wish->refused))});
+            report_(engine::FilterDone{wish->id, carry_out(*wish)});
         }
     }
 }

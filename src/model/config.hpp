@@ -14,12 +14,19 @@
 
 namespace holdfast::model {
 
+/// An address of the daemon's own; its `interface` is given.
+struct StaticAddress : VirtualAddress {
+    std::string track_group; ///< the sync group that is in fault while it can't be there; empty: none
+    bool operator==(const StaticAddress&) const = default;
+};
+
 struct Config {
     std::string node_name;
     std::vector<Instance> instances;  ///< sorted by name, names unique
     std::vector<Tracker> trackers;    ///< sorted by name, names unique
     std::vector<Route> static_routes; ///< of the daemon: there as long as it runs
     std::vector<Rule> static_rules;
+    std::vector<StaticAddress> static_addresses;
     std::vector<AnnounceGroup> announce_groups; ///< sorted by name; an interface is in one at most
     std::vector<Group> groups;                  ///< sorted by name; an instance is in one at most
     bool log_unknown_vrids{false};              ///< name adverts that no instance here is meant by
@@ -31,6 +38,7 @@ struct Config {
 
 const Instance* find_instance(const Config&, const std::string& name);
 const Tracker* find_tracker(const Config&, const std::string& name);
+const VirtualServer* find_server(const Config&, const std::string& name);
 /// The group that this instance is a member of.
 const Group* group_of(const Config&, const std::string& instance);
 

@@ -21,6 +21,10 @@ const Tracker* find_tracker(const Config& config, const std::string& name) {
     return find_by_name(config.trackers, name);
 }
 
+const VirtualServer* find_server(const Config& config, const std::string& name) {
+    return find_by_name(config.virtual_servers, name);
+}
+
 const Group* group_of(const Config& config, const std::string& instance) {
     const auto at = std::ranges::find_if(config.groups, [&](const Group& group) {
         return std::ranges::find(group.instances, instance) != group.instances.end();

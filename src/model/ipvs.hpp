@@ -30,9 +30,16 @@ struct ConnectionTimeouts {
     bool operator==(const ConnectionTimeouts&) const = default;
 };
 
+/// What becomes of the real server's role (role.hpp) when the daemon is stopped.
+enum class AtStop : std::uint8_t {
+    keep, ///< it stays: another director goes on sending clients here
+    end,  ///< it goes, and everything is as it was before
+};
+
 struct Ipvs {
     std::optional<ConnectionSync> sync;
     ConnectionTimeouts timeouts;
+    AtStop role_at_stop{AtStop::keep};
     bool operator==(const Ipvs&) const = default;
 };
 

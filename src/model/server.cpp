@@ -1,5 +1,6 @@
 #include "model/server.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace holdfast::model {
@@ -20,6 +21,18 @@ std::string_view name(Forwarding::Method method) {
     case Forwarding::Method::dr: return "dr";
     }
     return "?";
+}
+
+ServiceKey kernel_key(const ServiceKey& key) {
+    return key.mark == 0 ? key : ServiceKey{.family = key.family, .mark = key.mark, .address = {}};
+}
+
+bool is_directed_by(const VirtualServer& server, const std::string& node) {
+    return server.directors.empty() || std::ranges::find(server.directors, node) != server.directors.end();
+}
+
+bool keeps_destination(const RealServer& real) {
+    return real.forwarding.method != Forwarding::Method::nat;
 }
 
 std::string to_string(const ServiceKey& key) {

@@ -5,6 +5,7 @@
 #include "base/ip.hpp"
 #include "base/time.hpp"
 #include "model/check.hpp"
+#include "model/upstream.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -27,6 +28,8 @@ struct ServiceKey {
     friend auto operator<=>(const ServiceKey&, const ServiceKey&) = default;
     bool operator==(const ServiceKey&) const = default;
 };
+/// As the kernel compares them: marks differ by family alone.
+ServiceKey kernel_key(const ServiceKey&);
 /// "tcp 192.0.2.10:80", "tcp [2001:db8::10]:80", "mark 7 ipv4".
 std::string to_string(const ServiceKey&);
 
@@ -71,7 +74,9 @@ enum class AllDown : std::uint8_t {
 
 struct VirtualServer {
     std::string name;
-    std::vector<ServiceKey> services; ///< sorted, at least one: of an address, a range, a group or a mark
+    std::vector<ServiceKey>
+        services;                    ///< sorted, at least one (an address, a range, a group or a mark); none with nginx
+    std::optional<Upstream> nginx{}; ///< instead of the kernel, nginx balances
     Protocol protocol{Protocol::tcp};
     std::string scheduler{"wlc"};
     std::uint32_t scheduler_flags{0};   ///< IP_VS_SVC_F_SCHED1 to 3
@@ -80,6 +85,8 @@ struct VirtualServer {
     std::string persistence_engine;     ///< "sip"; empty: none
     bool one_packet{false};
     std::string while_master;               ///< an instance or sync group; empty: programmed always
+    Words directors;                        ///< nodes that have it in their table; none: every one
+    bool guard{false};                      ///< what another director forwarded is not scheduled here again
     std::uint32_t quorum{1}, hysteresis{0}; ///< of weight
     Words quorum_up, quorum_down;
     std::optional<RealServer> sorry_server; ///< without checks; `inhibit_on_failure`: stays in the table with weight 0
@@ -91,5 +98,8 @@ struct VirtualServer {
     std::vector<RealServer> real_servers; ///< sorted by name
     bool operator==(const VirtualServer&) const = default;
 };
+bool is_directed_by(const VirtualServer&, const std::string& node);
+/// Its packets reach the real server with the service's address.
+bool keeps_destination(const RealServer&);
 
 } // namespace holdfast::model

@@ -1,5 +1,7 @@
 #include "prober/http_body.hpp"
 
+#include "ipc/message.hpp"
+
 #define PCRE2_CODE_UNIT_WIDTH 8
 
 #include <algorithm>
@@ -144,7 +146,7 @@ std::optional<Outcome> Body::judge() const {
         unsigned size = 0;
         EVP_DigestFinal_ex(digest_.get(), digest.data(), &size);
         const auto text = hex(std::span{digest}.first(size));
-        if (text != wanted_->hex) return Outcome{.detail = "the digest of the body is " + text};
+        if (text != wanted_->hex) return Outcome{.detail = std::string{ipc::digest_found} + text};
     }
     if (pattern_ == nullptr) return std::nullopt;
     const auto good = pattern_->judge(kept_, bytes_ > kept_.size());

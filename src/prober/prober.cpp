@@ -154,18 +154,21 @@ void Prober::done(ipc::WatchId id, const Outcome& outcome) {
     const auto it = watches_.find(id);
     if (it == watches_.end()) return;
     auto& watch = it->second;
-    if (const auto verdict = watch.ends(outcome, ipc::clock_now())) tell(*verdict);
+    if (const auto verdict = watch.ends(outcome, ipc::clock_now()); verdict && !tell(*verdict)) watch.was_not_told();
     schedule(id, watch);
     if (!outcome.our_fault || !watch.is_tracker()) return; // of a check it is told
     ipc::warn(name, fmt::format("cannot probe {}: {}", watch.target(), outcome.detail));
 }
 
-void Prober::tell(const ipc::Report& report) {
+/// False: there is no room for it, which is so of verdicts alone.
+bool Prober::tell(const ipc::Report& report) {
     auto bytes = ipc::encode(report);
-    if (!bytes) return ipc::warn(name, fmt::format("dropped a report: {}", bytes.error()));
-    if (waiting_.size() >= max_waiting) waiting_.pop_front();
+    if (!bytes) ipc::warn(name, fmt::format("dropped a report: {}", bytes.error()));
+    if (!bytes) return true;
+    if (waiting_.size() >= max_waiting && std::holds_alternative<ipc::Verdict>(report)) return false;
     waiting_.push_back(*std::move(bytes));
     flush(); // a daemon that is gone is met at the next turn, as its end becomes readable
+    return true;
 }
 
 // False: the daemon is gone.

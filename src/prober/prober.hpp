@@ -1,5 +1,6 @@
 // The prober's loop: requests in, probes on their deadlines, verdicts out. Invariant: its memory is bounded by its
-// subscriptions: a daemon that does not read loses the oldest verdicts, at most `max_waiting` wait for it.
+// subscriptions: at most `max_waiting` verdicts wait for a daemon that does not read, and what finds no room then is told of the
+// probes that follow.
 #pragma once
 
 #include "ipc/channel.hpp"
@@ -34,7 +35,7 @@ class Prober {
     Conversation conversation(const Watch& watch);
     void schedule(ipc::WatchId id, Watch& watch);
     void done(ipc::WatchId id, const Outcome& outcome);
-    void tell(const ipc::Report& report);
+    bool tell(const ipc::Report& report);
     bool flush();
     Time next_deadline() const;
 

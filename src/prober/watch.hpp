@@ -23,6 +23,8 @@ class Watch {
     void begins(Time now);
     /// What the daemon is told, if anything.
     std::optional<ipc::Verdict> ends(const Outcome&, Time now);
+    /// What `ends` said was lost: the outcomes that follow are told as if they were new.
+    void was_not_told() { equal_ = 0; }
 
     std::shared_ptr<const HttpPlan> http; ///< of an HTTP probe
     Time entry{never};                    ///< where it stands in the prober's deadlines

@@ -59,7 +59,7 @@ holdfast.yaml:6:49: error: a route has no to
 holdfast.yaml:6:92: error: table must be main, local, default or 1 to 4294967295, not '0'
 ...via: 192.0.2.1}, {via: 192.0.2.1}, {to: 10.1.0.0/16, table: 0, type: nat, mtu: 5, gw: 1}, default]
                                                                ^
-holdfast.yaml:6:101: error: type must be one of unicast, local, blackhole, unreachable, prohibit and throw, not 'nat'
+holdfast.yaml:6:101: error: type must be unicast, local, blackhole, unreachable, prohibit or throw, not 'nat'
 ...0.2.1}, {via: 192.0.2.1}, {to: 10.1.0.0/16, table: 0, type: nat, mtu: 5, gw: 1}, default]
                                                                ^
 holdfast.yaml:6:111: error: mtu must be a number from 68 to 65535, not '5'
@@ -194,8 +194,7 @@ TEST(Routes, RefuseRealmsPlacesAndLocatorsThatCannotBe) {
          "give each next hop its own"},
         {"{to: \"2001:db8::/32\", nexthops: [{via: \"2001:db8::1\", realm: 3}]}", "realm is for ipv4 routes",
          "remove it from the next hops"},
-        {"{to: 10.1.0.0/16, via: 192.0.2.1, place: before}", "place must be one of alone, first and last, not 'before'",
-         ""},
+        {"{to: 10.1.0.0/16, via: 192.0.2.1, place: before}", "place must be alone, first or last, not 'before'", ""},
         {"{to: \"2001:db8::/32\", via: \"2001:db8::1\", place: last}", "place is for ipv4 routes", "remove it"},
         {"{to: 10.1.0.0/16, via: 192.0.2.1, append: true}", "'append' is not a directive of a route",
          "write place: last"},

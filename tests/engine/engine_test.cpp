@@ -97,7 +97,9 @@ Record sample() {
                   .network_namespace = 4026531840,
                   .adoptions = 2,
                   .first_adoption = BootTime{5s},
-                  .has_filter = true};
+                  .has_filter = true,
+                  .links = {{LinkIndex{2}, "eth0", {.arp_ignore = 2, .arp_filter = 1, .arp_announce = 1}}},
+                  .routers = {}};
     for (const auto family : {Family::ipv4, Family::ipv6})
         record.routers.push_back(
             {.slot = 7,

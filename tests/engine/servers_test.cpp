@@ -1,167 +1,12 @@
-// Virtual servers as the engine runs them, beside a table that behaves as the kernel's: what is programmed, in which order, what
-// is repaired, and what nobody may touch.
-#include "engine/engine.hpp"
-
-#include <algorithm>
-#include <cerrno>
-#include <fmt/format.h>
-#include <gtest/gtest.h>
+// Virtual servers as the engine runs them: what is programmed, in which order, what is repaired, and what nobody may touch.
+#include "servers_node.hpp"
 
 namespace holdfast::engine {
 namespace {
 
-model::ServiceKey service(std::uint8_t last, std::uint16_t port = 80) {
-    return {.family = Family::ipv4, .address = IpAddress::v4(192, 0, 2, last), .port = port};
-}
-
-model::RealServer real(const std::string& name, std::uint32_t weight = 1, bool checked = true) {
-    model::RealServer result{.name = name,
-                             .address = IpAddress::v4(10, 0, 0, static_cast<std::uint8_t>(name.back() - '0')),
-                             .weight = weight};
-    if (checked) result.checks.push_back({.kind = model::TcpCheck{}, .retry = 0});
-    return result;
-}
-
-/// One host with the engine, a table, and helpers that are told what to say.
-class Node {
-  public:
-    Node() { config_.node_name = "lb1"; }
-
-    model::VirtualServer& add(const std::string& name, std::vector<model::RealServer> reals, std::uint8_t last = 10) {
-        config_.virtual_servers.push_back(
-            {.name = name, .services = {service(last)}, .real_servers = std::move(reals)});
-        std::ranges::sort(config_.virtual_servers, {}, &model::VirtualServer::name);
-        return *std::ranges::find(config_.virtual_servers, name, &model::VirtualServer::name);
-    }
-    void load() { deliver(ConfigLoaded{std::make_shared<const model::Config>(config_)}); }
-    /// Everything that is due within this time.
-    void run(Duration time) {
-        const auto until = now + time;
-        for (int turn = 0; turn < 100'000; ++turn) {
-            const auto next = engine.next_deadline();
-            if (next > until) break;
-            now = std::max(now, next);
-            deliver(Elapsed{});
-        }
-        now = until;
-    }
-    void deliver(const Event& event) {
-        Actions actions;
-        engine.on(event, now, actions);
-        for (auto& action : actions)
-            perform(action);
-    }
-    void probe(const std::string& name, bool good, std::int32_t status = 0) {
-        for (const auto& [id, check] : checks)
-            if (check.name == name)
-                return deliver(CheckObserved{
-                    CheckId{id}, {.good = good, .status = status, .detail = good ? "connected" : "refused"}});
-        ADD_FAILURE() << "nobody checks " << name;
-    }
-    /// "192.0.2.10 wlc: 10.0.0.1=1 10.0.0.2=1"
-    std::string shown() const {
-        std::string out;
-        for (const auto& [key, entry] : table) {
-            out += fmt::format("{}{} {}:", out.empty() ? "" : "; ", to_string(key.address), entry.service.scheduler);
-            for (const auto& [at, destination] : entry.destinations)
-                out += fmt::format(" {}={}", to_string(at.address), destination.weight);
-        }
-        return out;
-    }
-    const VirtualServerView& view(const std::string& name) {
-        snapshot = engine.snapshot();
-        return **std::ranges::find(snapshot->virtual_servers, name, [](const auto& v) { return v->model->name; });
-    }
-    std::string state(const std::string& name) { return std::string{view(name).state}; }
-    std::string command(ServerCommand command) {
-        deliver(ServerCommanded{7, std::move(command)});
-        return reply ? reply->text : "no reply";
-    }
-
-    model::Config config_;
-    Engine engine;
-    Time now{1000s};
-    IpvsTable table;
-    std::map<IpvsEndpoint, std::uint32_t> connections;
-    int table_error{0};
-    std::map<std::uint64_t, StartCheck> checks;
-    std::vector<std::string> steps;    ///< all that was programmed
-    std::vector<std::string> programs; ///< notify scripts, of the transitions
-    std::optional<Reply> reply;
-    std::shared_ptr<const Snapshot> snapshot;
-    bool finished{false}, answers{true};
-    std::vector<IpvsSync> sync;
-    IpvsTimeouts timeouts{900, 120, 300};
-    std::optional<Event> held; ///< the answer of the table, when `answers` is off
-
-  private:
-    void answer(Event event) {
-        if (answers)
-            deliver(event);
-        else
-            held = std::move(event);
-    }
-    void perform(const Action& action) {
-        if (const auto* start = std::get_if<StartCheck>(&action)) checks[start->id.value] = *start;
-        if (const auto* stop = std::get_if<StopCheck>(&action)) checks.erase(stop->id.value);
-        if (std::holds_alternative<ListKernel>(action)) deliver(KernelListed{});
-        if (std::holds_alternative<Finished>(action)) finished = true;
-        if (const auto* said = std::get_if<Reply>(&action)) reply = *said;
-        if (std::holds_alternative<ListIpvs>(action)) answer(IpvsRead{std::make_shared<const IpvsListed>(list())});
-        if (const auto* batch = std::get_if<ProgramIpvs>(&action)) answer(program(*batch));
-    }
-    IpvsListed list() const {
-        IpvsListed listed{.sync = sync, .timeouts = timeouts, .error = table_error};
-        if (table_error != 0) return listed;
-        for (const auto& [key, entry] : table) {
-            listed.services.push_back({.service = entry.service});
-            for (const auto& [at, destination] : entry.destinations) {
-                const auto active = connections.find(at);
-                listed.services.back().destinations.push_back(
-                    {.destination = destination, .active = active == connections.end() ? 0 : active->second});
-            }
-        }
-        return listed;
-    }
-    IpvsDone program(const ProgramIpvs& batch) {
-        IpvsDone done{batch.id};
-        for (std::uint32_t i = 0; i < batch.steps.size(); ++i) {
-            const int error = try_step(batch.steps[i]);
-            if (error != 0) done.failed.emplace_back(i, error);
-            if (error == 0) apply(batch.steps[i], table);
-        }
-        return done;
-    }
-    /// As ip_vs_ctl.c refuses.
-    int try_step(const IpvsStep& step) {
-        if (table_error != 0) return table_error;
-        if (const auto* start = std::get_if<StartSync>(&step)) sync.push_back(start->sync);
-        if (const auto* stop = std::get_if<StopSync>(&step))
-            std::erase_if(sync, [&](const IpvsSync& each) { return each.role == stop->sync.role; });
-        if (const auto* set = std::get_if<SetTimeouts>(&step)) {
-            timeouts = {set->timeouts.tcp ? set->timeouts.tcp : timeouts.tcp,
-                        set->timeouts.tcp_fin ? set->timeouts.tcp_fin : timeouts.tcp_fin,
-                        set->timeouts.udp ? set->timeouts.udp : timeouts.udp};
-        }
-        if (const auto* put = std::get_if<PutService>(&step)) {
-            steps.push_back(fmt::format("{}{}", put->edit ? "edit " : "+", to_string(put->service.key.address)));
-            if (put->service.scheduler == "mh") return ENOENT;
-            return table.contains(put->service.key) == put->edit ? 0 : put->edit ? ESRCH : EEXIST;
-        }
-        if (const auto* put = std::get_if<PutDestination>(&step)) {
-            steps.push_back(fmt::format("{}{}={}", put->edit ? "edit " : "+", to_string(put->destination.at.address),
-                                        put->destination.weight));
-            const auto at = table.find(put->service);
-            if (at == table.end()) return ESRCH;
-            return at->second.destinations.contains(put->destination.at) == put->edit ? 0 : put->edit ? ENOENT : EEXIST;
-        }
-        if (const auto* remove = std::get_if<RemoveDestination>(&step))
-            steps.push_back(fmt::format("-{}", to_string(remove->at.address)));
-        if (const auto* remove = std::get_if<RemoveService>(&step))
-            steps.push_back(fmt::format("-{}", to_string(remove->key.address)));
-        return 0;
-    }
-};
+using testing::Node;
+using testing::real;
+using testing::service;
 
 TEST(Servers, AreProgrammedFromNothingAndSeenInTheView) {
     Node node;
@@ -311,6 +156,49 @@ TEST(Servers, ASchedulerThatTheKernelLacksIsNamedAndTheOthersAreThere) {
               "tcp 192.0.2.10:80 is refused: the kernel has no scheduler 'mh': modprobe ip_vs_mh on the host");
     EXPECT_EQ(node.shown(), "192.0.2.11 wlc: 10.0.0.2=1");
     EXPECT_EQ(node.state("b"), "serving");
+}
+
+TEST(Servers, AProblemOfOneIsNotOverBecauseAnotherWasProgrammed) {
+    Node node;
+    node.add("a", {real("s1")}, 10).scheduler = "mh";
+    node.add("b", {real("s2", 2)}, 20);
+    node.load();
+    node.run(10ms);
+    ASSERT_EQ(node.state("a"), "degraded");
+    node.probe("b/s2", false);
+    EXPECT_EQ(node.shown(), "192.0.2.20 wlc:");
+    node.run(3s);
+    EXPECT_EQ(node.state("a"), "degraded");
+    EXPECT_EQ(std::ranges::count(node.steps, "+192.0.2.10"), 1) << "nor is it asked for again because of it";
+}
+
+TEST(Servers, WhatIsRefusedIsAskedForAgainNowAndThen) {
+    Node node;
+    node.add("a", {real("s1")}, 10).scheduler = "mh";
+    node.load();
+    node.run(19s);
+    EXPECT_EQ(std::ranges::count(node.steps, "+192.0.2.10"), 4) << "the kernel looks for a module each time";
+    node.lacks.clear();
+    node.run(6s);
+    EXPECT_EQ(node.state("a"), "serving") << "the module was loaded meanwhile";
+}
+
+TEST(Servers, ARefusedDestinationIsAskedForAgainAndForgottenWithItsServer) {
+    Node node;
+    node.add("a", {real("s1"), real("s2")});
+    node.full = IpAddress::v4(10, 0, 0, 2);
+    node.load();
+    node.run(10ms);
+    EXPECT_EQ(node.view("a").problem, "tcp 192.0.2.10:80 is refused at 10.0.0.2: Cannot allocate memory");
+    EXPECT_EQ(node.shown(), "192.0.2.10 wlc: 10.0.0.1=1");
+    node.probe("a/s2", false);
+    EXPECT_EQ(node.state("a"), "serving") << "it is wanted no more";
+    node.probe("a/s2", true);
+    EXPECT_EQ(node.state("a"), "degraded");
+    node.full.reset();
+    node.run(6s);
+    EXPECT_EQ(node.state("a"), "serving");
+    EXPECT_EQ(node.shown(), "192.0.2.10 wlc: 10.0.0.1=1 10.0.0.2=1");
 }
 
 TEST(Servers, DrainUntilTheLastConnectionOrTheTimeout) {

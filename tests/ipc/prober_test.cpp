@@ -19,26 +19,13 @@ namespace holdfast::ipc {
 namespace {
 
 using testing::Driver;
-
-Fd listen_on_loopback(std::uint16_t& port) {
-    Fd fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    EXPECT_EQ(::bind(fd.get(), generic, size), 0);
-    EXPECT_EQ(::listen(fd.get(), 64), 0);
-    ::getsockname(fd.get(), generic, &size);
-    port = ntohs(address.sin_port);
-    return fd;
-}
+using testing::listen_on_loopback;
 
 /// Answers each connection with `answer(fd)`, one at a time, in a thread.
 class Server {
   public:
     explicit Server(std::function<void(int)> answer)
-        : socket_{listen_on_loopback(port)},
+        : socket_{listen_on_loopback(SOCK_STREAM, port)},
           thread_{[this, answer = std::move(answer)](const std::stop_token& stop) { serve(stop, answer); }} {}
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
@@ -135,7 +122,7 @@ TEST(Prober, ARedirectIsNotFollowed) {
 
 TEST(Prober, ARefusedConnectionFailsAtOnce) {
     std::uint16_t port{0};
-    listen_on_loopback(port).reset();
+    listen_on_loopback(SOCK_STREAM, port).reset();
     const Verdict verdict = verdict_of(fmt::format("http://127.0.0.1:{}/", port));
     EXPECT_FALSE(verdict.ok);
     EXPECT_EQ(verdict.detail, "cannot connect: Connection refused");
@@ -270,7 +257,7 @@ TEST(Prober, SeesARealNginxComeAndGo) {
     std::string directory = "/tmp/holdfast-nginx-XXXXXX";
     ASSERT_NE(::mkdtemp(directory.data()), nullptr);
     std::uint16_t port{0};
-    listen_on_loopback(port).reset();
+    listen_on_loopback(SOCK_STREAM, port).reset();
     std::ofstream{directory + "/nginx.conf"} << fmt::format(
         "daemon off; master_process off; pid {0}/pid; error_log {0}/error.log; events {{}}\n"
         "http {{ access_log off; client_body_temp_path {0}/b; proxy_temp_path {0}/p; fastcgi_temp_path {0}/f; "

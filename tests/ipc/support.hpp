@@ -6,10 +6,13 @@
 #include "ipc/service.hpp"
 
 #include <algorithm>
+#include <arpa/inet.h>
 #include <functional>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <string>
+#include <sys/socket.h>
 #include <vector>
 
 namespace holdfast::ipc::testing {
@@ -18,6 +21,21 @@ namespace holdfast::ipc::testing {
 inline bool readable(int fd, Duration patience) {
     pollfd entry{fd, POLLIN, 0};
     return ::poll(&entry, 1, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(patience).count())) == 1;
+}
+
+/// A port of its own for this test; a stream socket listens.
+inline Fd listen_on_loopback(int type, std::uint16_t& port) {
+    Fd fd{::socket(AF_INET, type | SOCK_CLOEXEC, 0)};
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(::bind(fd.get(), generic, size), 0);
+    EXPECT_TRUE(type != SOCK_STREAM || ::listen(fd.get(), 1024) == 0);
+    ::getsockname(fd.get(), generic, &size);
+    port = ntohs(address.sin_port);
+    return fd;
 }
 
 /// A helper and all that it has said.

@@ -101,7 +101,7 @@ TEST(IpvsMessage, SaysNothingOfTunnelsWithoutOne) {
 }
 
 TEST(IpvsMessage, RemovesADestinationByWhereItIs) {
-    EXPECT_EQ(hex(encode(engine::RemoveDestination{dns6(), {*parse_ip("2001:db8::1"), 53}, Family::ipv6}, seventh)),
+    EXPECT_EQ(hex(encode(engine::RemoveDestination{dns6(), {*parse_ip("2001:db8::1"), 53}}, seventh)),
               R"(6c000000 1f000500 07000000 00000000 07010000 30000180 06000100 0a000000
 06000200 11000000 14000300 20010db8 00000000 00000000 00000010 06000400
 00350000 28000280 14000100 20010db8 00000000 00000000 00000001 06000200

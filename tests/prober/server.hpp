@@ -4,38 +4,24 @@
 
 #include "../ipc/support.hpp"
 
-#include <arpa/inet.h>
 #include <array>
 #include <atomic>
 #include <fmt/format.h>
 #include <mutex>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <thread>
 
 namespace holdfast::prober::testing {
 
 using ipc::testing::Driver;
+using ipc::testing::listen_on_loopback;
 
 inline const IpAddress loopback = IpAddress::v4(127, 0, 0, 1);
 
-inline Fd bound(int type, std::uint16_t& port) {
-    Fd fd{::socket(AF_INET, type | SOCK_CLOEXEC, 0)};
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    EXPECT_EQ(::bind(fd.get(), generic, size), 0);
-    EXPECT_TRUE(type != SOCK_STREAM || ::listen(fd.get(), 1024) == 0);
-    ::getsockname(fd.get(), generic, &size);
-    port = ntohs(address.sin_port);
-    return fd;
-}
 /// Nobody listens there.
 inline std::uint16_t closed_port(int type) {
     std::uint16_t port{0};
-    bound(type, port).reset();
+    listen_on_loopback(type, port).reset();
     return port;
 }
 
@@ -43,7 +29,7 @@ inline std::uint16_t closed_port(int type) {
 class Server {
   public:
     using Answer = std::function<void(int fd, const std::stop_token&)>;
-    explicit Server(Answer answer) : answer_{std::move(answer)}, socket_{bound(SOCK_STREAM, port)} {
+    explicit Server(Answer answer) : answer_{std::move(answer)}, socket_{listen_on_loopback(SOCK_STREAM, port)} {
         thread_ = std::jthread{[this](const std::stop_token& stop) { serve(stop); }};
     }
     Server(const Server&) = delete;

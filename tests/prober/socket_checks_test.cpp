@@ -28,7 +28,7 @@ TEST(TcpCheck, AConnectionIsGoodAndARefusalBad) {
 /// A queue of connections that is full answers no more.
 TEST(TcpCheck, ASilentServerIsBadAtTheTimeout) {
     std::uint16_t port{0};
-    const Fd full = bound(SOCK_STREAM, port);
+    const Fd full = listen_on_loopback(SOCK_STREAM, port);
     ::listen(full.get(), 0);
     std::vector<Fd> clients;
     sockaddr_in to{};
@@ -153,7 +153,7 @@ TEST(SmtpReader, TakesRepliesWhateverTheirPieces) {
 class DatagramServer {
   public:
     using Answer = std::function<std::vector<Bytes>(ByteView)>;
-    explicit DatagramServer(Answer answer) : socket_{bound(SOCK_DGRAM, port)} {
+    explicit DatagramServer(Answer answer) : socket_{listen_on_loopback(SOCK_DGRAM, port)} {
         thread_ = std::jthread{[this, answer = std::move(answer)](const std::stop_token& stop) {
             while (!stop.stop_requested()) {
                 if (!ipc::testing::readable(socket_.get(), 10ms)) continue;

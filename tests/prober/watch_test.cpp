@@ -52,6 +52,18 @@ TEST(Watch, ABadProbeIsRepeatedAfterTheDelayForAtMostRetryTimes) {
     EXPECT_EQ(played.watch.due(), played.now + 100ms) << "a good one lets it begin anew";
 }
 
+TEST(Watch, WhatWasLostOnItsWayIsToldAgain) {
+    auto check = every_second();
+    check.tell = 2;
+    Played played{check};
+    EXPECT_TRUE(played.probe(true) && played.probe(true));
+    EXPECT_FALSE(played.probe(true)) << "twice is enough";
+    EXPECT_TRUE(played.probe(false));
+    played.watch.was_not_told();
+    EXPECT_TRUE(played.probe(false) && played.probe(false)) << "as often as if it were new";
+    EXPECT_FALSE(played.probe(false));
+}
+
 TEST(Watch, AGoodRetryGoesBackToTheGrid) {
     auto check = every_second();
     check.retry = 1;

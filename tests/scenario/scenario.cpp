@@ -223,6 +223,8 @@ class Stage {
             world_.refuse(host, words.at(2) == "on");
         else if (verb == "failover")
             world_.failover(host, words.size() > 2 ? std::optional{duration(words[2])} : std::nullopt);
+        else if (verb == "maintenance")
+            world_.maintain(host, words.at(2) == "on" ? std::optional<std::string>{"new disk"} : std::nullopt);
         else if (verb == "tracker")
             world_.observe(host, words.at(2),
                            words.at(3) == "up"     ? engine::Observation::up

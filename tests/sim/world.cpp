@@ -369,6 +369,10 @@ void World::observe(std::size_t index, const std::string& tracker, engine::Obser
                                            false});
 }
 
+void World::maintain(std::size_t index, std::optional<std::string> reason) {
+    deliver(index, engine::MaintenanceSet{std::move(reason)});
+}
+
 void World::failover(std::size_t index, std::optional<Duration> hold) {
     deliver(index, engine::Commanded{sequence_, {hosts[index]->options.instance.name, hold}});
 }

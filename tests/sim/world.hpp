@@ -152,6 +152,8 @@ class World {
     /// A third party deletes the macvlan of the virtual MAC.
     void delete_macvlan(std::size_t host);
     void observe(std::size_t host, const std::string& tracker, engine::Observation observation);
+    /// Nothing: it is over.
+    void maintain(std::size_t host, std::optional<std::string> reason);
     void failover(std::size_t host, std::optional<Duration> hold = {});
     void reload(std::size_t host, const model::Instance& instance);
     void inject(std::size_t host, const IpAddress& source, const Bytes& message, std::uint8_t hop_limit,

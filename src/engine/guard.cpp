@@ -1,0 +1,47 @@
+// The guard of services that two hosts both direct and serve (`guard: on`): a packet that the other director has sent here is
+// not scheduled a second time. Only marked packets reach the load balancer, and this host marks those of an address while it
+// holds it: each address has one director, whatever is in the tables. Frames of the other director, whose MAC address the
+// packet filter learns from its adverts, stay unmarked even while both believe to be master. What is not marked is served
+// here, so no client is ever dropped.
+
+#include "engine/engine.hpp"
+
+#include <algorithm>
+
+namespace holdfast::engine {
+
+Guard Engine::guard() const {
+    Guard result;
+    const auto holder = [this](const IpAddress& address) -> const Router* {
+        for (const auto& router : routers_)
+            if (router && std::ranges::find(router->model->addresses, address, &model::VirtualAddress::address) !=
+                              router->model->addresses.end())
+                return router.get();
+        return nullptr;
+    };
+    for (const auto& server : config_->virtual_servers) {
+        if (!server.guard) continue;
+        for (const auto& real : server.real_servers)
+            if (!real.host.empty() && real.host != config_->node_name &&
+                real.forwarding.method == model::Forwarding::Method::dr) // a tunnel's other end may be behind a router
+                result.peers.push_back(real.address);
+        for (const auto& key : server.services) {
+            const auto* const router = holder(key.address);
+            if (!router) continue;
+            result.vrids.push_back(router->model->vrid);
+            if (vrrp::holds_addresses(router->state))
+                result.services.push_back({key.mark, key.protocol, key.address, key.port});
+        }
+    }
+    const auto sort_out = [](auto& values) {
+        std::ranges::sort(values);
+        const auto twice = std::ranges::unique(values);
+        values.erase(twice.begin(), twice.end());
+    };
+    sort_out(result.vrids);
+    sort_out(result.peers);
+    if (stopping_ && routers_are_gone()) return {};
+    return result;
+}
+
+} // namespace holdfast::engine
