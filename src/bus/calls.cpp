@@ -22,6 +22,11 @@ void Calls::reload(const std::string& caller, Answer answer) {
     admit(caller, std::move(answer), [](std::uint64_t id) { return ReloadRequested{id}; });
 }
 
+void Calls::maintenance(const std::string& caller, std::optional<std::string> reason, Answer answer) {
+    admit(caller, std::move(answer),
+          [reason = std::move(reason)](std::uint64_t id) { return MaintenanceRequested{id, reason}; });
+}
+
 void Calls::admit(const std::string& caller, Answer answer, std::function<ToLoop(std::uint64_t)> ask_loop) {
     if (waiting_.size() >= most)
         return answer({error_busy, "too many calls wait for an answer already: try again when one has come", {}});
@@ -46,6 +51,11 @@ void Calls::answer(const engine::Reply& reply) {
 void Calls::answer(const ReloadEnded& ended) {
     for (const auto id : ended.commands)
         finish(id, {ended.ok ? std::string{} : error_invalid_config, join(ended.problems, "\n"), ended.problems});
+}
+
+void Calls::answer(const MaintenanceAnswered& answered) {
+    if (answered.problem.empty()) return finish(answered.command, {{}, "written; the state follows", {}});
+    finish(answered.command, {error_failed, answered.problem, {}});
 }
 
 void Calls::stopping() {

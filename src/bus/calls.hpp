@@ -33,12 +33,13 @@ class Calls {
     void failover(const std::string& caller, engine::FailoverCommand command, Answer answer);
     void server(const std::string& caller, engine::ServerCommand command, Answer answer);
     void reload(const std::string& caller, Answer answer);
+    /// `reason`: nothing ends it.
+    void maintenance(const std::string& caller, std::optional<std::string> reason, Answer answer);
 
     void answer(const engine::Reply& reply);
     void answer(const ReloadEnded& ended);
+    void answer(const MaintenanceAnswered& answered);
     void stopping();
-    /// The connection is gone, and with it everybody who waits.
-    void forget() { waiting_.clear(); }
 
   private:
     void admit(const std::string& caller, Answer answer, std::function<ToLoop(std::uint64_t)> ask_loop);

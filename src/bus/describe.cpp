@@ -1,8 +1,8 @@
 #include "bus/describe.hpp"
 
 #include "bus/clock.hpp"
+#include "bus/json.hpp"
 #include "bus/names.hpp"
-#include "bus/server_describe.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -10,8 +10,6 @@
 
 namespace holdfast::bus {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 template <typename Range>
 Json list(const Range& range, const auto& to_json) {
@@ -121,12 +119,11 @@ Json group_json(const engine::GroupView& view) {
             {"Trackers", list(view.model->track, [](const model::TrackUse& use) -> Json { return use.tracker; })}};
 }
 
-/// Details come from outside (a program's output, a unit's name): what is not UTF-8 is replaced, never an exception.
+} // namespace
+
 std::string dump(const Json& json) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
-
-} // namespace
 
 std::string_view family_name(Family family) {
     return family == Family::ipv4 ? "ipv4" : "ipv6";
@@ -173,6 +170,8 @@ std::string describe(const Shown& shown) {
               {"LastReloadResult", facts.last_reload_result},
               {"LastReloadErrors", facts.last_reload_errors},
               {"Missing", facts.missing},
+              {"Maintenance", shown.snapshot->maintenance.has_value()},
+              {"MaintenanceReason", shown.snapshot->maintenance.value_or("")},
               {"NInstances", census.instances},
               {"NMaster", census.masters},
               {"NFault", census.faults}};
@@ -181,7 +180,7 @@ std::string describe(const Shown& shown) {
     json["Instances"] = list(shown.snapshot->instances, [](const auto& view) { return instance_json(*view); });
     json["SyncGroups"] = list(shown.snapshot->groups, [](const auto& view) { return group_json(*view); });
     json["Trackers"] = list(shown.snapshot->trackers, [](const auto& view) { return tracker_json(*view); });
-    json["VirtualServers"] = Json::parse(describe_servers(*shown.snapshot));
+    json["VirtualServers"] = servers_json(*shown.snapshot);
     return dump(json);
 }
 

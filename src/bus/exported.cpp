@@ -7,16 +7,16 @@
 
 namespace holdfast::bus {
 
-std::optional<Duration> hold_of(const Options& options) {
-    std::optional<Duration> hold;
+std::optional<Duration> span_of(const Options& options, std::string_view word) {
+    std::optional<Duration> span;
     for (const auto& [key, value] : options) {
-        if (key != "hold-usec" || !value.containsValueOfType<std::uint64_t>())
+        if (key != word || !value.containsValueOfType<std::uint64_t>())
             throw compat::error(error_invalid_args,
-                                fmt::format("option '{}' is not known here: there is 'hold-usec' (type t)", key));
+                                fmt::format("option '{}' is not known here: there is '{}' (type t)", key, word));
         constexpr std::uint64_t century = 100ULL * 365 * 86400 * 1'000'000; // more would overflow nanoseconds
-        hold = std::chrono::microseconds{std::min(value.get<std::uint64_t>(), century)};
+        span = std::chrono::microseconds{std::min(value.get<std::uint64_t>(), century)};
     }
-    return hold;
+    return span;
 }
 
 std::vector<ObjectPath> trackers_of(const std::vector<model::TrackUse>& uses) {

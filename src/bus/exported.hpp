@@ -35,8 +35,9 @@ inline ObjectPath object(std::string path) {
     return ObjectPath{std::move(path)};
 }
 
-/// {hold-usec t}; what is not known is refused, so that a typing slip does not pass for "no end".
-std::optional<Duration> hold_of(const Options&);
+inline constexpr std::string_view hold_option = "hold-usec", timeout_option = "timeout-usec";
+/// {word t}, in microseconds, a century at most; what is not known is refused, so that a typing slip does not pass for "no end".
+std::optional<Duration> span_of(const Options&, std::string_view word);
 
 std::vector<ObjectPath> trackers_of(const std::vector<model::TrackUse>&);
 std::vector<Struct<std::string, bool>> extras(const std::vector<engine::ExtraView>&);

@@ -46,8 +46,12 @@ class Manager final : public sdbus::AdaptorInterfaces<org::holdfast1::Manager_ad
                       }));
     }
     void Failover(sdbus::Result<std::string>&& result, std::string name, Options options) override {
-        const auto hold = hold_of(options);
+        const auto hold = span_of(options, hold_option);
         calls_.failover(compat::sender(getObject()), {std::move(name), hold}, answer_with_text(std::move(result)));
+    }
+    void SetMaintenance(sdbus::Result<std::string>&& result, bool on, std::string reason) override {
+        calls_.maintenance(compat::sender(getObject()), on ? std::optional{std::move(reason)} : std::nullopt,
+                           answer_with_text(std::move(result)));
     }
     std::string Describe() override { return describe(shown_); }
 
@@ -62,6 +66,8 @@ class Manager final : public sdbus::AdaptorInterfaces<org::holdfast1::Manager_ad
     Strings Missing() override { return utf8(facts().missing); }
     std::vector<Struct<std::string, bool>> StaticRoutes() override { return extras(shown_.snapshot->static_routes); }
     std::vector<Struct<std::string, bool>> StaticRules() override { return extras(shown_.snapshot->static_rules); }
+    bool Maintenance() override { return snapshot().maintenance.has_value(); }
+    std::string MaintenanceReason() override { return utf8(snapshot().maintenance.value_or("")); }
     std::uint32_t NInstances() override { return count(snapshot()).instances; }
     std::uint32_t NMaster() override { return count(snapshot()).masters; }
     std::uint32_t NFault() override { return count(snapshot()).faults; }

@@ -58,10 +58,20 @@ struct MoveUnits {
     std::string object; ///< the instance
     std::vector<std::string> start, stop;
 };
+/// Ask systemd to reload a unit; answered by UnitReloaded.
+struct ReloadUnit {
+    std::uint64_t id{};
+    std::string unit;
+};
+/// What became of a MaintenanceRequested; the state itself comes with the Snapshot.
+struct MaintenanceAnswered {
+    std::uint64_t command{};
+    std::string problem; ///< empty: it is done
+};
 struct Quit {}; ///< say STOPPING=1 if not said, flush, end the thread
 
 using ToBus = std::variant<Published, engine::Note, engine::Reply, ReloadBegan, ReloadEnded, Ready, Heartbeat,
-                           WatchUnit, UnwatchUnit, RestartUnit, MoveUnits, Quit>;
+                           WatchUnit, UnwatchUnit, RestartUnit, MoveUnits, ReloadUnit, MaintenanceAnswered, Quit>;
 
 // ---- bus thread to loop
 // -------------------------------------------------------------------------------------------------
@@ -78,8 +88,17 @@ struct ServerCommandReceived {
 struct ReloadRequested {
     std::uint64_t command{};
 };
+/// A D-Bus SetMaintenance; answered by MaintenanceAnswered.
+struct MaintenanceRequested {
+    std::uint64_t command{};
+    std::optional<std::string> reason; ///< nothing: it is over
+};
 struct UnitObserved {
     engine::TrackerObserved observed;
+};
+struct UnitReloaded {
+    std::uint64_t id{};
+    std::string problem; ///< why not, for people; empty: it has, or does not run
 };
 /// Something that is not there: "no D-Bus: ...". Shown in the status; empty `text` takes it back.
 struct Missing {
@@ -87,6 +106,7 @@ struct Missing {
     std::string text;
 };
 
-using ToLoop = std::variant<CommandReceived, ServerCommandReceived, ReloadRequested, UnitObserved, Missing>;
+using ToLoop = std::variant<CommandReceived, ServerCommandReceived, ReloadRequested, UnitObserved, UnitReloaded,
+                            MaintenanceRequested, Missing>;
 
 } // namespace holdfast::bus

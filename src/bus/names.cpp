@@ -51,7 +51,7 @@ std::string error_name(engine::CommandError error) {
     case engine::CommandError::busy: return error_busy;
     case engine::CommandError::stopping: return "org.holdfast1.Error.Stopping";
     }
-    return "org.freedesktop.DBus.Error.Failed";
+    return error_failed;
 }
 
 } // namespace holdfast::bus

@@ -26,6 +26,7 @@ inline constexpr const char* error_busy = "org.holdfast1.Error.Busy";
 inline constexpr const char* error_no_such_instance = "org.holdfast1.Error.NoSuchInstance";
 inline constexpr const char* error_invalid_config = "org.holdfast1.Error.InvalidConfig";
 inline constexpr const char* error_access_denied = "org.freedesktop.DBus.Error.AccessDenied";
+inline constexpr const char* error_failed = "org.freedesktop.DBus.Error.Failed";
 inline constexpr const char* error_invalid_args = "org.freedesktop.DBus.Error.InvalidArgs";
 
 } // namespace holdfast::bus

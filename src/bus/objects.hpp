@@ -1,6 +1,5 @@
-// The D-Bus objects of one connection: views of the snapshot that is shown, brought in line with each new one. What
-// differs is signalled, once an object and snapshot; state edges by their number, so none is lost or merged. Throws
-// sdbus::Error when the connection is gone; the caller drops all of it then.
+// The D-Bus objects: views of the snapshot that is shown, brought in line with each new one. What differs is signalled,
+// once an object and snapshot; state edges by their number, so none is lost or merged.
 #pragma once
 
 #include "bus/calls.hpp"

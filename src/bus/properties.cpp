@@ -110,6 +110,8 @@ constexpr Row<Shown> node_rows[] = {
     {"Missing", fact_differs<&NodeFacts::missing>},
     {"StaticRoutes", snapshot_differs<&engine::Snapshot::static_routes>},
     {"StaticRules", snapshot_differs<&engine::Snapshot::static_rules>},
+    {"Maintenance", snapshot_differs<&engine::Snapshot::maintenance>},
+    {"MaintenanceReason", snapshot_differs<&engine::Snapshot::maintenance>},
     {"NInstances", count_differs<&Census::instances>},
     {"NMaster", count_differs<&Census::masters>},
     {"NFault", count_differs<&Census::faults>},
@@ -175,6 +177,7 @@ std::string_view node_state(const Shown& shown) {
     if (shown.snapshot->stopping) return "stopping";
     if (!shown.ready) return "starting";
     if (shown.reloading) return "reloading";
+    if (shown.snapshot->maintenance) return "maintenance";
     return count(*shown.snapshot).faults > 0 || shown.facts->last_reload_result != "ok" ? "degraded" : "running";
 }
 

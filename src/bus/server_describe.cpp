@@ -2,6 +2,7 @@
 #include "bus/server_describe.hpp"
 
 #include "bus/clock.hpp"
+#include "bus/json.hpp"
 #include "bus/names.hpp"
 #include "engine/ipvs_plan.hpp"
 
@@ -10,8 +11,6 @@
 
 namespace holdfast::bus {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 void add(CounterList& list, const engine::IpvsStatistics& each) {
     list["connections"] += each.connections;
@@ -52,16 +51,13 @@ Json real_json(const engine::RealServerView& view, const engine::IpvsListed* lis
     return json;
 }
 
-std::string dump(const Json& json) {
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 Json server_json(const engine::VirtualServerView& view, const engine::IpvsListed* listed) {
     const auto& model = *view.model;
     Json json{{"Name", model.name},
               {"Path", virtual_server_path(model.name)},
+              {"Kind", kind_name(view)},
               {"Services", service_names(view)},
-              {"Scheduler", model.scheduler},
+              {"Scheduler", scheduler(view)},
               {"State", view.state},
               {"StateTimestamp", realtime_usec(view.since)},
               {"Quorate", view.quorate},
@@ -80,8 +76,18 @@ Json server_json(const engine::VirtualServerView& view, const engine::IpvsListed
 
 } // namespace
 
+std::string kind_name(const engine::VirtualServerView& view) {
+    return view.model->nginx ? "nginx" : "ipvs";
+}
+
+std::string scheduler(const engine::VirtualServerView& view) {
+    const auto& nginx = view.model->nginx;
+    return nginx ? std::string{model::name(nginx->balance)} : view.model->scheduler;
+}
+
 std::vector<std::string> service_names(const engine::VirtualServerView& view) {
     std::vector<std::string> result;
+    if (const auto& nginx = view.model->nginx) return {fmt::format("nginx {}", nginx->file)};
     for (const auto& key : view.model->services)
         result.push_back(model::to_string(key));
     return result;
@@ -127,11 +133,11 @@ std::string describe(const engine::RealServerView& view, const engine::IpvsListe
 std::string describe(const engine::VirtualServerView& view, const engine::IpvsListed* listed) {
     return dump(server_json(view, listed));
 }
-std::string describe_servers(const engine::Snapshot& snapshot) {
+Json servers_json(const engine::Snapshot& snapshot) {
     auto all = Json::array();
     for (const auto& view : snapshot.virtual_servers)
         all.push_back(server_json(*view, snapshot.ipvs.get()));
-    return dump(all);
+    return all;
 }
 
 } // namespace holdfast::bus

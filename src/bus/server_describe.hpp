@@ -11,6 +11,11 @@ namespace holdfast::bus {
 
 using CounterList = std::map<std::string, std::uint64_t>;
 
+/// "ipvs" or "nginx".
+std::string kind_name(const engine::VirtualServerView&);
+/// Of ip_vs, or nginx's way to balance.
+std::string scheduler(const engine::VirtualServerView&);
+/// "tcp 192.0.2.10:80", ...; of nginx its upstream's file: "nginx web.conf".
 std::vector<std::string> service_names(const engine::VirtualServerView&);
 /// Its address; empty: there is none.
 std::string sorry_server(const engine::VirtualServerView&);
@@ -20,7 +25,5 @@ CounterList counters(const engine::RealServerView&, const engine::IpvsListed* li
 
 std::string describe(const engine::VirtualServerView&, const engine::IpvsListed* listed);
 std::string describe(const engine::RealServerView&, const engine::IpvsListed* listed);
-/// A JSON array of all, as text.
-std::string describe_servers(const engine::Snapshot&);
 
 } // namespace holdfast::bus

@@ -31,8 +31,9 @@ class VirtualServer final : public Exported<org::holdfast1::VirtualServer_adapto
 
     std::string Describe() override { return describe(*view, listed()); }
     std::string Name() override { return view->model->name; }
+    std::string Kind() override { return kind_name(*view); }
     Strings Services() override { return service_names(*view); }
-    std::string Scheduler() override { return view->model->scheduler; }
+    std::string Scheduler() override { return scheduler(*view); }
     std::string State() override { return std::string{view->state}; }
     std::uint64_t StateTimestamp() override { return realtime_usec(view->since); }
     bool Quorate() override { return view->quorate; }
@@ -52,19 +53,6 @@ class VirtualServer final : public Exported<org::holdfast1::VirtualServer_adapto
 
     const Shown& shown_;
 };
-
-/// {timeout-usec t}; what is not known is refused.
-std::optional<Duration> timeout_of(const Options& options) {
-    std::optional<Duration> timeout;
-    for (const auto& [key, value] : options) {
-        if (key != "timeout-usec" || !value.containsValueOfType<std::uint64_t>())
-            throw compat::error(error_invalid_args,
-                                fmt::format("option '{}' is not known here: there is 'timeout-usec' (type t)", key));
-        constexpr std::uint64_t year = 365ULL * 86400 * 1'000'000;
-        timeout = std::chrono::microseconds{std::min(value.get<std::uint64_t>(), year)};
-    }
-    return timeout;
-}
 
 class RealServer final : public Exported<org::holdfast1::RealServer_adaptor, RealServerObject> {
   public:
@@ -88,7 +76,9 @@ class RealServer final : public Exported<org::holdfast1::RealServer_adaptor, Rea
                       answer_with_text(std::move(result)));
     }
 
-    void Drain(Late&& result, Options options) override { ask(std::move(result), What::drain, 0, timeout_of(options)); }
+    void Drain(Late&& result, Options options) override {
+        ask(std::move(result), What::drain, 0, span_of(options, timeout_option));
+    }
     void Disable(Late&& result) override { ask(std::move(result), What::disable); }
     void Enable(Late&& result) override { ask(std::move(result), What::enable); }
     void SetWeight(Late&& result, std::int32_t weight) override {

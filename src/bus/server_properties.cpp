@@ -28,8 +28,9 @@ std::vector<std::string> changed_properties(const VirtualServerView& a, const Vi
     const auto note = [&](bool differs, const char* name) {
         if (differs) names.emplace_back(name);
     };
-    note(before.services != after.services, "Services");
-    note(before.scheduler != after.scheduler, "Scheduler");
+    note(before.nginx.has_value() != after.nginx.has_value(), "Kind");
+    note(before.services != after.services || before.nginx != after.nginx, "Services");
+    note(before.scheduler != after.scheduler || before.nginx != after.nginx, "Scheduler");
     note(a.state != b.state, "State");
     note(a.since != b.since, "StateTimestamp");
     note(a.quorate != b.quorate, "Quorate");

@@ -62,6 +62,8 @@ std::string status_line(const Shown& shown) {
             text += (text.empty() ? "" : "; ") + phrase(*view);
     if (snapshot.stopping)
         text = "stopping: " + text;
+    else if (snapshot.maintenance)
+        text = "in maintenance: " + text;
     else if (shown.facts->last_reload_result != "ok")
         text += "; the last reload failed, the old configuration is in force";
     return bounded(std::move(text));

@@ -3,16 +3,21 @@
 #include "base/assert.hpp"
 #include "base/mailbox.hpp"
 #include "base/result.hpp"
+#include "bus/calls.hpp"
 #include "bus/connection.hpp"
 #include "bus/event.hpp"
 #include "bus/journal.hpp"
 #include "bus/notify.hpp"
+#include "bus/objects.hpp"
+#include "bus/private_socket.hpp"
 #include "bus/status_line.hpp"
+#include "bus/unit_reloads.hpp"
 #include "bus/units.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <optional>
 #include <sched.h>
 #include <sys/epoll.h>
 #include <thread>
@@ -24,6 +29,7 @@ namespace {
 constexpr int priority_mail = -10;   ///< before the bus: a flood of calls must not hold up a sign of life
 constexpr Duration patience = 2s;    ///< what READY=1 waits for a slow bus
 constexpr Duration order_limit = 2s; ///< what an end waits for systemd's answers
+constexpr Duration close_limit = 1s; ///< and for the last signals to leave
 
 void become_ordinary() {
     const sched_param parameters{0};
@@ -35,7 +41,7 @@ void become_ordinary() {
 /// Made and used on the bus thread, but for the mailbox.
 class Teller {
   public:
-    Teller(Mailbox<ToBus>& mail, std::function<void(ToLoop)> tell_loop);
+    Teller(Mailbox<ToBus>& mail, std::function<void(ToLoop)> tell_loop, std::filesystem::path private_socket);
     ~Teller();
     void run();
 
@@ -46,6 +52,8 @@ class Teller {
     void show_again();
     void missing(std::string what, std::string text);
     void warn(std::string text);
+    void ask_user(const std::string& caller, std::function<void(std::optional<uid_t>)> then);
+    void run_while(const std::function<bool()>& busy, Duration limit);
     void ready_if_possible();
     void ready();
 
@@ -63,15 +71,22 @@ class Teller {
 
     Timer ready_timer_{event_, [this] { ready(); }};
     Watch mail_watch_{event_, mail_.fd(), EPOLLIN, [this] { on_mail(); }};
-    Connection connection_{event_,
-                           {tell_loop_, [this](std::string text) { missing("bus", std::move(text)); },
-                            [this](std::string text) { warn(std::move(text)); }}};
+    Exchange exchange_{event_};
+    Connection connection_{event_, exchange_, [this](std::string text) { missing("bus", std::move(text)); }};
+    PrivateSocket private_;
+    Calls calls_{tell_loop_, [this](const std::string& caller, std::function<void(std::optional<uid_t>)> then) {
+                     ask_user(caller, std::move(then));
+                 }};
+    std::optional<Objects> objects_;
     Units units_{event_, [this](engine::TrackerObserved observed) { tell_loop_(UnitObserved{std::move(observed)}); },
                  [this](std::string text) { warn(std::move(text)); }};
+    UnitReloads unit_reloads_{event_, tell_loop_};
 };
 
-Teller::Teller(Mailbox<ToBus>& mail, std::function<void(ToLoop)> tell_loop)
-    : mail_{mail}, tell_loop_{std::move(tell_loop)} {
+Teller::Teller(Mailbox<ToBus>& mail, std::function<void(ToLoop)> tell_loop, std::filesystem::path private_socket)
+    : mail_{mail}, tell_loop_{std::move(tell_loop)},
+      private_{event_, exchange_, std::move(private_socket),
+               [this](std::string text) { missing("private socket", std::move(text)); }} {
     mail_watch_.set_priority(priority_mail);
     if (auto text = journal_.missing()) missing("journal", std::move(*text));
 }
@@ -83,11 +98,17 @@ Teller::~Teller() {
 void Teller::run() {
     while (!quit_)
         HF_ASSERT(sd_event_run(event_, UINT64_MAX) >= 0);
-    const auto last_orders = std::chrono::steady_clock::now() + order_limit;
-    while (units_.busy() && std::chrono::steady_clock::now() < last_orders)
-        HF_ASSERT(sd_event_run(event_, 10'000) >= 0);
+    run_while([this] { return units_.busy(); }, order_limit);
     notify_.stopping();
-    connection_.calls().stopping();
+    calls_.stopping();
+    // What is queued goes out, but a stuck bus does not keep the daemon from ending.
+    run_while([this] { return !exchange_.idle() || connection_.busy(); }, close_limit);
+}
+
+void Teller::run_while(const std::function<bool()>& busy, Duration limit) {
+    const auto end = std::chrono::steady_clock::now() + limit;
+    while (busy() && std::chrono::steady_clock::now() < end)
+        HF_ASSERT(sd_event_run(event_, 10'000) >= 0);
 }
 
 // ---- what the loop says
@@ -111,7 +132,7 @@ void Teller::handle(ToBus& any) {
     std::visit(Overloaded{
                    [](Published&) {},
                    [&](engine::Note& note) { journal_.write(note, shown_.snapshot->node_name); },
-                   [&](engine::Reply& reply) { connection_.calls().answer(reply); },
+                   [&](engine::Reply& reply) { calls_.answer(reply); },
                    [&](ReloadBegan&) {
                        notify_.reloading();
                        shown_.reloading = true;
@@ -131,7 +152,7 @@ void Teller::handle(ToBus& any) {
                                 {},
                                 {}},
                                shown_.snapshot->node_name);
-                       connection_.calls().answer(ended);
+                       calls_.answer(ended);
                    },
                    [&](Ready&) {
                        ready_wanted_ = true;
@@ -143,6 +164,8 @@ void Teller::handle(ToBus& any) {
                    [&](UnwatchUnit& watch) { units_.unwatch(watch.tracker); },
                    [&](RestartUnit& restart) { units_.restart(restart.tracker); },
                    [&](MoveUnits& move) { units_.move(move); },
+                   [&](MaintenanceAnswered& answered) { calls_.answer(answered); },
+                   [&](ReloadUnit& reload) { unit_reloads_.reload(std::move(reload)); },
                    [&](Quit&) { quit_ = true; },
                },
                any);
@@ -159,7 +182,9 @@ void Teller::show_again() {
     if (!has_snapshot_) return;
     if (shown_.snapshot->stopping) notify_.stopping();
     notify_.status(status_line(shown_));
-    connection_.show(shown_);
+    if (objects_) return objects_->show(shown_);
+    objects_.emplace(exchange_.objects(), calls_, [this](std::string text) { warn(std::move(text)); }, shown_);
+    connection_.serve();
 }
 
 // ---- what the loop is told
@@ -189,6 +214,12 @@ void Teller::ready() {
     notify_.ready();
 }
 
+/// Who is behind a call: the kernel says it of a private client, the bus of all others.
+void Teller::ask_user(const std::string& caller, std::function<void(std::optional<uid_t>)> then) {
+    if (PrivateSocket::is_caller(caller)) return then(private_.user_of(caller));
+    connection_.ask_user(caller, std::move(then));
+}
+
 void Teller::warn(std::string text) {
     journal_.write({engine::Severity::warning, engine::NoteKind::missing_service, {}, std::move(text), {}, {}, {}},
                    shown_.snapshot->node_name);
@@ -202,11 +233,12 @@ struct Thread::Impl {
     std::thread thread;
 };
 
-Thread::Thread(std::function<void(ToLoop)> tell_loop) : impl_{std::make_unique<Impl>()} {
-    impl_->thread = std::thread{[this, tell_loop = std::move(tell_loop)]() mutable {
+Thread::Thread(std::function<void(ToLoop)> tell_loop, std::filesystem::path private_socket)
+    : impl_{std::make_unique<Impl>()} {
+    impl_->thread = std::thread{[this, tell_loop = std::move(tell_loop), path = std::move(private_socket)]() mutable {
         pthread_setname_np(pthread_self(), "bus");
         become_ordinary();
-        Teller{impl_->mail, std::move(tell_loop)}.run();
+        Teller{impl_->mail, std::move(tell_loop), std::move(path)}.run();
     }};
 }
 

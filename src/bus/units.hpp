@@ -6,6 +6,7 @@
 
 #include "bus/event.hpp"
 #include "bus/messages.hpp"
+#include "bus/raw.hpp"
 #include "engine/event.hpp"
 
 #include <functional>
@@ -34,11 +35,6 @@ class Units {
     bool busy() const { return !orders_.empty(); }
 
   private:
-    struct Free {
-        void operator()(sd_bus_slot* slot) const { sd_bus_slot_unref(slot); }
-        void operator()(sd_bus* bus) const { sd_bus_close_unref(bus); }
-    };
-    using Slot = std::unique_ptr<sd_bus_slot, Free>;
     struct Unit;
     struct Order {
         Units* owner;
@@ -62,7 +58,7 @@ class Units {
     bool ordered_{false};                                ///< a connection is wanted for orders too
     std::list<Order> orders_;                            ///< that systemd has not answered
     std::map<std::string, std::unique_ptr<Unit>> units_; ///< by tracker
-    std::unique_ptr<sd_bus, Free> bus_;
+    RawBus bus_;
     Slot disconnected_, owner_changed_, subscribed_;
     Duration retry_;
     Timer retry_timer_, lost_timer_, unknown_timer_;

@@ -83,6 +83,15 @@ Loop::Loop(Parts parts)
                                                           .warn = warn_of_notification},
                                            *mailer_);
 
+    maintenance_ = std::make_unique<Maintenance>(
+        parts_.options.state_directory,
+        Maintenance::Door{
+            .report = [this](engine::MaintenanceSet set) { from_executor_.push(engine::Event{std::move(set)}); },
+            .answered =
+                [tell = parts_.tell_bus](std::uint64_t command, std::string problem) {
+                    tell(bus::MaintenanceAnswered{command, std::move(problem)});
+                }});
+
     events_.watch(observer_->fd(), Wake::door, [this] { on_kernel_news(); });
     events_.watch(from_executor_.fd(), Wake::door, [this] { on_outcomes(); });
     events_.watch(parts_.from_bus->fd(), Wake::door, [this] { on_bus(); });
@@ -98,6 +107,8 @@ Loop::~Loop() {
     reloads_.reset();
     nft_.reset();
     ipvs_.reset();
+    upstreams_.reset();
+    maintenance_.reset();
     executor_.reset();
 }
 
@@ -113,6 +124,7 @@ int Loop::run() {
         if (record) deliver(engine::Recovered{std::move(*record), boot_now()});
     }
     mailer_->configure(parts_.config.config->mail);
+    deliver(engine::MaintenanceSet{read_maintenance(parts_.options.state_directory / maintenance_file)});
     deliver(engine::ConfigLoaded{parts_.config.config});
     list_kernel();
     if (parts_.heartbeat > Duration::zero()) next_heartbeat_ = now_;
@@ -190,6 +202,7 @@ void Loop::perform(engine::Action& any) {
                    [&](engine::ProbeNow& action) { checks_->probe_now(action.id); },
                    [&](engine::ProgramIpvs& action) { ipvs().program(std::move(action)); },
                    [&](engine::ListIpvs&) { ipvs().list(); },
+                   [&](engine::WriteUpstreams& action) { upstreams().write(std::move(action)); },
                    [&](engine::Reply& action) { answers_.emplace_back(std::move(action)); },
                    [&](engine::Tell& action) { parts_.tell_bus(std::move(action.note)); },
                    [&](engine::RunHook& action) { notifier_->run(action); },

@@ -8,11 +8,13 @@
 #include "bus/messages.hpp"
 #include "daemon/checks.hpp"
 #include "daemon/events.hpp"
+#include "daemon/maintenance.hpp"
 #include "daemon/notifier.hpp"
 #include "daemon/options.hpp"
 #include "daemon/record_file.hpp"
 #include "daemon/reloads.hpp"
 #include "daemon/trackers.hpp"
+#include "daemon/upstreams.hpp"
 #include "daemon/wires.hpp"
 #include "engine/engine.hpp"
 #include "kernel/executor.hpp"
@@ -70,6 +72,7 @@ class Loop {
     void begin_reload(std::optional<std::uint64_t> command);
     void list_kernel();
     kernel::Ipvs& ipvs();
+    Upstreams& upstreams();
     void tell_wall_clock();
 
     Parts parts_;
@@ -91,8 +94,10 @@ class Loop {
 
     Mailbox<kernel::Outcome> from_executor_;
     Mailbox<LoadedConfig> from_loader_;
-    std::unique_ptr<kernel::Nft> nft_;           ///< once there is a filter to set
-    std::unique_ptr<kernel::Ipvs> ipvs_;         ///< once there is a virtual server
+    std::unique_ptr<kernel::Nft> nft_;   ///< once there is a filter to set
+    std::unique_ptr<kernel::Ipvs> ipvs_; ///< once there is a virtual server
+    std::unique_ptr<Maintenance> maintenance_;
+    std::unique_ptr<Upstreams> upstreams_;       ///< from the first file on
     std::unique_ptr<kernel::Executor> executor_; // behind the mailboxes: their threads end before these do
     std::unique_ptr<Reloads> reloads_;
 

@@ -66,18 +66,20 @@ void Loop::tell_wall_clock() {
 
 void Loop::on_bus() {
     for (auto& message : parts_.from_bus->take())
-        std::visit(Overloaded{[&](bus::CommandReceived& m) { deliver(m.command); },
-                              [&](bus::ServerCommandReceived& m) { deliver(m.command); },
-                              [&](bus::ReloadRequested& m) { begin_reload(m.command); },
-                              [&](bus::UnitObserved& m) { deliver(m.observed); },
-                              [&](bus::Missing& m) {
-                                  std::erase_if(facts_->missing, [&](const std::string& text) {
-                                      return text.starts_with(m.what + ": ");
-                                  });
-                                  if (!m.text.empty()) facts_->missing.push_back(m.what + ": " + m.text);
-                                  facts_changed_ = true;
-                              }},
-                   message);
+        std::visit(
+            Overloaded{[&](bus::CommandReceived& m) { deliver(m.command); },
+                       [&](bus::ServerCommandReceived& m) { deliver(m.command); },
+                       [&](bus::ReloadRequested& m) { begin_reload(m.command); },
+                       [&](bus::UnitObserved& m) { deliver(m.observed); },
+                       [&](bus::MaintenanceRequested& m) { maintenance_->set({m.command, std::move(m.reason)}); },
+                       [&](bus::UnitReloaded& m) { upstreams_->reloaded(m.id, std::move(m.problem)); },
+                       [&](bus::Missing& m) {
+                           std::erase_if(facts_->missing,
+                                         [&](const std::string& text) { return text.starts_with(m.what + ": "); });
+                           if (!m.text.empty()) facts_->missing.push_back(m.what + ": " + m.text);
+                           facts_changed_ = true;
+                       }},
+            message);
 }
 
 kernel::Ipvs& Loop::ipvs() {
@@ -89,6 +91,20 @@ kernel::Ipvs& Loop::ipvs() {
                 from_executor_.push(std::get<engine::IpvsDone>(std::move(answer)));
         });
     return *ipvs_;
+}
+
+Upstreams& Loop::upstreams() {
+    if (!upstreams_)
+        upstreams_ = std::make_unique<Upstreams>(
+            parts_.options.state_directory / "nginx",
+            Upstreams::Door{
+                .reload_unit = [tell = parts_.tell_bus](std::uint64_t id,
+                                                        const std::string& unit) { tell(bus::ReloadUnit{id, unit}); },
+                .report =
+                    [this](engine::UpstreamsWritten written) {
+                        from_executor_.push(engine::Event{std::move(written)});
+                    }});
+    return *upstreams_;
 }
 
 void Loop::on_signal(int number) {

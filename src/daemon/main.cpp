@@ -48,7 +48,8 @@ int main(int argc, char** argv) {
     if (!lock) return fail(EX_UNAVAILABLE, lock.error());
 
     const auto to_loop = std::make_shared<Mailbox<bus::ToLoop>>();
-    bus::Thread bus{[to_loop](bus::ToLoop message) { to_loop->push(std::move(message)); }};
+    bus::Thread bus{[to_loop](bus::ToLoop message) { to_loop->push(std::move(message)); },
+                    options.runtime_directory / "private"};
     daemon::Loop::Parts parts{.options = options,
                               .config = std::move(config),
                               .record = std::nullopt,

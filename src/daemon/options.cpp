@@ -15,7 +15,7 @@ Options parse_options(int argc, char** argv) {
                  "holdfastd"};
     app.add_option("--config", options.config, "configuration file; DIR/NAME.yaml.d/*.yaml beside it are read too")
         ->capture_default_str();
-    app.add_option("--runtime-dir", options.runtime_directory, "lock and state record")->capture_default_str();
+    app.add_option("--runtime-dir", options.runtime_directory, "lock, state record and private socket")->capture_default_str();
     app.add_option("--state-dir", options.state_directory, "what outlives a reboot")->capture_default_str();
     app.add_option("--helper-dir", options.helper_directory, "where holdfast-prober and holdfast-runner are")
         ->capture_default_str();

@@ -235,12 +235,13 @@ std::vector<std::string> Client::signals_of(const std::string& member) const {
 // ---- the loop's side
 // ----------------------------------------------------------------------------------------------------
 
-Daemon::Daemon() {
-    thread_ = std::make_unique<Thread>([this](ToLoop message) {
+Daemon::Daemon(std::filesystem::path private_socket) {
+    const auto hear = [this](ToLoop message) {
         const std::lock_guard lock{mutex_};
         messages_.push_back(std::move(message));
         came_.notify_all();
-    });
+    };
+    thread_ = std::make_unique<Thread>(hear, std::move(private_socket));
 }
 
 bool Daemon::on_bus() {

@@ -90,7 +90,7 @@ inline constexpr const char* tracker_interface = "org.holdfast1.Tracker";
 /// The bus thread with this test as its loop.
 class Daemon {
   public:
-    Daemon();
+    explicit Daemon(std::filesystem::path private_socket = {});
     void post(ToBus message) { thread_->post(std::move(message)); }
     void publish(std::shared_ptr<const engine::Snapshot> snapshot) { post(Published{std::move(snapshot), facts}); }
     /// The first message of this kind that comes (again) and that `fits`; fails the test after `patience`.
