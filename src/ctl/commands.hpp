@@ -4,6 +4,7 @@
 #include "base/time.hpp"
 #include "ctl/connection.hpp"
 #include "ctl/output.hpp"
+#include "model/check.hpp"
 
 #include <optional>
 #include <string>
@@ -18,6 +19,11 @@ void show(Connection&, const Look&, const std::string& name, const std::vector<s
 [[noreturn]] void monitor(Connection&, const Look&, const std::string& name);
 void failover(Connection&, const Look&, const std::string& name, std::optional<Duration> hold);
 void reload(Connection&, const Look&);
+struct MaintenanceOrder {
+    std::optional<bool> on; ///< nothing: only say which
+    std::string reason;
+};
+void maintenance(Connection&, const Look&, const MaintenanceOrder&);
 /// The table that people know from `ipvsadm -Ln`, with the health of each server.
 void ipvs(Connection&, const Look&, const std::string& name);
 /// A real server, "SERVER/NAME", is told something. `wait`: until its connections are over.
@@ -29,6 +35,38 @@ struct ServerOrder {
     bool wait{false};
 };
 void order(Connection&, const Look&, const ServerOrder&);
+/// Prints the state; the status is 0 when all instances of this name are master here, else 1.
+int is_master(Connection&, const Look&, const std::string& name);
+enum class HealthKind {
+    readiness, ///< 0: nothing is at fault; 1: something is
+    liveness,  ///< 0: the daemon answers
+    nagios,    ///< 0 to 3, as monitoring plugins have it
+};
+int health(Connection&, const Look&, HealthKind);
+/// The same where there is nobody to ask.
+int health_of_nobody(const Failure&, HealthKind);
+void tree(Connection&, const Look&);
+/// `rounds`: looks, one every two seconds; 0: until interrupted.
+void top(Connection&, std::uint64_t rounds);
+struct LogOrder {
+    std::string name; ///< empty: all of the daemon's
+    std::string lines;
+    bool follow{false}, explain{false};
+};
+/// What the kernel balances now: all, of a virtual server, or of "SERVER/NAME".
+void connections(Connection&, const Look&, const std::string& name);
+struct DigestOrder {
+    std::string url, virtual_host; ///< empty: the URL's
+    model::DigestKind kind{model::DigestKind::sha256};
+    bool server_name{true}; ///< SNI
+    bool as_genhash{false}; ///< printed as keepalived's genhash does
+    Duration timeout{5s};
+    std::string helper_directory; ///< where holdfast-prober is
+};
+/// Asks nobody's daemon.
+void digest(const Look&, const DigestOrder&);
+/// Does not return where there is a journalctl.
+void log(const Look&, const LogOrder&);
 /// Names for the shells' completion, one a line.
 void complete(Connection&);
 /// The same of real servers: SERVER/NAME.

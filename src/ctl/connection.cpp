@@ -40,9 +40,15 @@ void add_match(sdbus::IConnection& bus, const std::string& rule, auto handler) {
 }
 #endif
 
-std::string bus_address() {
+std::string system_bus_address() {
     const char* address = std::getenv("DBUS_SYSTEM_BUS_ADDRESS");
     return address != nullptr ? address : "unix:path=/run/dbus/system_bus_socket";
+}
+
+/// What messages name: the address that was asked for, or the bus.
+std::string asked_address;
+std::string bus_address() {
+    return asked_address.empty() ? system_bus_address() : asked_address;
 }
 
 // ---- errors
@@ -108,9 +114,15 @@ std::string reason_of(const std::string& text) {
 
 Failure no_bus(const sdbus::Error& error) {
     const auto exit = exit_of(error.getName().c_str()) == Exit::denied ? Exit::denied : Exit::not_running;
-    return {exit, std::string{dbus_error} + (exit == Exit::denied ? "AccessDenied" : "NoServer"),
-            fmt::format("no bus at {} ({}): start dbus, or point DBUS_SYSTEM_BUS_ADDRESS at the bus of holdfastd",
-                        bus_address(), reason_of(error.getMessage()))};
+    const auto name = std::string{dbus_error} + (exit == Exit::denied ? "AccessDenied" : "NoServer");
+    if (!asked_address.empty())
+        return {exit, name,
+                fmt::format("nobody answers at {} ({}): start holdfastd, or run this as root", bus_address(),
+                            reason_of(error.getMessage()))};
+    return {exit, name,
+            fmt::format("no bus at {} ({}), and no holdfastd that you may use at {}: start dbus, or point "
+                        "DBUS_SYSTEM_BUS_ADDRESS at the bus of holdfastd",
+                        bus_address(), reason_of(error.getMessage()), private_address)};
 }
 
 auto calling(const std::string& action, const auto& call) {
@@ -269,13 +281,53 @@ struct Connection::Bus {
         }
     };
 
-    std::unique_ptr<sdbus::IConnection> connection{sdbus::createSystemBusConnection()};
+    explicit Bus(std::unique_ptr<sdbus::IConnection> opened) : connection{std::move(opened)} {}
+
+    std::unique_ptr<sdbus::IConnection> connection;
     Manager manager{*connection};
 };
 
-Connection::Connection() {
+namespace {
+
+bool runs_on(sdbus::IConnection& bus) {
+    bool owned = false;
+    const auto driver =
+        sdbus::createProxy(bus, service("org.freedesktop.DBus"), sdbus::ObjectPath{"/org/freedesktop/DBus"});
+    driver->callMethod("NameHasOwner")
+        .onInterface("org.freedesktop.DBus")
+        .withArguments(std::string{"org.holdfast1"})
+        .storeResultsTo(owned);
+    return owned;
+}
+
+std::unique_ptr<sdbus::IConnection> try_private() {
     try {
-        bus_ = std::make_unique<Bus>();
+        return sdbus::createSessionBusConnectionWithAddress(private_address);
+    } catch (const sdbus::Error&) {
+        return nullptr; // the bus's own answer says more
+    }
+}
+
+/// The bus when holdfastd is on it; else its private socket; else the bus, which says what is wrong.
+std::unique_ptr<sdbus::IConnection> open_any() {
+    try {
+        auto bus = sdbus::createSystemBusConnection();
+        if (runs_on(*bus)) return bus;
+        if (auto direct = try_private()) return direct;
+        return bus;
+    } catch (const sdbus::Error&) {
+        if (auto direct = try_private()) return direct;
+        throw;
+    }
+}
+
+} // namespace
+
+Connection::Connection(const std::string& address) {
+    asked_address = address;
+    try {
+        bus_ =
+            std::make_unique<Bus>(address.empty() ? open_any() : sdbus::createSessionBusConnectionWithAddress(address));
         bus_->connection->setMethodCallTimeout(call_timeout);
     } catch (const sdbus::Error& error) {
         throw no_bus(error);
@@ -294,6 +346,10 @@ std::string Connection::failover(const std::string& name, std::optional<Duration
         options["hold-usec"] = sdbus::Variant{
             static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(*hold).count())};
     return calling("failover", [&] { return bus_->manager.Failover(name, options); });
+}
+
+void Connection::set_maintenance(bool on, const std::string& reason) {
+    calling("maintenance", [&] { bus_->manager.SetMaintenance(on, reason); });
 }
 
 std::vector<std::string> Connection::reload() {
@@ -344,7 +400,8 @@ void Connection::watch(const OnEvent& on_event, const std::function<void()>& rea
     });
     ready();
     calling("monitor", [&] { bus.enterEventLoop(); });
-    throw Failure{Exit::not_running, std::string{dbus_error} + "Disconnected", "the bus went away: start dbus again"};
+    throw Failure{Exit::not_running, std::string{dbus_error} + "Disconnected",
+                  bus_address() + " went away: the daemon or dbus ended"};
 }
 
 } // namespace holdfast::ctl

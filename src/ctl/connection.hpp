@@ -37,15 +37,19 @@ struct Failure : std::runtime_error {
 /// Called with each event of an instance, keys as in Describe() plus "Event".
 using OnEvent = std::function<void(const nlohmann::ordered_json&)>;
 
+inline constexpr const char* private_address = "unix:path=/run/holdfast/private";
+
 class Connection {
   public:
-    Connection();
+    /// A D-Bus address; empty: the system bus, and where holdfastd is not there, its private socket.
+    explicit Connection(const std::string& address);
     ~Connection();
 
     /// Manager.Describe(): the whole node.
     nlohmann::ordered_json describe();
     std::string failover(const std::string& name, std::optional<Duration> hold);
     std::vector<std::string> reload();
+    void set_maintenance(bool on, const std::string& reason);
     /// A method of org.holdfast1.RealServer of the object at this path.
     std::string drain(const std::string& path, std::optional<Duration> timeout);
     std::string disable(const std::string& path);

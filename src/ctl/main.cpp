@@ -10,10 +10,19 @@
 namespace holdfast::ctl {
 namespace {
 
+/// A page, as a URL or as genhash's options say it.
+struct PageLine {
+    std::string url, server, port, path{"/"}, host, kind;
+    bool tls{}, server_name{}, md5{}, sha256{};
+};
+
 struct Line {
-    std::string json{"off"}, name, hold, weight, timeout;
+    std::string json{"off"}, name, hold, weight, timeout, lines, reason, address, helper_directory{HELPER_DIRECTORY};
+    PageLine page;
     std::vector<std::string> properties;
-    bool value_only{}, complete{}, complete_servers{}, wait{};
+    std::uint64_t rounds{};
+    bool value_only{}, complete{}, complete_servers{}, wait{}, liveness{}, readiness{}, nagios{}, follow{}, explain{},
+        direct{};
 };
 
 constexpr const char* statuses =
@@ -21,9 +30,30 @@ constexpr const char* statuses =
     "        6 invalid configuration, 124 no answer in time.\n"
     "NAME is an instance; the name of a pair means both of it: web is web/ipv4 and web/ipv6.";
 
+/// The short options are those of keepalived's genhash.
+void declare_digest(CLI::App& digest, Line& line) {
+    auto& page = line.page;
+    auto* url = digest.add_option("URL", page.url, "http://HOST/PATH or https://HOST:PORT/PATH");
+    auto* md5 = digest.add_flag("--md5", page.md5, "MD5 instead of SHA-256");
+    digest.add_flag("--sha256", page.sha256, "the default")->excludes(md5);
+    digest.add_option("-s,--server", page.server, "address, instead of a URL")->excludes(url);
+    digest.add_option("-p,--port", page.port, "port, with --server");
+    digest.add_option("-u,--url", page.path, "path, with --server");
+    digest.add_flag("-S,--use-ssl", page.tls, "HTTPS, with --server");
+    digest.add_flag("-I,--use-sni", page.server_name, "name the host in TLS, with --server");
+    digest.add_option("-V,--virtualhost", page.host, "another Host than the URL's");
+    digest.add_option("-H,--hash", page.kind, "md5 or sha256")
+        ->check(CLI::IsMember({"md5", "MD5", "sha256", "SHA256"}));
+    digest.add_option("-t,--timeout", line.timeout, "5s, or seconds");
+    digest.add_option("--helper-dir", line.helper_directory, "where holdfast-prober is");
+}
+
 void declare(CLI::App& app, Line& line) {
     app.set_version_flag("--version", std::string{"holdfastctl "} + HOLDFAST_VERSION);
     app.add_flag("--json", line.json, "JSON instead of text: --json (indented), --json=short (one line), --json=off");
+    auto* const address =
+        app.add_option("--address", line.address, "D-Bus address of the daemon: unix:path=/run/holdfast/private");
+    app.add_flag("--private", line.direct, "by the daemon's private socket, not the bus")->excludes(address);
     app.add_flag("--complete", line.complete, "names for the shells' completion")->group("");
     app.add_flag("--complete-servers", line.complete_servers, "the same of real servers")->group("");
     app.footer(statuses);
@@ -37,12 +67,34 @@ void declare(CLI::App& app, Line& line) {
     show->add_flag("--value", line.value_only, "values without their names");
     app.add_subcommand("monitor", "a line for each change, until interrupted")
         ->add_option("NAME", line.name, "only this instance");
+    app.add_subcommand("tree", "groups, instances, addresses, trackers and servers, and what they are");
+    app.add_subcommand("top", "adverts, connections and bytes a second, until interrupted")
+        ->add_option("-n,--rounds", line.rounds, "end after so many looks, one every two seconds");
+    auto* log = app.add_subcommand("log", "the journal of the daemon, or of an instance (journalctl)");
+    log->add_option("NAME", line.name, "only this instance");
+    log->add_option("-n,--lines", line.lines, "only so many, the newest");
+    log->add_flag("-f,--follow", line.follow, "go on with what comes");
+    log->add_flag("-x,--explain", line.explain, "with each message's cause and cure");
+    app.add_subcommand("is-master", "status 0 when the instance is master here, else 1; prints its state")
+        ->add_option("NAME", line.name, "instance")
+        ->required();
+    auto* health = app.add_subcommand("health", "one line; status 0 when nothing is at fault, else 1");
+    auto* liveness = health->add_flag("--liveness", line.liveness, "status 0 when the daemon answers");
+    health->add_flag("--readiness", line.readiness, "the default")->excludes(liveness);
+    health->add_flag("--nagios", line.nagios, "line and status (0 to 3) of a monitoring plugin")->excludes(liveness);
     auto* failover = app.add_subcommand("failover", "hand an instance over to its peer");
     failover->add_option("NAME", line.name, "instance")->required();
     failover->add_option("--hold", line.hold, "do not take it back for so long: 60s, 5min, 1h (us, ms, s, min, h)");
     app.add_subcommand("reload", "read the configuration again");
+    auto* maintenance =
+        app.add_subcommand("maintenance", "take this host out of service, or back; it outlives restarts");
+    maintenance->add_option("on|off", line.name, "without it: which")->check(CLI::IsMember({"on", "off"}));
+    maintenance->add_option("--reason", line.reason, "one line for people, shown in the status");
     app.add_subcommand("ipvs", "virtual servers, their real servers, health and connections")
         ->add_option("NAME", line.name, "only this virtual server");
+    app.add_subcommand("connections", "what the kernel balances now, with the names of the file")
+        ->add_option("SERVER[/NAME]", line.name, "only of this virtual or real server");
+    declare_digest(*app.add_subcommand("digest", "the digest that a check of a page is to expect"), line);
     const auto for_server = [&](const char* command, const char* help) {
         auto* const sub = app.add_subcommand(command, help);
         sub->add_option("SERVER/NAME", line.name, "real server, as web-http/lb1")->required();
@@ -75,23 +127,76 @@ std::optional<std::uint64_t> weight_of(const std::string& text) {
     return weight;
 }
 
-void run(const std::string& command, const Line& line, const Look& look) {
+std::string address_of(const Line& line) {
+    return line.direct ? private_address : line.address;
+}
+
+int check_health(const Line& line, const Look& look) {
+    const auto kind = line.liveness ? HealthKind::liveness : line.nagios ? HealthKind::nagios : HealthKind::readiness;
+    try {
+        Connection connection{address_of(line)};
+        return health(connection, look, kind);
+    } catch (const Failure& failure) {
+        return health_of_nobody(failure, kind);
+    }
+}
+
+/// What shows and what orders; the status is 0, or a Failure's.
+void perform(Connection& connection, const std::string& command, const Line& line, const Look& look) {
     const auto hold = duration_of("--hold", line.hold), timeout = duration_of("--timeout", line.timeout);
-    const ServerOrder wanted{command, line.name, weight_of(line.weight), timeout, line.wait};
-    Connection connection;
     if (command == "status") return status(connection, look, line.name);
     if (command == "list") return list(connection, look);
     if (command == "show") return show(connection, look, line.name, line.properties, line.value_only);
+    if (command == "tree") return tree(connection, look);
+    if (command == "top") return top(connection, line.rounds);
     if (command == "monitor") monitor(connection, look, line.name);
     if (command == "failover") return failover(connection, look, line.name, hold);
     if (command == "reload") return reload(connection, look);
+    if (command == "maintenance")
+        return maintenance(connection, look,
+                           {line.name.empty() ? std::nullopt : std::optional{line.name == "on"}, line.reason});
     if (command == "ipvs") return ipvs(connection, look, line.name);
-    order(connection, look, wanted);
+    if (command == "connections") return connections(connection, look, line.name);
+    order(connection, look, {command, line.name, weight_of(line.weight), timeout, line.wait});
 }
 
-int complete_quietly(void (*names)(Connection&)) {
+DigestOrder digest_order(const Line& line) {
+    const auto& page = line.page;
+    DigestOrder order{.url = page.url,
+                      .virtual_host = page.host,
+                      .as_genhash = !page.server.empty(),
+                      .helper_directory = line.helper_directory};
+    if (page.url.empty() && page.server.empty()) usage("no page given: write digest http://HOST/PATH");
+    if (order.as_genhash) {
+        const auto host = page.server.find(':') == std::string::npos ? page.server : '[' + page.server + ']';
+        order.url = fmt::format("{}://{}{}{}{}", page.tls ? "https" : "http", host, page.port.empty() ? "" : ":",
+                                page.port, page.path);
+        order.server_name = page.server_name;
+    }
+    const bool md5 =
+        page.kind.empty() ? page.md5 || (order.as_genhash && !page.sha256) : page.kind == "md5" || page.kind == "MD5";
+    order.kind = md5 ? model::DigestKind::md5 : model::DigestKind::sha256;
+    const bool bare = !line.timeout.empty() && line.timeout.find_first_not_of("0123456789") == std::string::npos;
+    order.timeout = duration_of("--timeout", bare ? line.timeout + "s" : line.timeout).value_or(order.timeout);
+    return order;
+}
+
+int run(const std::string& command, const Line& line, const Look& look) {
+    if (command == "health") return check_health(line, look);
+    if (command == "digest") {
+        digest(look, digest_order(line));
+        return 0;
+    }
+    if (command == "log") log(look, {line.name, line.lines, line.follow, line.explain});
+    Connection connection{address_of(line)};
+    if (command == "is-master") return is_master(connection, look, line.name);
+    perform(connection, command, line, look);
+    return 0;
+}
+
+int complete_quietly(void (*names)(Connection&), const Line& line) {
     try {
-        Connection connection;
+        Connection connection{address_of(line)};
         names(connection);
     } catch (const std::exception&) {
         // A shell that completes wants names or nothing.
@@ -127,6 +232,7 @@ int parse_failed(const CLI::App& app, const CLI::ParseError& error) {
 
 int start(int argc, char** argv) {
     const auto json = json_wanted(argc, argv);
+    int status = 0;
     try {
         Line line;
         CLI::App app{"Shows what holdfast does on this host, and hands addresses over.", "holdfastctl"};
@@ -136,19 +242,19 @@ int start(int argc, char** argv) {
         } catch (const CLI::ParseError& error) {
             return parse_failed(app, error);
         }
-        if (line.complete) return complete_quietly(complete);
-        if (line.complete_servers) return complete_quietly(complete_servers);
+        if (line.complete) return complete_quietly(complete, line);
+        if (line.complete_servers) return complete_quietly(complete_servers, line);
         if (!parse_json_style(line.json))
             usage(fmt::format("--json={} is not known: there are short, pretty and off", line.json));
         const auto commands = app.get_subcommands();
         if (commands.empty()) usage("no command given: holdfastctl --help tells what there is");
-        run(commands.front()->get_name(), line, look_of_stdout(json));
+        status = run(commands.front()->get_name(), line, look_of_stdout(json));
     } catch (const Failure& failure) {
         return report(failure, json);
     } catch (const std::exception& error) {
         return report({Exit::failed, "org.freedesktop.DBus.Error.Failed", error.what()}, json);
     }
-    return std::fflush(stdout) == 0 ? 0 : 1;
+    return std::fflush(stdout) == 0 ? status : 1;
 }
 
 } // namespace

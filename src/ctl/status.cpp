@@ -29,6 +29,7 @@ void print_node(const Look& look, const Json& node) {
                       coloured(look, state, state), text(node, "Version")));
     row("config", fmt::format("{} ({}, loaded {})", text(node, "ConfigPath"), text(node, "ConfigHash"),
                               ago(number(node, "ConfigLoadedTimestamp"))));
+    if (node["Maintenance"].get<bool>()) row("out", "in maintenance: " + text(node, "MaintenanceReason"));
     for (const auto& each : node["Missing"])
         row("missing", printable(each.get<std::string>()));
     if (node["LastReloadResult"] == "ok") return;

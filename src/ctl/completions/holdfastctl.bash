@@ -1,33 +1,75 @@
-# bash completion for holdfastctl; the names come from the daemon, and without one there are none.
+# bash completion for holdfastctl. Names come from the daemon (holdfastctl --complete), and without one there are none; the
+# commands and options are held against holdfastctl's own by tests/house.
+
+# The properties of the instance on the line, or of the first that there is.
+_holdfastctl_properties() {
+    local name=$1
+    [ -n "$name" ] || name=$(holdfastctl --complete 2>/dev/null | head -n 1)
+    [ -z "$name" ] || holdfastctl show "$name" 2>/dev/null | sed -n 's/=.*//p' | sort -u
+}
+
+# What may stand where an argument of this kind does.
+_holdfastctl_words() {
+    case $1 in
+        instance) holdfastctl --complete 2>/dev/null ;;
+        real) holdfastctl --complete-servers 2>/dev/null ;;
+        virtual) holdfastctl --complete-servers 2>/dev/null | sed 's|/.*||' | sort -u ;;
+        server) _holdfastctl_words virtual; _holdfastctl_words real ;;
+        switch) echo on off ;;
+        weight) echo file ;;
+        url) echo http:// https:// ;;
+    esac
+}
+
 _holdfastctl() {
-    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command="" word
-    local options="--json --json=short --json=pretty --json=off --help"
-    for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-        case $word in status|list|show|monitor|failover|reload|ipvs|drain|disable|enable|weight|probe) command=$word; break ;; esac
+    local -A arguments=([status]=instance [show]=instance [monitor]=instance [log]=instance [is-master]=instance
+        [failover]=instance [maintenance]=switch [ipvs]=virtual [connections]=server [drain]=real [disable]=real
+        [enable]=real [weight]="real weight" [probe]=real [digest]=url [list]="" [tree]="" [top]="" [health]="" [reload]="")
+    local -A options=([show]="-p --property --value" [top]="-n --rounds" [log]="-n --lines -f --follow -x --explain"
+        [health]="--liveness --readiness --nagios" [failover]=--hold [maintenance]=--reason [drain]="--timeout --wait"
+        [digest]="--md5 --sha256 -s --server -p --port -u --url -S --use-ssl -I --use-sni -V --virtualhost -H --hash
+            -t --timeout --helper-dir")
+    local takes_value=" -p --property -n --rounds --lines --hold --reason --timeout -t -s --server --port -u --url -V
+        --virtualhost -H --hash --helper-dir --address "
+    local current=${COMP_WORDS[COMP_CWORD]} option="" command="" given=() i
+
+    # bash makes three words of --hold=60s.
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        if [ "${COMP_WORDS[i+1]}" = = ]; then
+            option=${COMP_WORDS[i]}
+            ((i + 2 < COMP_CWORD)) && option=
+            ((i += 2))
+        elif [[ $takes_value == *" ${COMP_WORDS[i]} "* || $takes_value == *" ${COMP_WORDS[i]}"$'\n'* ]]; then
+            ((i + 1 == COMP_CWORD)) && option=${COMP_WORDS[i]}
+            ((i++))
+        elif [[ ${COMP_WORDS[i]} != -* ]]; then
+            if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else given+=("${COMP_WORDS[i]}"); fi
+        fi
     done
-    case $previous in
-        --hold|--timeout) COMPREPLY=($(compgen -W "60s 5min 1h" -- "$current")); return ;;
-        -p|--property)
-            COMPREPLY=($(compgen -W "Name Path Interface VirtualRouterId Family Version State StateReason StateTimestamp
-                StateTimestampMonotonic BasePriority EffectivePriority PriorityContributions Faults Addresses ActiveRouter
-                ObservedPeers AdvertIntervalUSec MasterDownIntervalUSec Preempt PreemptDelayUSec Prompt HeldBack LeaseUSec
-                LeaseNote Trackers Counters" -- "$current"))
+    [ "$current" = = ] && current=
+
+    case $option in
+        --address) COMPREPLY=($(compgen -W "unix:path=/run/holdfast/private" -- "$current")); return ;;
+        --json) COMPREPLY=($(compgen -W "pretty short off" -- "$current")); return ;;
+        --hold | --timeout | -t) COMPREPLY=($(compgen -W "5s 60s 5min 1h" -- "$current")); return ;;
+        -H | --hash) COMPREPLY=($(compgen -W "sha256 md5" -- "$current")); return ;;
+        --helper-dir) COMPREPLY=($(compgen -d -- "$current")); return ;;
+        --property) COMPREPLY=($(compgen -W "$(_holdfastctl_properties "${given[0]}")" -- "$current")); return ;;
+        -p)
+            [ "$command" = digest ] || COMPREPLY=($(compgen -W "$(_holdfastctl_properties "${given[0]}")" -- "$current"))
             return ;;
+        ?*) return ;;
     esac
-    case $command in
-        "") COMPREPLY=($(compgen -W "status list show monitor failover reload ipvs drain disable enable weight probe --version $options" -- "$current")); return ;;
-        show) options+=" -p --property --value" ;;
-        failover) options+=" --hold" ;;
-        drain) options+=" --timeout --wait" ;;
-    esac
-    case $current in
-        -*) COMPREPLY=($(compgen -W "$options" -- "$current")) ;;
-        *) case $command in
-               list|reload|ipvs) ;;
-               drain|disable|enable|weight|probe)
-                   COMPREPLY=($(compgen -W "$(holdfastctl --complete-servers 2>/dev/null)" -- "$current")) ;;
-               *) COMPREPLY=($(compgen -W "$(holdfastctl --complete 2>/dev/null)" -- "$current")) ;;
-           esac ;;
-    esac
+    if [[ $current == -* ]]; then
+        local common="--json --address --private --help"
+        [ -n "$command" ] || common+=" --version"
+        COMPREPLY=($(compgen -W "$common ${options[${command:--}]-}" -- "$current"))
+    elif [ -z "$command" ]; then
+        COMPREPLY=($(compgen -W "${!arguments[*]}" -- "$current"))
+    else
+        local kinds=(${arguments[$command]-})
+        [ "${kinds[0]-}" != url ] || compopt -o nospace 2>/dev/null
+        COMPREPLY=($(compgen -W "$(_holdfastctl_words "${kinds[${#given[@]}]-}")" -- "$current"))
+    fi
 }
 complete -F _holdfastctl holdfastctl
