@@ -152,6 +152,7 @@ def meson_tests(directory: pathlib.Path, suites: set[str], environment: dict[str
 
 def suite_house():
     yield from program("house", [sys.executable, "tests/house/house.py"])
+    yield from pytest("tests/house")
 
 
 def suite_unit():
@@ -184,13 +185,14 @@ def suite_boot():
 
 
 # Two machines at a time, one a core: an emulated processor is one thread, and by its clock (-icount) nobody notices the other.
-MACHINES = [["tests/netns/test_balancer.py"], ["tests/netns", "--ignore=tests/netns/test_balancer.py"]]
+# The flagship with two addresses takes one virtual processor too long: `./dev lab ipvs` plays it.
+MACHINES = [["tests/netns/test_balancer.py"], ["tests/netns", "--ignore=tests/netns/test_balancer.py", "-k", "not two_addresses"]]
 
 
 def boot_machine(tests: list[str], report: str) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, "tests/vm/machine.py", "--results", report, "-m", "kernel", *tests], cwd=ROOT, text=True,
                             errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                            env={**os.environ, "HOLDFAST_BUILD": str(BUILD)})
+                            env={**os.environ, "HOLDFAST_BUILD": str(BUILD), "HOLDFAST_CONNECTIONS": "300"})
 
 
 def machine_results(machine: subprocess.Popen, report: str):

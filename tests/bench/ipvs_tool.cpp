@@ -161,7 +161,7 @@ engine::IpvsStep step_of(const std::string& text) {
                                       line.has("-e")};
     if (line.has("-d")) {
         const auto at = endpoint(line.value("-r"));
-        return engine::RemoveDestination{key_of(line), at, at.address.family};
+        return engine::RemoveDestination{key_of(line), at};
     }
     if (line.has("--start-daemon")) return engine::StartSync{sync_of(line, line.value("--start-daemon"))};
     if (line.has("--stop-daemon")) return engine::StopSync{sync_of(line, line.value("--stop-daemon"))};

@@ -8,6 +8,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import time
 import traceback
@@ -80,7 +81,7 @@ def setup():
     rules = pathlib.Path("/etc/polkit-1/rules.d/49-test.rules")
     rules.parent.mkdir(exist_ok=True, parents=True)
     example = pathlib.Path("/usr/share/doc/holdfast/holdfast.rules").read_text()
-    rules.write_text(example.replace("\n// ", "\n").replace('"nginx.service"', '"mended.service", "onmaster.service", "onbackup.service"'))
+    rules.write_text(example.replace("\n// ", "\n").replace('"nginx.service"', '"nginx.service", "mended.service", "onmaster.service", "onbackup.service"'))
     rules.chmod(0o644)
     pathlib.Path("/etc/nginx/sites-enabled").mkdir(exist_ok=True, parents=True)
     for command in (("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth1"), ("ip", "link", "set", "eth1", "up"),
@@ -103,6 +104,7 @@ def start():
     results["introspect"] = run("busctl", "introspect", "org.holdfast1", OBJECT)
     results["tree"] = run("busctl", "tree", "--list", "org.holdfast1")
     results["holdfastctl"] = run("holdfastctl", "status")
+    results["log"] = run("holdfastctl", "log", "web", "--explain", "--lines", "50")
     results["scheduling"] = run("chrt", "-p", show("MainPID"), check=False)
 
 
@@ -183,6 +185,32 @@ def reload():
     wait_for(lambda: '"ok"' in property_of("LastReloadResult", "Manager", "/org/holdfast1"), 3, "the good reload")
 
 
+def upstream():
+    """nginx balances: health changes its file, systemd reloads it, and what nginx refuses is taken back."""
+    include, file = pathlib.Path("/etc/nginx/conf.d/holdfast.conf"), pathlib.Path("/var/lib/holdfast/nginx/pool.conf")
+    workers = lambda: set(run("pgrep", "-P", show("MainPID", "nginx"), check=False).split())
+    pool = lambda name: property_of(name, "VirtualServer", "/org/holdfast1/virtual_server/pool")
+    include.write_text("include /var/lib/holdfast/nginx/*.conf;\n")
+    run("systemctl", "restart", "nginx")
+    before = workers()
+    write(CONFIG + "virtual_servers:\n  pool: {kind: nginx, check: {tcp: {}, interval: 200ms}, "
+          "real_servers: {a: {address: '127.0.0.1:8081'}, b: {address: '127.0.0.1:8082'}}}\n")
+    with socket.create_server(("127.0.0.1", 8081)):
+        run("systemctl", "reload", "holdfast")
+        wait_for(lambda: file.exists() and "8082 down" in file.read_text(), 10, "b down in the file")
+        wait_for(lambda: not workers() & before, 10, "a reload of nginx by systemd")
+        results["upstream_problem_before"] = pool("Problem")
+        include.write_text("include /var/lib/holdfast/nginx/*.conf;\nnonsense;\n")
+        with socket.create_server(("127.0.0.1", 8082)):
+            wait_for(lambda: "was not reloaded (failed)" in pool("Problem"), 10, "the problem")
+            results["upstream_state"], results["upstream_taken_back"] = pool("State"), file.read_text()
+            include.write_text("include /var/lib/holdfast/nginx/*.conf;\n")
+            wait_for(lambda: pool("Problem") == 's ""', 15, "nginx to take it")
+            results["upstream_file"] = file.read_text()
+    write(CONFIG)
+    run("systemctl", "reload", "holdfast")
+
+
 def killed():
     """At 100 ms adverts the next process may adopt for 300 ms: where starting it took most of that, this machine was too late
     itself, and it is tried again."""
@@ -235,7 +263,7 @@ def unit_file():
 
 
 def main():
-    for step in (setup, start, rights, unit_tracker, restart, helpers, journal, reload, killed, watchdog, stop, unit_file):
+    for step in (setup, start, rights, unit_tracker, restart, helpers, journal, reload, upstream, killed, watchdog, stop, unit_file):
         try:
             step()
         except Exception:  # the steps behind it may still tell something

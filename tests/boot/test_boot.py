@@ -7,7 +7,7 @@ import re
 import pytest
 
 
-@pytest.mark.parametrize("step", ["setup", "start", "rights", "unit_tracker", "restart", "helpers", "journal", "reload", "killed", "watchdog", "stop",
+@pytest.mark.parametrize("step", ["setup", "start", "rights", "unit_tracker", "restart", "helpers", "journal", "reload", "upstream", "killed", "watchdog", "stop",
                                   "unit_file"])
 def test_every_step_ran(booted, step):
     assert f"broken:{step}" not in booted, booted[f"broken:{step}"]
@@ -31,6 +31,11 @@ def test_busctl_shows_typed_properties(booted):
 def test_holdfastctl_status_names_what_matters(booted):
     for word in ("web", "master", "192.0.2.10/24", "nginx"):
         assert word in booted["holdfastctl"]
+
+
+def test_the_log_of_an_instance_comes_with_cause_and_cure(booted):
+    assert "web: backup -> master" in booted["log"] or "web is master" in booted["log"], booted["log"]
+    assert "master: this host serves the addresses" in booted["log"], "the catalog"
 
 
 def test_everybody_may_look_and_only_root_may_command(booted):
@@ -96,3 +101,10 @@ def test_the_unit_file_is_clean_and_tight(booted):
     assert "holdfast" not in booted["verify"], booted["verify"]
     exposure = re.search(r": ([0-9]+\.[0-9])", booted["security"])
     assert exposure and float(exposure[1]) <= 2.5, booted["security"]
+
+
+def test_nginx_is_reloaded_by_systemd_and_what_it_refuses_is_taken_back(booted):
+    assert booted["upstream_problem_before"] == 's ""'
+    assert booted["upstream_state"] == 's "degraded"'
+    assert "127.0.0.1:8082 down; # b" in booted["upstream_taken_back"], "the file that nginx has read"
+    assert "server 127.0.0.1:8082; # b" in booted["upstream_file"]

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from world import wait_for
+from world import BUILD, wait_for
 
 pytestmark = pytest.mark.kernel("ip_vs", "ip_vs_wrr", "ip_vs_rr", "ip_vs_wlc")
 
@@ -35,6 +35,31 @@ s.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
 print(s.makefile().read().split("\\r\\n\\r\\n")[-1].split("\\n\\n")[-1].strip())
 """, check=False).strip()
     return text.splitlines()[-1] if text else ""
+
+
+class Talk:
+    """A connection that stays open in the middle of its request until it is told to finish. Several packets have gone by
+    then, as the synchronisation daemon speaks of no connection of fewer than three."""
+
+    def __init__(self, host, gate):
+        self.host, self.gate = host, gate
+        self.process = host.spawn("talk", "/usr/bin/python3", "-u", "-c", f"""
+import os, socket, time
+s = socket.create_connection(("{VIP}", 80))
+for part in (b"GET / HT", b"TP/1.1\\r\\n", b"Host: a\\r\\n", b"Connection: close\\r\\n"):
+    s.sendall(part); time.sleep(0.1)
+print("begun", flush=True)
+while not os.path.exists("{gate}"): time.sleep(0.05)
+s.sendall(b"\\r\\n")
+print(s.makefile().read().strip().splitlines()[-1], flush=True)
+""")
+        wait_for(lambda: "begun" in host.log("talk"), 5, "a connection")
+
+    def finish(self) -> str:
+        """Who answered."""
+        self.gate.touch()
+        assert self.process.wait(10) == 0
+        return self.host.log("talk").strip().splitlines()[-1]
 
 
 class Balanced:
@@ -165,24 +190,20 @@ def test_people_drain_weigh_and_disable(world):
     wait_for(lambda: list(lab.in_table()) == [lab.endpoint("s1")], 2, "s2 out of the table")
     lab.lb.ctl("enable", "web/s2")
     wait_for(lambda: len(lab.in_table()) == 2, 2, "s2 in the table")
-    # A connection that goes on while its server drains.
-    talk = lab.client.spawn("talk", "/usr/bin/python3", "-u", "-c", f"""
-import socket, sys, time
-s = socket.create_connection(("{VIP}", 80))
-print("connected", flush=True)
-time.sleep(3)
-s.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
-print(s.makefile().read().strip().splitlines()[-1], flush=True)
-""")
-    wait_for(lambda: "connected" in lab.client.log("talk"), 3, "a connection")
+    talk = Talk(lab.client, world.directory / "go")
     busy = lambda: [name for name in lab.servers if lab.real(name)["Counters"]["active_connections"] > 0]
     wait_for(busy, 3, "it is counted")
     owner = busy()[0]
+    # The table of connections is its namespace's own, so it is read there.
+    connections = lambda name: lab.lb.run("env", f"DBUS_SYSTEM_BUS_ADDRESS={lab.lb.bus_address}", str(BUILD / "src/ctl/holdfastctl"),
+                                          "connections", name, "--json=short")
+    flow = next(each for each in map(json.loads, connections("web").splitlines()) if each["State"] == "ESTABLISHED")
+    assert (flow["Protocol"], flow["Service"], flow["Server"], flow["Name"]) == ("TCP", f"{VIP}:80", lab.endpoint(owner), f"web/{owner}")
+    assert [json.loads(line)["Name"] for line in connections(f"web/{owner}").splitlines()].count(f"web/{owner}") >= 1
     lab.lb.ctl("drain", f"web/{owner}", "--timeout", "1min")
     wait_for(lambda: lab.in_table()[lab.endpoint(owner)] == ("-m", 0), 2, "weight 0")
     assert {get(lab.client) for _ in range(4)} == set(lab.servers) - {owner}
-    assert talk.wait(10) == 0
-    assert lab.client.log("talk").strip().splitlines()[-1] == owner, "the connection was not cut"
+    assert talk.finish() == owner, "the connection was not cut"
     assert lab.lb.ctl("drain", f"web/{owner}", "--timeout", "2s", "--wait").strip().splitlines()[-1] == f"web/{owner} has drained"
     assert lab.endpoint(owner) not in lab.in_table()
     with pytest.raises(RuntimeError, match="no real server 's9'"):
@@ -246,24 +267,12 @@ def test_connections_are_known_to_the_next_director(world):
     roles = lambda: [host.run("ipvsadm", "-L", "--daemon").split()[:2] for host in lab.hosts]
     wait_for(lambda: roles() == [["master", "sync"], ["backup", "sync"]], 5, "lb1 to send and lb2 to listen")
     # It lasts over a failover: what the second director was told is all that it knows of it.
-    talk = lab.client.spawn("talk", "/usr/bin/python3", "-u", "-c", f"""
-import socket, sys, time
-s = socket.create_connection(("{VIP}", 80))
-for part in (b"GET / HT", b"TP/1.1\\r\\n", b"Host: a\\r\\n", b"Connection: close\\r\\n"):
-    s.sendall(part); time.sleep(0.1)
-print("begun", flush=True)
-while not open("{world.directory}/go", "a+").seek(0) and not open("{world.directory}/go").read(): time.sleep(0.05)
-s.sendall(b"\\r\\n")
-print(s.makefile().read().strip().splitlines()[-1], flush=True)
-""")
-    wait_for(lambda: "begun" in lab.client.log("talk"), 5, "a connection")
+    talk = Talk(lab.client, world.directory / "go")
     wait_for(lambda: "ESTABLISHED" in lab.hosts[1].run("ipvsadm", "-Lnc"), 5, "lb2 to know of it")
     lab.hosts[0].ctl("failover", "web")
     lab.wait_on("lb2")
     wait_for(lambda: roles() == [["backup", "sync"], ["master", "sync"]], 5, "the roles to change")
-    (world.directory / "go").write_text("go")
-    assert talk.wait(10) == 0
-    assert lab.client.log("talk").strip().splitlines()[-1] == "s1"
+    assert talk.finish() == "s1"
 
 
 def test_an_instance_follows_the_quorum_of_its_servers(world):

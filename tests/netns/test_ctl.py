@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -134,6 +135,26 @@ def test_without_a_daemon_or_a_bus(world):
     assert error_of(ctl(host, "list", "--json"))["Error"] == "org.freedesktop.DBus.Error.ServiceUnknown"
 
 
+def test_everything_works_by_the_private_socket_when_there_is_no_bus(world):
+    pair = Pair(world, start=False, bus=False)
+    pair.start()
+    address = f"--address=unix:path={pair.lb1.directory}/run/private"
+    wait_for(lambda: "master" in ctl(pair.lb1, address, "list").stdout, 10, "mastership")
+    pair.lb1.spawn("monitor", PROGRAM, address, "monitor")
+    # The usual path, to which holdfastctl turns by itself, in a mount namespace of its own.
+    usual = ["unshare", "-m", "sh", "-ec", f'mount -t tmpfs tmpfs /run; ln -s {pair.lb1.directory}/run /run/holdfast; exec "$0" "$@"', PROGRAM]
+    environment = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": pair.lb1.bus_address}
+    time.sleep(0.5)  # as above
+    done = subprocess.run([*usual, "failover", "web"], capture_output=True, text=True, env=environment, timeout=20, check=False)
+    assert (done.returncode, done.stderr) == (0, "") and "is now master of 'web'" in done.stdout
+    wait_for(lambda: "web: master -> backup: failover" in pair.lb1.log("monitor"), 2, "the line of the failover")
+    assert "backup" in subprocess.run([*usual, "--private", "list"], capture_output=True, text=True, env=environment, check=True).stdout
+    done = ctl(pair.lb1, "--private", "--address=unix:path=/x", "list")
+    assert done.returncode == 2 and "excludes" in done.stderr
+    done = ctl(pair.lb1, f"--address=unix:path={pair.lb1.directory}/none", "list")
+    assert done.returncode == 3 and "nobody answers at unix:path=" in done.stderr
+
+
 def test_a_daemon_that_does_not_answer(world):
     pair = Pair(world)
     pair.lb1.holdfastd.kill(signal.SIGSTOP)
@@ -175,3 +196,98 @@ def test_help_and_version():
     for argument, text in (("--help", "124 no answer in time"), ("--version", "holdfastctl 0.")):
         done = subprocess.run([PROGRAM, argument], capture_output=True, text=True, check=False)
         assert done.returncode == 0 and text in done.stdout
+
+
+def test_scripts_ask_who_is_master_and_whether_all_is_well(world):
+    pair = Pair(world)
+    wait_for(lambda: ctl(pair.lb1, "is-master", "web").returncode == 0, 5, "lb1 as master")
+    assert ctl(pair.lb1, "is-master", "web").stdout == "master\n"
+    standby = ctl(pair.lb2, "is-master", "web")
+    assert (standby.returncode, standby.stdout) == (1, "backup\n")
+    assert json.loads(ctl(pair.lb2, "is-master", "web", "--json").stdout) == {"web": "backup"}
+    assert ctl(pair.lb1, "is-master", "shop").returncode == 5
+
+    well = ctl(pair.lb1, "health")
+    assert (well.returncode, well.stdout) == (0, "lb1 is running, 1 of 1 instances master\n")
+    assert ctl(pair.lb1, "health", "--nagios").stdout == \
+        "HOLDFAST OK - lb1 is running, 1 of 1 instances master | masters=1 backups=0 faults=0\n"
+    pair.lb1.cable(False)
+    ill = wait_for(lambda: (done := ctl(pair.lb1, "health")).returncode and done, 5, "a fault")
+    assert ill.returncode == 1 and ill.stdout.startswith("web: "), ill.stdout
+    assert ctl(pair.lb1, "health", "--liveness").returncode == 0
+    nagios = ctl(pair.lb1, "health", "--nagios")
+    assert nagios.returncode == 2 and nagios.stdout.startswith("HOLDFAST CRITICAL - web: "), nagios.stdout
+    pair.lb1.holdfastd.end()
+    assert ctl(pair.lb1, "health").returncode == 3
+    gone = ctl(pair.lb1, "health", "--nagios")
+    assert gone.returncode == 2 and gone.stdout.startswith("HOLDFAST CRITICAL - "), gone.stdout
+
+
+def test_the_tree_has_all_below_the_node_and_top_what_moves(world):
+    pair = Pair(world, instance_extra="    track: [disk]\n", extra="trackers:\n  disk: {script: [/bin/true]}\n")
+    wait_for(lambda: ctl(pair.lb1, "is-master", "web").returncode == 0, 5, "lb1 as master")
+    lines = ctl(pair.lb1, "tree").stdout.splitlines()
+    assert lines[0] == "● lb1 running"
+    assert lines[1] == "└─web master on eth0, vrid 51, priority 250"
+    assert lines[2:] == ["  ├─10.77.0.100/24 assigned", "  └─disk (script /bin/true) up"], lines
+    heading, names, row = ctl(pair.lb1, "top", "-n", "1").stdout.splitlines()
+    assert heading.startswith("lb1 is running, ")
+    assert names.split() == ["INSTANCE", "STATE", "PRIORITY", "SENT/S", "RECEIVED/S", "ANNOUNCED/S"]
+    name, state, priority, sent, received, _ = row.split()
+    assert (name, state, priority, received) == ("web", "master", "250", "0")
+    assert float(sent) > 0
+
+
+def test_the_digest_of_a_page_is_what_its_check_expects(world):
+    host = world.add("lb1")
+    host.start_nginx()
+    helpers = ("--helper-dir", str(world.directory / "libexec"))
+    digest = lambda *arguments: subprocess.run(
+        ["ip", "netns", "exec", host.namespace, PROGRAM, "digest", *arguments, *helpers], capture_output=True, text=True, timeout=20, check=False)
+    page = b"lb1\n"
+    done = digest("http://127.0.0.1/")
+    assert (done.returncode, done.stdout) == (0, f"sha256:{hashlib.sha256(page).hexdigest()}\n"), done.stderr
+    assert digest("http://127.0.0.1:80/any?where", "--md5").stdout == f"md5:{hashlib.md5(page).hexdigest()}\n"
+    assert digest("-s", "127.0.0.1", "-p", "80", "-u", "/").stdout == f"MD5SUM = {hashlib.md5(page).hexdigest()}\n", "as genhash"
+    nobody = digest("http://127.0.0.1:81/")
+    assert nobody.returncode == 1 and "onnection refused" in nobody.stderr, nobody.stderr
+    assert digest("ftp://127.0.0.1/").returncode == 2
+    assert digest().returncode == 2
+
+
+def test_a_host_in_maintenance_hands_over_and_stays_away_until_it_is_over(world):
+    pair = Pair(world)
+    wait_for(lambda: ctl(pair.lb1, "is-master", "web").returncode == 0, 5, "lb1 as master")
+    assert ctl(pair.lb1, "maintenance").stdout == "lb1 is in service\n"
+    done = ctl(pair.lb1, "maintenance", "on", "--reason", "new disk")
+    assert done.stdout == "lb1 is in maintenance: new disk; holdfastctl maintenance off ends it\n", done.stderr
+    wait_for(lambda: ctl(pair.lb2, "is-master", "web").returncode == 0, 5, "lb2 as master")
+    wait_for(lambda: not pair.lb1.has("10.77.0.100"), 5, "the address to leave lb1")
+    node = pair.lb1.status()
+    assert (node["State"], node["MaintenanceReason"]) == ("maintenance", "new disk")
+    assert node["Instances"][0]["StateReason"] == {"Code": "maintenance", "Text": "this host is in maintenance: new disk"}
+    assert "in maintenance: new disk" in ctl(pair.lb1, "status").stdout
+    assert (pair.lb1.directory / "lib/maintenance").read_text() == "new disk\n"
+
+    pair.lb1.holdfastd.end()  # it outlives the daemon
+    pair.lb1.start_holdfastd()
+    wait_for(lambda: pair.lb1.status().get("State") == "maintenance", 5, "maintenance again")
+    assert ctl(pair.lb2, "is-master", "web").returncode == 0
+    assert ctl(pair.lb1, "maintenance", "off").stdout == "lb1 is in service\n"
+    wait_for(lambda: ctl(pair.lb1, "is-master", "web").returncode == 0, 5, "lb1 as master again")
+
+
+def test_a_file_made_by_hand_is_maintenance_too(world):
+    pair = Pair(world)
+    wait_for(lambda: ctl(pair.lb1, "is-master", "web").returncode == 0, 5, "lb1 as master")
+    file = pair.lb1.directory / "lib/maintenance"
+    file.touch()
+    wait_for(lambda: ctl(pair.lb2, "is-master", "web").returncode == 0, 5, "lb2 as master")
+    assert pair.lb1.status()["Instances"][0]["StateReason"]["Text"] == "this host is in maintenance"
+    file.unlink()
+    wait_for(lambda: ctl(pair.lb1, "is-master", "web").returncode == 0, 5, "lb1 as master again")
+    file.mkdir()  # no file, but somebody meant it
+    wait_for(lambda: ctl(pair.lb2, "is-master", "web").returncode == 0, 5, "lb2 as master")
+    refused = ctl(pair.lb1, "maintenance", "off")
+    assert refused.returncode == 1 and "lib/maintenance can't be removed: Is a directory" in refused.stderr, refused.stderr
+    assert pair.lb1.status()["State"] == "maintenance"

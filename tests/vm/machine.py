@@ -32,7 +32,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("HOLDFAST_BUILD", ROOT / "build")).resolve()
 KERNEL = ROOT / "build-vm/kernel"
 CHOSEN = ["-m", "kernel", str(ROOT / "tests/netns")]
-LIMIT = 1200  # seconds of this machine's time for boot and tests together
+LIMIT = int(os.environ.get("HOLDFAST_VM_LIMIT", "1200"))  # seconds of this machine's time for boot and tests together
 
 # The first process: loads what the root needs, puts a tmpfs over it and goes there.
 FIRST = """#!/bin/sh
@@ -53,6 +53,7 @@ SECOND = """
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
 for folder in /tmp /var/tmp /run /dev/shm; do mkdir -p $folder; mount -t tmpfs -o mode=1777 tmp $folder; done
 chmod 755 /run; mkdir -p /run/netns /dev/pts; mount -t devpts pts /dev/pts
+ln -s /proc/self/fd /dev/fd; ln -s fd/0 /dev/stdin
 for folder in {folders}; do mkdir -p $folder; mount --bind /lo$folder $folder; done
 rm -rf /lib/modules/$(uname -r); mkdir -p /lib/modules; ln -s {kernel}/lib/modules/$(uname -r) /lib/modules/
 ip link set lo up; hostname machine; cd {root}
@@ -114,7 +115,8 @@ def first_root(directory: pathlib.Path, release: str) -> pathlib.Path:
 
 def second(arguments: list[str]) -> str:
     environment = {"HOLDFAST_BUILD": str(BUILD), "HOLDFAST_VM": "1", "PYTHONPATH": f"{ROOT}/tests/lab",
-                   "PYTHONDONTWRITEBYTECODE": "1"}
+                   "PYTHONDONTWRITEBYTECODE": "1",
+                   **{key: value for key, value in os.environ.items() if key == "HOLDFAST_CONNECTIONS"}}
     quote = lambda words: " ".join(shlex.quote(str(word)) for word in words)
     return SECOND.format(folders=quote(dict.fromkeys([ROOT, BUILD])), kernel=shlex.quote(str(KERNEL)),
                          root=shlex.quote(str(ROOT)), environment=quote(f"{key}={value}" for key, value in environment.items()),
