@@ -316,7 +316,7 @@ void Engine::decide(Router& router) {
     }
     router.self.preempt =
         router.own.preempt && std::ranges::all_of(router.partners, [](const Router* r) { return r->own.preempt; });
-    const bool must_end = stopping_ || router.retiring || router.replacement;
+    const bool must_end = ends(router);
     if (must_end)
         apply(router, vrrp::Leave{vrrp::LeaveCause::stop});
     else if (!router.faults.empty())

@@ -48,27 +48,6 @@ void Engine::settle() {
     finish_if_stopped();
 }
 
-void Engine::handle(const StopRequested&) {
-    if (stopping_) return;
-    stopping_ = true;
-    tell(Severity::notice, NoteKind::stopping, "", "stopping: every address is handed over before it is removed");
-    for (auto& router : routers_)
-        if (router) router->needs_assessment = true;
-    mark_all_extras();
-    settle_needed_ = view_changed_ = links_dirty_ = true;
-}
-
-void Engine::finish_if_stopped() {
-    if (stopping_ && !finished_) release_statics();
-    if (!stopping_ || finished_ || !addresses_are_gone() || !links_are_gone() || !filter_is_gone()) return;
-    const auto stopped = [](const auto& router) {
-        return !router || std::holds_alternative<vrrp::Init>(router->state);
-    };
-    if (!std::ranges::all_of(routers_, stopped) || !servers_are_gone()) return;
-    finished_ = true;
-    out_->push_back(Finished{});
-}
-
 // ---- the step ---------------------------------------------------------------------------------------------------------
 
 void Engine::apply(Router& router, const vrrp::Event& event) {
@@ -150,7 +129,7 @@ void Engine::entered(Router& router, const vrrp::State& before, vrrp::Reason rea
                  .reason_code = std::string{vrrp::name(reason)},
                  .reason = std::string{vrrp::explain(reason)},
                  .priority = router.self.priority,
-                 .ended = to == "init" && (stopping_ || router.retiring || router.replacement),
+                 .ended = to == "init" && ends(router),
                  .deleted = to == "init" && !stopping_ && (router.retiring || router.replacement),
                  .model = router.model});
     std::string why{vrrp::explain(reason)};
@@ -199,8 +178,9 @@ void Engine::run_commands() {
         }
         if (named.empty()) {
             refuse(CommandError::no_such_instance, fmt::format("there is no instance '{}'", command.command.name));
-        } else if (stopping_) {
-            refuse(CommandError::stopping, "the daemon is stopping: everything is being handed over anyway");
+        } else if (is_stopping()) {
+            refuse(CommandError::stopping, returning_ ? "the daemon is restarting: ask again in a moment"
+                                                      : "the daemon is stopping: everything is being handed over anyway");
         } else if (std::ranges::any_of(named, [](const Router* r) { return r->failover.has_value(); })) {
             refuse(CommandError::busy, fmt::format("a failover of '{}' is under way", command.command.name));
         } else if (masters.empty()) {

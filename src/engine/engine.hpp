@@ -2,8 +2,9 @@
 // thread or randomness. One invariant above all: what is programmed, sent and shown follows from the state; nothing is kept
 // twice. The files behind this class: engine (dispatch, deadlines), packets, announce, assess (faults, readiness, priority),
 // group (what sync groups decide together), addresses (reconciling), excluded, extras (routes and rules), links (macvlans),
-// static_addresses (the daemon's own), role (the real server's side), filter and guard (the packet filter), balance (virtual servers, whose class is Servers), reload (configuration, trackers), views
-// (snapshot, record).
+// static_addresses (the daemon's own), role (the real server's side), filter and guard (the packet filter), balance
+// (virtual servers, whose class is Servers), reload (configuration, trackers), succession (from one process to the
+// next), views (snapshot, record).
 #pragma once
 
 #include "engine/action.hpp"
@@ -58,7 +59,7 @@ class Engine {
     // For tests and monitors.
     const std::vector<std::unique_ptr<Router>>& routers() const { return routers_; }
     const KernelView& kernel() const { return kernel_; }
-    bool is_stopping() const { return stopping_; }
+    bool is_stopping() const { return stopping_ || returning_; }
 
   private:
     /// An address of the daemon's own, or of the real server's role.
@@ -153,7 +154,6 @@ class Engine {
     void entered(Router&, const vrrp::State& before, vrrp::Reason);
     void answer_failover(Router&);
     void run_commands();
-    void finish_if_stopped();
     void look_at_leases();
     void retry_waiting();
     void finish_released();
@@ -161,6 +161,13 @@ class Engine {
     void elapsed(Router&);
     void record_edge(Transition);
     void share_wakeups(Router&);
+
+    // succession.cpp
+    bool hands_over_at_restart(const Router&) const;
+    bool ends(const Router&) const;
+    void make_way_for_next();
+    bool way_is_made() const;
+    void finish_if_stopped();
 
     // packets.cpp
     Router* route(LinkIndex, const IpAddress& source, const IpAddress& destination, Vrid);
@@ -396,7 +403,7 @@ class Engine {
     // reload.cpp
     void add_router(std::shared_ptr<const model::Instance>);
     void change_router(Router&, std::shared_ptr<const model::Instance>);
-    void recover_numbers(Router&) const;
+    void recover(Router&) const;
     void keep_numbers(const Router&);
     void retire(Router&);
     void sweep_retired();
@@ -464,7 +471,7 @@ class Engine {
         Time until{};
     };
     std::map<std::string, RecoveredRouter> recovered_; ///< until the first configuration names its routers
-    std::vector<RecordedRouter> recovered_numbers_;    ///< likewise, of all routers
+    std::vector<RecordedRouter> recovered_routers_;    ///< likewise, of all routers
     Duration wall_ahead_{};
     Time numbers_due_{}; ///< when heard sequence numbers may go to the record again
     std::uint32_t adoptions_{0};
@@ -490,7 +497,7 @@ class Engine {
     std::shared_ptr<const std::vector<std::shared_ptr<const Transition>>> transitions_ =
         std::make_shared<const std::vector<std::shared_ptr<const Transition>>>();
     NoteLimiter limiter_;
-    bool stopping_{false}, finished_{false};
+    bool stopping_{false}, returning_{false}, finished_{false};
     std::optional<std::string> maintenance_; ///< its reason, perhaps empty
     bool settle_needed_{false};
     bool view_changed_{true}, record_changed_{true};

@@ -212,7 +212,9 @@ struct ServerCommanded {
     ServerCommand command;
 };
 
-struct StopRequested {};
+struct StopRequested {
+    bool returns{false}; ///< a restart: the next process follows at once, so nothing moves that it can adopt
+};
 /// Some deadline has come. The loop sends it only when every receive queue was drained (PROTOCOL.md, "The lease").
 struct Elapsed {};
 

@@ -104,7 +104,7 @@ std::string to_string(const Event& event) {
             },
             [](const IpvsDone& e) { return fmt::format("programmed {}: {} failed", e.id.value, e.failed.size()); },
             [](const ServerCommanded& e) { return fmt::format("command for {}/{}", e.command.server, e.command.real); },
-            [](const StopRequested&) { return std::string{"stop"}; },
+            [](const StopRequested& e) { return std::string{e.returns ? "restart" : "stop"}; },
             [](const Elapsed&) { return std::string{"elapsed"}; },
         },
         event);

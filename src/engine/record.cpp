@@ -91,6 +91,7 @@ RecordedRouter parse_router(Parser& in) {
         const auto timely = in.u64();
         router.marks.push_back({sender, timely, in.u64()});
     }
+    if (in.u8() != 0) router.held_until = Time{Duration{static_cast<Duration::rep>(in.u64())}};
     if (router.slot >= record_capacity) in.ok = false;
     return router;
 }
@@ -149,6 +150,8 @@ Bytes encode(const Record& record) {
             put64(out, mark.timely);
             put64(out, mark.highest);
         }
+        put8(out, router.held_until ? 1 : 0);
+        if (router.held_until) put64(out, static_cast<std::uint64_t>(router.held_until->time_since_epoch().count()));
     }
     put32(out, crc32(out));
     return out;

@@ -11,6 +11,7 @@
 #include "engine/link.hpp"
 
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,7 @@ struct RecordedRouter {
     std::vector<Prefix> addresses; ///< owned in the kernel
     std::uint64_t sequence{};      ///< the last that was used; the reader of the file knows of newer ones
     std::vector<RecordedMark> marks;
+    std::optional<Time> held_until; ///< after a failover; CLOCK_MONOTONIC is the same for every process of a boot
     BootTime last_advert{}; ///< filled in by the reader of the file
     bool operator==(const RecordedRouter&) const = default;
 };
@@ -60,7 +62,7 @@ struct Record {
     bool operator==(const Record&) const = default;
 };
 
-inline constexpr std::uint32_t record_version = 4;
+inline constexpr std::uint32_t record_version = 5;
 /// Routers a record can hold (and thus adopt); more are run, but start as backups after a crash.
 inline constexpr std::size_t record_capacity = 4096;
 

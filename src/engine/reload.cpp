@@ -10,35 +10,6 @@
 #include <ranges>
 
 namespace holdfast::engine {
-namespace {
-
-constexpr unsigned adoptions_in_a_row = 5;
-constexpr Duration adoption_memory = 1min;
-constexpr int adoption_window = 3; ///< intervals after the last advert: the least that any peer waits (priority 254)
-
-} // namespace
-
-void Engine::handle(const Recovered& event) {
-    recovered_numbers_ = event.record.routers;
-    filter_.left_behind = event.record.has_filter;
-    recorded_links_ = event.record.links;
-    adoptions_ = event.now - event.record.first_adoption < adoption_memory ? event.record.adoptions : 0;
-    first_adoption_ = adoptions_ > 0 ? event.record.first_adoption : event.now;
-    if (adoptions_ >= adoptions_in_a_row) {
-        tell(Severity::error, NoteKind::woken_late, "",
-             fmt::format(
-                 "died {} times within {}: nothing is adopted this time, the addresses go to the other host; see the "
-                 "journal for the first crash",
-                 adoptions_, to_string(adoption_memory)));
-        return;
-    }
-    for (const auto& router : event.record.routers) {
-        if (!router.master) continue;
-        const auto left = router.last_advert + adoption_window * router.interval - event.now;
-        if (left > Duration::zero()) recovered_[router.name] = {router, now_ + left};
-    }
-}
-
 void Engine::handle(const ConfigLoaded& event) {
     const auto before = std::exchange(config_, event.config);
     const auto changes = model::diff(*before, *config_);
@@ -76,7 +47,7 @@ void Engine::handle(const ConfigLoaded& event) {
     with_servers([&](Servers::Turn turn) { servers_.configure(*config_, trackers_, turn); });
     if (!lanes_.empty()) regroup_lanes();
     index_groups();
-    recovered_numbers_.clear();
+    recovered_routers_.clear();
     view_changed_ = record_changed_ = settle_needed_ = links_dirty_ = true;
 }
 
@@ -93,39 +64,9 @@ void Engine::add_router(std::shared_ptr<const model::Instance> model) {
     router->model = std::move(model);
     router->since = now_;
     router->self.priority = router->model->priority;
-    if (const auto found = recovered_.find(router->name()); found != recovered_.end()) {
-        const auto& old = found->second.router;
-        if (old.interface == router->model->interface && old.vrid == router->model->vrid &&
-            old.family == router->model->family)
-            // Peers that wait for fewer adverts than usual have taken over sooner.
-            router->candidate = AdoptionCandidate{
-                found->second.until -
-                    std::max(0, adoption_window - static_cast<int>(router->model->down_adverts)) * old.interval,
-                old.link, old.mac};
-    }
-    recover_numbers(*router);
+    recover(*router);
     *at = std::move(router);
     claim_extras(**at);
-}
-
-/// A number that the process before us used stays used, whatever state it was in.
-void Engine::recover_numbers(Router& router) const {
-    for (const auto& old : recovered_numbers_)
-        if (old.name == router.name() && old.interface == router.model->interface && old.vrid == router.model->vrid &&
-            old.family == router.model->family)
-            router.replay.restore(old.sequence, old.marks);
-}
-
-/// For the router that takes this one's place.
-void Engine::keep_numbers(const Router& router) {
-    RecordedRouter old;
-    old.name = router.name();
-    old.interface = router.model->interface;
-    old.vrid = router.model->vrid;
-    old.family = router.model->family;
-    old.sequence = router.replay.last();
-    old.marks = router.replay.marks();
-    recovered_numbers_ = {std::move(old)};
 }
 
 /// Same router on the wire, other settings: nothing leaves, only what differs moves.
@@ -176,7 +117,7 @@ void Engine::sweep_retired() {
         router.reset();
         view_changed_ = record_changed_ = links_dirty_ = settle_needed_ = true;
         if (next) add_router(next);
-        recovered_numbers_.clear();
+        recovered_routers_.clear();
         index_groups();
         if (next) {
             settle_needed_ = true;

@@ -104,7 +104,7 @@ std::shared_ptr<const Snapshot> Engine::snapshot() {
     auto next = std::make_shared<Snapshot>();
     next->node_name = config_->node_name;
     next->transitions = transitions_;
-    next->stopping = stopping_;
+    next->stopping = is_stopping();
     next->maintenance = maintenance_;
     for (const auto& router : routers_) {
         if (!router) continue;
@@ -159,6 +159,7 @@ Record Engine::record() {
                              .addresses = {},
                              .sequence = router->replay.last(),
                              .marks = router->replay.marks(),
+                             .held_until = router->held_until,
                              .last_advert = {}};
         for (const auto& key : router->keys)
             if (const auto* known = kernel_.address(key); known && known->ours) entry.addresses.push_back(key.prefix);

@@ -115,7 +115,8 @@ Record sample() {
              .addresses = {{family == Family::ipv4 ? IpAddress::v4(192, 0, 2, 10) : *parse_ip("2001:db8::1"), 24}},
              .sequence = 0x6500000080000003,
              .marks = {{family == Family::ipv4 ? IpAddress::v4(192, 0, 2, 1) : *parse_ip("fe80::1"), 17,
-                        0x6500000080000000}}});
+                        0x6500000080000000}},
+             .held_until = family == Family::ipv4 ? std::optional{Time{90s}} : std::nullopt});
     return record;
 }
 

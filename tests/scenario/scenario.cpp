@@ -192,6 +192,8 @@ class Stage {
             world_.reboot(host);
         else if (verb == "stop")
             world_.stop(host);
+        else if (verb == "restart")
+            world_.restart(host);
         else if (verb == "pause")
             world_.pause(host, duration(words.at(2)));
         else if (verb == "cut")

@@ -95,6 +95,7 @@ void draw_virtual_mac(Rng& rng, std::vector<HostOptions>& hosts) {
 
 Duration draw_duration(Rng& rng, FaultKind kind, Duration interval) {
     switch (kind) {
+    case FaultKind::restart:
     case FaultKind::kill: return rng.chance(0.5) ? rng.between(interval / 10, 3 * interval) : rng.between(1s, 8s);
     case FaultKind::pause: return rng.chance(0.5) ? rng.between(interval / 2, 4 * interval) : rng.between(1s, 9s);
     default: return rng.between(100ms, 8s);

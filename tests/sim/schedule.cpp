@@ -12,7 +12,8 @@ namespace {
 constexpr std::array kind_names{"kill",    "reboot", "stop",    "pause",    "link",     "interface", "cut",
                                 "deafen",  "erase",  "refuse",  "tracker",  "failover", "priority",  "stranger",
                                 "damaged", "crash",  "slow",    "interval", "same",     "reflect",   "unknown",
-                                "source",  "lost",   "foreign", "client",   "mute",     "rekey",     "wall"};
+                                "source",  "lost",   "foreign", "client",   "mute",     "restart",   "rekey",
+                                "wall"};
 
 /// Carries one fault out on a world, and its end.
 class Injector {
@@ -28,6 +29,7 @@ class Injector {
         case FaultKind::kill: world_.kill(fault_.host); break;
         case FaultKind::reboot: world_.reboot(fault_.host); break;
         case FaultKind::stop: world_.stop(fault_.host); break;
+        case FaultKind::restart: world_.restart(fault_.host); break;
         case FaultKind::pause: world_.pause(fault_.host, fault_.lasts); break;
         case FaultKind::link: world_.set_link(fault_.host, false); break;
         case FaultKind::interface: world_.remove_link(fault_.host, false); break;
@@ -78,6 +80,7 @@ class Injector {
         case FaultKind::crash: host.dies_in.reset(); [[fallthrough]];
         case FaultKind::kill:
         case FaultKind::reboot:
+        case FaultKind::restart:
         case FaultKind::stop: world_.start(fault_.host); break;
         case FaultKind::link:
             if (!host.kernel.link_up) world_.set_link(fault_.host, true);

@@ -39,6 +39,7 @@ enum class FaultKind : std::uint8_t {
     foreign,  ///< somebody else puts the address on the host
     client,   ///< the client does not hear the host
     mute,     ///< one VRID is not heard between two hosts, as if its link were cut
+    restart,  ///< systemctl restart: the next process follows at once
     rekey,    ///< another of the known keys signs
     wall      ///< the wall clock is wrong
 };

@@ -124,6 +124,10 @@ void World::stop(std::size_t index) {
     if (hosts[index]->engine) deliver(index, engine::StopRequested{});
 }
 
+void World::restart(std::size_t index) {
+    if (hosts[index]->engine) deliver(index, engine::StopRequested{.returns = true});
+}
+
 void World::pause(std::size_t index, Duration duration) {
     auto& host = *hosts[index];
     if (!host.engine || host.paused_until) return;

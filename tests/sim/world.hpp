@@ -134,6 +134,8 @@ class World {
     /// Kernel state and record are gone too.
     void reboot(std::size_t host);
     void stop(std::size_t host);
+    /// systemctl restart; start() is the next process.
+    void restart(std::size_t host);
     void pause(std::size_t host, Duration duration);
     void set_link(std::size_t host, bool up);
     /// Its interface goes, or another one of that name comes.
