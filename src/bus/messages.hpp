@@ -2,6 +2,7 @@
 // loop never calls sdbus, the journal or sd_notify itself, because each of these can block.
 #pragma once
 
+#include "base/fd.hpp"
 #include "engine/action.hpp"
 #include "engine/event.hpp"
 #include "engine/snapshot.hpp"
@@ -68,10 +69,21 @@ struct MaintenanceAnswered {
     std::uint64_t command{};
     std::string problem; ///< empty: it is done
 };
+/// For the next process (FDSTORE=1): a descriptor, until it is forgotten or the unit stops.
+struct KeepDescriptor {
+    std::string name; ///< letters, digits and dashes
+    Fd fd;
+};
+struct ForgetDescriptor {
+    std::string name;
+};
+/// Is it a restart that SIGTERM came for? Answered by OwnJobKnown, always.
+struct AskOwnJob {};
 struct Quit {}; ///< say STOPPING=1 if not said, flush, end the thread
 
 using ToBus = std::variant<Published, engine::Note, engine::Reply, ReloadBegan, ReloadEnded, Ready, Heartbeat,
-                           WatchUnit, UnwatchUnit, RestartUnit, MoveUnits, ReloadUnit, MaintenanceAnswered, Quit>;
+                           WatchUnit, UnwatchUnit, RestartUnit, MoveUnits, ReloadUnit, MaintenanceAnswered, KeepDescriptor,
+                           ForgetDescriptor, AskOwnJob, Quit>;
 
 // ---- bus thread to loop
 // -------------------------------------------------------------------------------------------------
@@ -100,6 +112,9 @@ struct UnitReloaded {
     std::uint64_t id{};
     std::string problem; ///< why not, for people; empty: it has, or does not run
 };
+struct OwnJobKnown {
+    bool restart{false};
+};
 /// Something that is not there: "no D-Bus: ...". Shown in the status; empty `text` takes it back.
 struct Missing {
     std::string what; ///< "bus", "journal", ...
@@ -107,6 +122,6 @@ struct Missing {
 };
 
 using ToLoop = std::variant<CommandReceived, ServerCommandReceived, ReloadRequested, UnitObserved, UnitReloaded,
-                            MaintenanceRequested, Missing>;
+                            MaintenanceRequested, OwnJobKnown, Missing>;
 
 } // namespace holdfast::bus

@@ -39,6 +39,15 @@ void Notify::status(std::string line) {
     send("STATUS=" + status_);
 }
 
+void Notify::keep(const std::string& name, const Fd& fd) {
+    const int number = fd.get();
+    sd_pid_notify_with_fds(0, 0, fmt::format("FDSTORE=1\nFDNAME={}\nFDPOLL=0", name).c_str(), &number, 1);
+}
+
+void Notify::forget(const std::string& name) {
+    send("FDSTOREREMOVE=1\nFDNAME=" + name);
+}
+
 Duration Notify::heartbeat_interval() {
     std::uint64_t usec = 0;
     if (sd_watchdog_enabled(0, &usec) <= 0) return Duration::zero();

@@ -9,6 +9,7 @@
 #include "bus/journal.hpp"
 #include "bus/notify.hpp"
 #include "bus/objects.hpp"
+#include "bus/own_job.hpp"
 #include "bus/private_socket.hpp"
 #include "bus/status_line.hpp"
 #include "bus/unit_reloads.hpp"
@@ -81,6 +82,7 @@ class Teller {
     Units units_{event_, [this](engine::TrackerObserved observed) { tell_loop_(UnitObserved{std::move(observed)}); },
                  [this](std::string text) { warn(std::move(text)); }};
     UnitReloads unit_reloads_{event_, tell_loop_};
+    OwnJob own_job_{connection_};
 };
 
 Teller::Teller(Mailbox<ToBus>& mail, std::function<void(ToLoop)> tell_loop, std::filesystem::path private_socket)
@@ -166,6 +168,9 @@ void Teller::handle(ToBus& any) {
                    [&](MoveUnits& move) { units_.move(move); },
                    [&](MaintenanceAnswered& answered) { calls_.answer(answered); },
                    [&](ReloadUnit& reload) { unit_reloads_.reload(std::move(reload)); },
+                   [&](KeepDescriptor& keep) { notify_.keep(keep.name, keep.fd); },
+                   [&](ForgetDescriptor& forget) { notify_.forget(forget.name); },
+                   [&](AskOwnJob&) { own_job_.ask([this](bool restart) { tell_loop_(OwnJobKnown{restart}); }); },
                    [&](Quit&) { quit_ = true; },
                },
                any);

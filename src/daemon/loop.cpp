@@ -45,6 +45,9 @@ Loop::Loop(Parts parts)
         .watch = [this](int fd, std::function<void()> callback) { events_.watch(fd, Wake::wire, std::move(callback)); },
         .unwatch = [this](int fd) { events_.unwatch(fd); },
         .enable = [this](int fd, bool on) { events_.enable(fd, on); },
+        .keep = [this](std::string name,
+                       Fd copy) { parts_.tell_bus(bus::KeepDescriptor{std::move(name), std::move(copy)}); },
+        .forget = [this](std::string name) { parts_.tell_bus(bus::ForgetDescriptor{std::move(name)}); },
         .now = [this] { return now_; }});
     trackers_ = std::make_unique<Trackers>(
         parts_.options.helper_directory,
@@ -128,6 +131,7 @@ int Loop::run() {
     deliver(engine::ConfigLoaded{parts_.config.config});
     list_kernel();
     if (parts_.heartbeat > Duration::zero()) next_heartbeat_ = now_;
+    keep_record();
     end_turn();
     while (!finished_ || !notified())
         if (!events_.run_once()) return 1;
@@ -173,7 +177,11 @@ void Loop::perform(engine::Action& any) {
                        wires_->queue(std::move(action));
                    },
                    [&](engine::Announce& action) { wires_->announce(action); },
-                   [&](engine::Listen& action) { executor_->open(action.link, action.family); },
+                   [&](engine::Listen& action) {
+                       const auto names = Wires::names_of(action.link, action.family);
+                       executor_->open(action.link, action.family,
+                                       {parts_.kept.take(names.adverts), parts_.kept.take(names.ah)});
+                   },
                    [&](engine::ListenFor& action) {
                        if (auto useless = wires_->listen_for(action)) executor_->close(std::move(useless));
                    },
@@ -208,6 +216,7 @@ void Loop::perform(engine::Action& any) {
                    [&](engine::RunHook& action) { notifier_->run(action); },
                    [&](engine::Finished&) {
                        finished_ = true;
+                       restart_until_ = never;
                        lines_until_ = now_ + last_lines;
                        scripts_until_ = now_ + last_scripts;
                    },
@@ -224,6 +233,7 @@ void Loop::serve_overdue() {
 }
 
 void Loop::end_turn() {
+    end_if_told();
     perform();
     if (!finished_) serve_overdue();
     wires_->flush();
@@ -236,7 +246,8 @@ void Loop::end_turn() {
 
 void Loop::arm_timer() {
     const auto deadline = std::min({finished_ ? last_deadline() : engine_.next_deadline(), trackers_->next_deadline(),
-                                    mailer_->next_deadline(), next_counters_, next_heartbeat_, wires_->next_look()});
+                                    mailer_->next_deadline(), next_counters_, next_heartbeat_, wires_->next_look(),
+                                    job_until_, restart_until_});
     events_.set_timer(deadline);
 }
 
@@ -247,6 +258,7 @@ void Loop::on_timer() {
     if (engine_.next_deadline() <= now) deliver(engine::Elapsed{});
     if (trackers_->next_deadline() <= now) trackers_->on_deadline();
     if (mailer_->next_deadline() <= now) mailer_->on_deadline();
+    if (now >= job_until_) end(false);
     if (now >= next_counters_) {
         next_counters_ = now + counters_every;
         engine_.touch_counters();
@@ -265,6 +277,7 @@ void Loop::publish() {
     notifier_->take(*snapshot);
     if (!ready_told_ && engine_.kernel().listed()) {
         ready_told_ = true;
+        forget_unused();
         parts_.tell_bus(bus::Ready{});
     }
 }

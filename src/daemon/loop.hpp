@@ -8,6 +8,7 @@
 #include "bus/messages.hpp"
 #include "daemon/checks.hpp"
 #include "daemon/events.hpp"
+#include "daemon/kept.hpp"
 #include "daemon/maintenance.hpp"
 #include "daemon/notifier.hpp"
 #include "daemon/options.hpp"
@@ -35,6 +36,7 @@ class Loop {
         Options options;
         LoadedConfig config;
         std::optional<RecordFile> record;
+        KeptDescriptors kept;             ///< of the process before us
         std::vector<std::string> missing; ///< what this process lacks, for the status
         std::function<void(bus::ToBus)> tell_bus;
         std::shared_ptr<Mailbox<bus::ToLoop>> from_bus; ///< older than the loop: the bus thread may speak first
@@ -69,6 +71,10 @@ class Loop {
     void on_bus();
     void on_loaded();
     void on_signal(int number);
+    void end(bool restart);
+    void end_if_told();
+    void forget_unused();
+    void keep_record();
     void begin_reload(std::optional<std::uint64_t> command);
     void list_kernel();
     kernel::Ipvs& ipvs();
@@ -105,6 +111,8 @@ class Loop {
     bool facts_changed_{true}, ready_told_{false};
     std::vector<bus::ToBus> answers_; ///< they leave behind the snapshot that shows their effect
     Time next_counters_{}, next_heartbeat_{never};
+    Time job_until_{never};     ///< SIGTERM came, and whether that is a restart is asked
+    Time restart_until_{never}; ///< a restart begins when everybody has heard the news, or now
     bool finished_{false};
     Time lines_until_{never}, scripts_until_{never}; ///< how long a finished loop waits for notifications
     bool notified() const;

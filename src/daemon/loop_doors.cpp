@@ -4,9 +4,17 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
+#include <fcntl.h>
 #include <fmt/format.h>
 
 namespace holdfast::daemon {
+namespace {
+
+constexpr Duration job_limit = 1s;                ///< the bus thread answers before, or hangs
+constexpr Duration last_scripts_of_restart = 5s; ///< what a restart still waits for, well within TimeoutStopSec
+
+} // namespace
 
 void Loop::list_kernel() {
     if (listing_) return;
@@ -73,6 +81,9 @@ void Loop::on_bus() {
                        [&](bus::UnitObserved& m) { deliver(m.observed); },
                        [&](bus::MaintenanceRequested& m) { maintenance_->set({m.command, std::move(m.reason)}); },
                        [&](bus::UnitReloaded& m) { upstreams_->reloaded(m.id, std::move(m.problem)); },
+                       [&](bus::OwnJobKnown& m) {
+                           if (job_until_ != never) end(m.restart);
+                       },
                        [&](bus::Missing& m) {
                            std::erase_if(facts_->missing,
                                          [&](const std::string& text) { return text.starts_with(m.what + ": "); });
@@ -109,7 +120,44 @@ Upstreams& Loop::upstreams() {
 
 void Loop::on_signal(int number) {
     if (number == SIGHUP) return begin_reload(std::nullopt);
-    deliver(engine::StopRequested{});
+    // Only a service manager restarts, and only a record is adopted from; who asks twice wants to see the end.
+    const bool may_be_restart = number == SIGTERM && parts_.record && std::getenv("NOTIFY_SOCKET") != nullptr &&
+                                job_until_ == never && restart_until_ == never;
+    if (!may_be_restart) return end(false);
+    job_until_ = now_ + job_limit;
+    parts_.tell_bus(bus::AskOwnJob{});
+}
+
+/// A stop hands over; a restart waits until everybody has heard what happened before it, and moves nothing.
+void Loop::end(bool restart) {
+    job_until_ = restart_until_ = never;
+    if (restart)
+        restart_until_ = now_ + last_scripts_of_restart;
+    else
+        deliver(engine::StopRequested{});
+}
+
+void Loop::end_if_told() {
+    if (finished_ || restart_until_ == never) return;
+    const bool is_told = notifier_->idle() && mailer_->idle() && !notifier_->lines_wait();
+    if (!is_told && now_ < restart_until_) return;
+    restart_until_ = never;
+    deliver(engine::StopRequested{.returns = true});
+}
+
+/// Links that are gone or that nobody listens on any more.
+void Loop::forget_unused() {
+    for (auto& name : parts_.kept.names())
+        parts_.tell_bus(bus::ForgetDescriptor{std::move(name)});
+    parts_.kept = {};
+}
+
+void Loop::keep_record() {
+    if (!parts_.record) return;
+    // Under this name there may be one that we could not go on with.
+    parts_.tell_bus(bus::ForgetDescriptor{kept_record});
+    Fd copy{::fcntl(parts_.record->descriptor().get(), F_DUPFD_CLOEXEC, 0)};
+    if (copy) parts_.tell_bus(bus::KeepDescriptor{kept_record, std::move(copy)});
 }
 
 void Loop::begin_reload(std::optional<std::uint64_t> command) {

@@ -1,6 +1,7 @@
 // holdfastd: puts the parts together in the order that a quick and safe start needs, and ends the process.
 
 #include "bus/thread.hpp"
+#include "daemon/kept.hpp"
 #include "daemon/loop.hpp"
 #include "daemon/process.hpp"
 
@@ -39,6 +40,8 @@ int print_problems(const daemon::LoadedConfig& loaded) {
 
 int main(int argc, char** argv) {
     auto options = daemon::parse_options(argc, argv);
+    auto kept = daemon::KeptDescriptors::take_over();
+    daemon::prefer_own_notify_socket();
     ::umask(0077);
     block_signals();
     auto config = daemon::load_config(options);
@@ -53,16 +56,18 @@ int main(int argc, char** argv) {
     daemon::Loop::Parts parts{.options = options,
                               .config = std::move(config),
                               .record = std::nullopt,
+                              .kept = {},
                               .missing = {},
                               .tell_bus = [&bus](bus::ToBus message) { bus.post(std::move(message)); },
                               .from_bus = to_loop,
                               .heartbeat = bus::Thread::heartbeat_interval()};
-    if (auto record = daemon::RecordFile::open(options.runtime_directory / "state"))
+    if (auto record = daemon::RecordFile::open(options.runtime_directory / "state", kept.take(daemon::kept_record)))
         parts.record.emplace(std::move(*record));
     else
         parts.missing.push_back("record: " + record.error());
     if (const auto locked = daemon::lock_memory(); !locked) parts.missing.push_back("locked memory: " + locked.error());
 
+    parts.kept = std::move(kept);
     daemon::Loop instance{std::move(parts)};
     // Last, so that the threads above stay ordinary: only the loop competes for time.
     if (const auto real_time = daemon::become_real_time(); !real_time)

@@ -1,7 +1,6 @@
 #include "daemon/record_file.hpp"
 
-#include "base/fd.hpp"
-
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -46,12 +45,10 @@ std::uint64_t network_namespace() {
 
 } // namespace
 
-Result<RecordFile> RecordFile::open(const std::filesystem::path& path) {
+Result<RecordFile> RecordFile::map(Fd fd, const std::string& name) {
     const auto failed = [&](const char* what) {
-        return unexpected{
-            fmt::format("no adoption after a crash: {} {}: {}", what, path.string(), std::strerror(errno))};
+        return unexpected{fmt::format("no adoption after a crash: {} {}: {}", what, name, std::strerror(errno))};
     };
-    const Fd fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
     if (!fd) return failed("can't open");
     struct stat info{};
     if (::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
@@ -61,11 +58,41 @@ Result<RecordFile> RecordFile::open(const std::filesystem::path& path) {
     if (::ftruncate(fd.get(), static_cast<off_t>(file_size)) != 0) return failed("can't size");
     void* memory = ::mmap(nullptr, file_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
     if (memory == MAP_FAILED) return failed("can't map");
-    return RecordFile{{static_cast<std::uint8_t*>(memory), file_size}};
+    return RecordFile{std::move(fd), {static_cast<std::uint8_t*>(memory), file_size}};
+}
+
+Result<RecordFile> RecordFile::open(const std::filesystem::path& path, Fd kept) {
+    const auto in_directory = [&] {
+        return map(Fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)}, path.string());
+    };
+    if (!kept) return in_directory();
+    struct stat ours{}, named{};
+    const bool is_named = ::fstat(kept.get(), &ours) == 0 && ::stat(path.c_str(), &named) == 0 &&
+                          ours.st_ino == named.st_ino && ours.st_dev == named.st_dev;
+    auto record = map(std::move(kept), "the record that the service manager kept");
+    if (!record) return in_directory();
+    if (is_named) return record;
+    ::unlink(path.c_str()); // older than what was kept: nobody has written to it since
+    auto file = in_directory();
+    if (!file) return record;
+    file->copy_from(*record);
+    return file;
 }
 
 RecordFile::RecordFile(RecordFile&& other) noexcept
-    : memory_{std::exchange(other.memory_, {})}, sequence_{other.sequence_} {}
+    : fd_{std::move(other.fd_)}, memory_{std::exchange(other.memory_, {})}, sequence_{other.sequence_} {}
+
+/// Only what is written: the rest stays a hole.
+void RecordFile::copy_from(const RecordFile& other) {
+    std::memcpy(memory_.data(), other.memory_.data(), words_size);
+    for (const std::uint64_t which : {0U, 1U}) {
+        SlotHeader header{};
+        const auto* slot = slot_at(other.memory_, which);
+        std::memcpy(&header, slot, sizeof header);
+        const auto length = std::min<std::uint64_t>(header.length, slot_size - sizeof header);
+        std::memcpy(slot_at(memory_, which), slot, sizeof header + length);
+    }
+}
 
 RecordFile::~RecordFile() {
     if (!memory_.empty()) ::munmap(memory_.data(), memory_.size());

@@ -3,6 +3,8 @@
 #include "engine/router.hpp"
 
 #include <algorithm>
+#include <fcntl.h>
+#include <fmt/format.h>
 
 namespace holdfast::daemon {
 namespace {
@@ -12,7 +14,16 @@ constexpr Duration crowd_window = 10ms;
 constexpr std::size_t crowd = 20;
 constexpr Duration rest = 2ms; // shorter than anything that hangs on one advert; deadlines come behind the look
 
+Fd copy_of(int fd) {
+    return Fd{::fcntl(fd, F_DUPFD_CLOEXEC, 0)};
+}
+
 } // namespace
+
+Wires::Names Wires::names_of(LinkIndex link, Family family) {
+    const auto which = fmt::format("{}-{}", family == Family::ipv4 ? "ip4" : "ip6", link.value);
+    return {"advert-" + which, "ah-" + which};
+}
 
 void Wires::opened(kernel::SocketsOpened opened) {
     if (!opened.sockets)
@@ -28,6 +39,9 @@ void Wires::opened(kernel::SocketsOpened opened) {
     door_.watch(sockets.announcement_fd(), [this, &sockets] {
         sockets.read_announcements([this](const engine::Event& event) { door_.deliver(event, door_.now()); });
     });
+    const auto names = names_of(opened.link, opened.family);
+    door_.keep(names.adverts, copy_of(fd));
+    if (sockets.ah_fd() >= 0) door_.keep(names.ah, copy_of(sockets.ah_fd()));
     door_.deliver(engine::ListenDone{opened.link, opened.family, 0}, door_.now());
 }
 
@@ -47,6 +61,9 @@ std::unique_ptr<kernel::LinkSockets> Wires::closed(const engine::Unlisten& actio
     door_.unwatch(sockets->advert_fd());
     if (sockets->ah_fd() >= 0) door_.unwatch(sockets->ah_fd());
     door_.unwatch(sockets->announcement_fd());
+    auto names = names_of(action.link, action.family);
+    door_.forget(std::move(names.adverts));
+    if (sockets->ah_fd() >= 0) door_.forget(std::move(names.ah));
     return sockets;
 }
 

@@ -22,9 +22,17 @@ class Wires {
         std::function<void(int fd, std::function<void()>)> watch;
         std::function<void(int fd)> unwatch;
         std::function<void(int fd, bool on)> enable; ///< of a watched one
+        std::function<void(std::string name, Fd copy)> keep; ///< for the next process
+        std::function<void(std::string name)> forget;
         std::function<Time()> now;
     };
     explicit Wires(Door door) : door_{std::move(door)} {}
+
+    /// How the sockets of a link and family are called in the service manager's keeping.
+    struct Names {
+        std::string adverts, ah;
+    };
+    static Names names_of(LinkIndex link, Family family);
 
     void opened(kernel::SocketsOpened);
     /// What was open, for closing elsewhere: that can block.

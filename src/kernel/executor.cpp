@@ -59,8 +59,9 @@ void Executor::loop() {
             if (std::holds_alternative<Stop>(request)) return;
             if (auto* routes = std::get_if<engine::WatchRoutes>(&request)) watched_ = std::move(routes->where);
             if (std::holds_alternative<engine::ListKernel>(request)) list_kernel();
-            if (const auto* listen = std::get_if<engine::Listen>(&request))
-                report_(SocketsOpened{listen->link, listen->family, LinkSockets::open(listen->link, listen->family)});
+            if (auto* open = std::get_if<Open>(&request))
+                report_(SocketsOpened{open->link, open->family,
+                                      LinkSockets::open(open->link, open->family, std::move(open->kept))});
             if (auto* sockets = std::get_if<std::unique_ptr<LinkSockets>>(&request)) sockets->reset();
         }
         execute(slice);

@@ -35,13 +35,18 @@ class Executor {
     void run(engine::Operation operation) { requests_.push(std::move(operation)); }
     void watch(engine::WatchRoutes routes) { requests_.push(std::move(routes)); }
     void list() { requests_.push(engine::ListKernel{}); }
-    void open(LinkIndex link, Family family) { requests_.push(engine::Listen{link, family}); }
+    void open(LinkIndex link, Family family, KeptSockets kept = {}) { requests_.push(Open{link, family, std::move(kept)}); }
     /// Closing leaves the group, which can block as well.
     void close(std::unique_ptr<LinkSockets> sockets) { requests_.push(std::move(sockets)); }
 
   private:
     struct Stop {};
-    using Request = std::variant<engine::Operation, engine::ListKernel, engine::WatchRoutes, engine::Listen,
+    struct Open {
+        LinkIndex link{};
+        Family family{};
+        KeptSockets kept;
+    };
+    using Request = std::variant<engine::Operation, engine::ListKernel, engine::WatchRoutes, Open,
                                  std::unique_ptr<LinkSockets>, Stop>;
     using Slice = std::vector<engine::Operation>;
 

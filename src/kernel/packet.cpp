@@ -12,6 +12,9 @@
 #include <cstring>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 
 namespace holdfast::kernel {
 namespace {
@@ -39,6 +42,29 @@ bool change_membership(const Fd& fd, LinkIndex link, const IpAddress& group, int
     return set(fd, IPPROTO_IPV6, how, request);
 }
 
+/// A socket that was kept is in its groups already.
+bool join(const Fd& fd, LinkIndex link, const IpAddress& group) {
+    return change_membership(fd, link, group, MCAST_JOIN_GROUP) || errno == EADDRINUSE;
+}
+
+bool is_of_our_network(const Fd& fd) {
+    const Fd theirs{::ioctl(fd.get(), SIOCGSKNS)};
+    struct stat ours{}, its{};
+    return theirs && ::fstat(theirs.get(), &its) == 0 && ::stat("/proc/self/ns/net", &ours) == 0 &&
+           its.st_ino == ours.st_ino && its.st_dev == ours.st_dev;
+}
+
+/// Whoever could put a descriptor into the store is trusted, but the link may be another one today.
+bool is_usable(const Fd& fd, int domain, int protocol, LinkIndex link) {
+    const auto has = [&](int option, int value) {
+        int is = -1;
+        socklen_t size = sizeof is;
+        return ::getsockopt(fd.get(), SOL_SOCKET, option, &is, &size) == 0 && is == value;
+    };
+    return fd && has(SO_DOMAIN, domain) && has(SO_TYPE, SOCK_RAW) && has(SO_PROTOCOL, protocol) &&
+           has(SO_BINDTOIFINDEX, static_cast<int>(link.value)) && is_of_our_network(fd);
+}
+
 bool join_ipv4(const Fd& fd, LinkIndex link) {
     ip_mreqn outgoing{};
     outgoing.imr_ifindex = static_cast<int>(link.value);
@@ -46,7 +72,7 @@ bool join_ipv4(const Fd& fd, LinkIndex link) {
            set(fd, IPPROTO_IP, IP_MULTICAST_TTL, hop_limit) && set(fd, IPPROTO_IP, IP_MULTICAST_LOOP, 0) &&
            set(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0) && set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT) &&
            set(fd, IPPROTO_IP, IP_MULTICAST_IF, outgoing) &&
-           change_membership(fd, link, vrrp_group(Family::ipv4), MCAST_JOIN_GROUP);
+           join(fd, link, vrrp_group(Family::ipv4));
 }
 
 bool join_ipv6(const Fd& fd, LinkIndex link) {
@@ -55,25 +81,30 @@ bool join_ipv6(const Fd& fd, LinkIndex link) {
            set(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, hop_limit) && set(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0) &&
            set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) && set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1) &&
            set(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, index) &&
-           change_membership(fd, link, vrrp_group(Family::ipv6), MCAST_JOIN_GROUP);
+           join(fd, link, vrrp_group(Family::ipv6));
 }
 
 } // namespace
 
 // ---- one link and family ------------------------------------------------------------------------------------------------
 
-Result<std::unique_ptr<LinkSockets>, int> LinkSockets::open(LinkIndex link, Family family) {
+Result<std::unique_ptr<LinkSockets>, int> LinkSockets::open(LinkIndex link, Family family,
+                                                                   KeptSockets kept) {
     std::unique_ptr<LinkSockets> sockets{new LinkSockets{link, family}};
-    if (const int error = sockets->open_adverts()) return unexpected{error};
+    if (const int error = sockets->open_adverts(std::move(kept.adverts))) return unexpected{error};
     if (family == Family::ipv4)
-        if (const int error = sockets->open_ah()) return unexpected{error};
+        if (const int error = sockets->open_ah(std::move(kept.ah))) return unexpected{error};
     if (const int error = sockets->open_announcements()) return unexpected{error};
     return sockets;
 }
 
-int LinkSockets::open_adverts() {
+int LinkSockets::open_adverts(Fd kept) {
     const bool ipv4 = family_ == Family::ipv4;
-    adverts_.reset(::socket(ipv4 ? AF_INET : AF_INET6, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, wire::protocol_vrrp));
+    const int domain = ipv4 ? AF_INET : AF_INET6;
+    if (is_usable(kept, domain, wire::protocol_vrrp, link_))
+        adverts_ = std::move(kept);
+    else
+        adverts_.reset(::socket(domain, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, wire::protocol_vrrp));
     if (!adverts_) return errno;
     const int index = static_cast<int>(link_.value);
     const bool done = set(adverts_, SOL_SOCKET, SO_BINDTOIFINDEX, index) && set(adverts_, SOL_SOCKET, SO_RXQ_OVFL, 1) &&
@@ -85,10 +116,14 @@ int LinkSockets::open_adverts() {
     return 0;
 }
 
-int LinkSockets::open_ah() {
-    ah_.reset(::socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, wire::protocol_ah));
+int LinkSockets::open_ah(Fd kept) {
+    const bool is_kept = is_usable(kept, AF_INET, wire::protocol_ah, link_);
+    if (is_kept)
+        ah_ = std::move(kept);
+    else
+        ah_.reset(::socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, wire::protocol_ah));
     if (!ah_) return errno;
-    const bool done = filter_ah(ah_, nobody) && set(ah_, SOL_SOCKET, SO_BINDTOIFINDEX, static_cast<int>(link_.value)) &&
+    const bool done = (is_kept || filter_ah(ah_, nobody)) && set(ah_, SOL_SOCKET, SO_BINDTOIFINDEX, static_cast<int>(link_.value)) &&
                       set(ah_, SOL_SOCKET, SO_PRIORITY, queue_priority) && set(ah_, SOL_SOCKET, SO_TIMESTAMPNS, 1) &&
                       set(ah_, IPPROTO_IP, IP_HDRINCL, 1) && join_ipv4(ah_, link_);
     return done ? 0 : errno;
@@ -117,14 +152,17 @@ std::size_t LinkSockets::read_adverts(const DeliverArrived& deliver) {
 int LinkSockets::listen_for(const engine::ListenFor& wish) {
     filter_adverts(adverts_, family_, wish.vrids); // refused: more packets come up, and the engine refuses them
     if (ah_) filter_ah(ah_, wish.vrids);
-    const auto change = [this](const IpAddress& group, int how) {
-        return change_membership(adverts_, link_, group, how) && (!ah_ || change_membership(ah_, link_, group, how));
+    const auto leave = [this](const IpAddress& group) {
+        change_membership(adverts_, link_, group, MCAST_LEAVE_GROUP);
+        if (ah_) change_membership(ah_, link_, group, MCAST_LEAVE_GROUP);
     };
     const auto before = std::exchange(groups_, wish.groups);
     for (const auto& group : before)
-        if (!std::ranges::binary_search(wish.groups, group)) change(group, MCAST_LEAVE_GROUP);
+        if (!std::ranges::binary_search(wish.groups, group)) leave(group);
     for (const auto& group : wish.groups)
-        if (!std::ranges::binary_search(before, group) && !change(group, MCAST_JOIN_GROUP)) return errno;
+        if (!std::ranges::binary_search(before, group) &&
+            (!join(adverts_, link_, group) || (ah_ && !join(ah_, link_, group))))
+            return errno;
     return 0;
 }
 

@@ -19,11 +19,17 @@ namespace holdfast::kernel {
 
 using Deliver = std::function<void(engine::Event)>;
 
+/// Sockets of the process before us, which are in their groups still; empty where there is none.
+struct KeptSockets {
+    Fd adverts, ah;
+};
+
 /// The sockets of one link and family.
 class LinkSockets {
   public:
-    /// Opens both sockets and joins the VRRP group. The error is an errno: EPERM without CAP_NET_RAW, ENODEV, ...
-    static Result<std::unique_ptr<LinkSockets>, int> open(LinkIndex link, Family family);
+    /// Opens the sockets and joins the VRRP group. What was kept is used where it is what would be opened: membership never
+    /// lapsed, and the adverts of the time between wait in it. The error is an errno: EPERM without CAP_NET_RAW, ENODEV, ...
+    static Result<std::unique_ptr<LinkSockets>, int> open(LinkIndex link, Family family, KeptSockets kept = {});
 
     int advert_fd() const { return adverts_.get(); }
     /// Adverts behind an authentication header; -1 over IPv6. Always open: one that nobody expects has to be named.
@@ -44,8 +50,8 @@ class LinkSockets {
 
   private:
     LinkSockets(LinkIndex link, Family family) : link_{link}, family_{family} {}
-    int open_adverts();
-    int open_ah();
+    int open_adverts(Fd kept);
+    int open_ah(Fd kept);
     int open_announcements();
     std::size_t same_source(std::size_t from) const;
     std::size_t send_frames(std::size_t from, std::size_t count) const;
