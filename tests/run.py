@@ -239,10 +239,8 @@ def suite_sanitizers():
         yield from meson_tests(directory, {"scenario"}, halt)
     else:
         yield Result("build with ASan and UBSan", "failed", "it does not compile")
-    tsan = ROOT / "build-tsan"
-    if build(tsan, ["-Dhardening=false", "-Db_sanitize=thread", "-Db_lundef=false", "--buildtype=plain", "-Dcpp_args=-O1 -g1"],
-             targets=["tests/daemon/threads_test"]):
-        yield from gtest([str(tsan / "tests/daemon/threads_test")], {"TSAN_OPTIONS": "halt_on_error=1"})
+    if build(BUILD, [], targets=["tests/daemon/threads_tsan"]):
+        yield from gtest([str(BUILD / "tests/daemon/threads_tsan")], {"TSAN_OPTIONS": "halt_on_error=1"})
     else:
         yield Result("build with TSan", "failed", "it does not compile")
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-import shutil
 import signal
 import socket
 import subprocess
 import time
-import traceback
+
+from booted_host import (OBJECT, has_address, install, play, plug, property_of, run, show, state, wait_for, write)
 
 CONFIG = """
 instances:
@@ -31,64 +31,20 @@ trackers:
   scripted: {script: [/usr/bin/test, -d, /run/holdfast], interval: 200ms}
   other: {script: [/bin/true], user: nobody, interval: 200ms}
 """
-OBJECT = "/org/holdfast1/instance/web"
 results: dict[str, object] = {}
 
 
-def run(*command: str, check: bool = True, **more) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, **more)
-    if check and done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: {done.returncode}: {done.stderr.strip()} {done.stdout.strip()}")
-    return done.stdout.strip()
-
-
-def wait_for(condition, seconds: float, what: str):
-    end = time.monotonic() + seconds
-    while not (value := condition()):
-        if time.monotonic() > end:
-            raise TimeoutError(f"{what} after {seconds} s\n" + run("journalctl", "-u", "holdfast", "-n", "30", "--no-pager", check=False))
-        time.sleep(0.01)
-    return value
-
-
-def show(name: str, unit: str = "holdfast") -> str:
-    return run("systemctl", "show", "-P", name, unit)
-
-
-def property_of(name: str, interface: str = "Instance", path: str = OBJECT) -> str:
-    return run("busctl", "get-property", "org.holdfast1", path, f"org.holdfast1.{interface}", name, check=False)
-
-
-def state() -> str:
-    return property_of("State").removeprefix('s "').rstrip('"')
-
-
-def has_address() -> bool:
-    return "192.0.2.10/" in run("ip", "address", "show", "dev", "eth0")
-
-
-def write(text: str):
-    pathlib.Path("/etc/holdfast/holdfast.yaml").write_text(text)
-
-
 def setup():
-    shutil.copytree("/stage", "/", dirs_exist_ok=True, symlinks=True)
-    pathlib.Path("/etc/holdfast").mkdir(exist_ok=True)
-    write(CONFIG)
     pathlib.Path("/etc/systemd/system/mended.service").write_text("[Service]\nExecStart=/bin/sleep infinity\n")
     for name in ("onmaster", "onbackup"):
         pathlib.Path(f"/etc/systemd/system/{name}.service").write_text("[Service]\nExecStart=/bin/sleep infinity\n")
+    install(CONFIG)
     rules = pathlib.Path("/etc/polkit-1/rules.d/49-test.rules")
     rules.parent.mkdir(exist_ok=True, parents=True)
     example = pathlib.Path("/usr/share/doc/holdfast/holdfast.rules").read_text()
     rules.write_text(example.replace("\n// ", "\n").replace('"nginx.service"', '"nginx.service", "mended.service", "onmaster.service", "onbackup.service"'))
     rules.chmod(0o644)
-    pathlib.Path("/etc/nginx/sites-enabled").mkdir(exist_ok=True, parents=True)
-    for command in (("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth1"), ("ip", "link", "set", "eth1", "up"),
-                    ("ip", "link", "set", "eth0", "up"), ("ip", "address", "add", "192.0.2.1/24", "dev", "eth0"),
-                    ("systemd-sysusers",), ("systemd-tmpfiles", "--create", "--prefix=/run/holdfast", "--prefix=/var/lib/holdfast"),
-                    ("journalctl", "--update-catalog"), ("systemctl", "daemon-reload"), ("systemctl", "reload", "dbus")):
-        run(*command, check=command[:2] not in (("systemd-tmpfiles", "--create"), ("systemctl", "reload")))
+    plug()
 
 
 def start():
@@ -262,14 +218,4 @@ def unit_file():
     results["security"] = run("systemd-analyze", "security", "--no-pager", "holdfast.service", check=False).splitlines()[-1]
 
 
-def main():
-    for step in (setup, start, rights, unit_tracker, restart, helpers, journal, reload, upstream, killed, watchdog, stop, unit_file):
-        try:
-            step()
-        except Exception:  # the steps behind it may still tell something
-            results[f"broken:{step.__name__}"] = traceback.format_exc()
-    pathlib.Path("/lab/results.json").write_text(json.dumps(results, indent=1))
-    subprocess.run(["systemctl", "poweroff", "--force"])
-
-
-main()
+play((setup, start, rights, unit_tracker, restart, helpers, journal, reload, upstream, killed, watchdog, stop, unit_file), results)

@@ -10,6 +10,8 @@
 #include "kernel/observer.hpp"
 
 #include <algorithm>
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <atomic>
 #include <cstdlib>
 #include <fstream>
@@ -99,6 +101,13 @@ class Kernel : public testing::Test {
         const auto& done = std::get<engine::OperationDone>(std::get<engine::Event>(answers[0]));
         EXPECT_EQ(done.id.value, id);
         return done.error;
+    }
+    static void raise_lo() {
+        const Fd control{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+        ifreq up{};
+        up.ifr_name[0] = 'l', up.ifr_name[1] = 'o';
+        up.ifr_flags = IFF_UP;
+        ASSERT_EQ(::ioctl(control.get(), SIOCSIFFLAGS, &up), 0);
     }
     engine::KernelListed list() {
         executor_->list();
@@ -218,16 +227,63 @@ std::optional<Vrid> vrid_of(const engine::Event& event) {
     return rejected ? rejected->vrid : std::nullopt;
 }
 
+int memberships() {
+    std::ifstream igmp{"/proc/thread-self/net/igmp"};
+    int count = 0;
+    for (std::string word; igmp >> word;)
+        count += word == "120000E0" ? 1 : 0; // 224.0.0.18, as this file has it
+    return count;
+}
+
+TEST_F(Kernel, SocketsThatWereKeptNeverLeftTheirGroupAndHaveWhatCameMeanwhile) {
+    raise_lo();
+    kernel::KeptSockets kept;
+    {
+        executor_->open(lo_, Family::ipv4);
+        auto answers = take(outcomes_, 1);
+        ASSERT_EQ(answers.size(), 1U);
+        auto& before = std::get<kernel::SocketsOpened>(answers[0]);
+        ASSERT_TRUE(before.sockets) << before.sockets.error();
+        EXPECT_EQ((*before.sockets)->listen_for({.vrids = VridSet{}.set(51)}), 0);
+        kept = {Fd{::fcntl((*before.sockets)->advert_fd(), F_DUPFD_CLOEXEC, 0)},
+                Fd{::fcntl((*before.sockets)->ah_fd(), F_DUPFD_CLOEXEC, 0)}};
+    }
+    EXPECT_EQ(memberships(), 1);
+    send_advert(*parse_ip("127.0.0.1"), 51);
+    const int number = kept.adverts.get();
+    executor_->open(lo_, Family::ipv4, std::move(kept));
+    auto answers = take(outcomes_, 1);
+    ASSERT_EQ(answers.size(), 1U);
+    auto& after = std::get<kernel::SocketsOpened>(answers[0]);
+    ASSERT_TRUE(after.sockets) << after.sockets.error();
+    EXPECT_EQ((*after.sockets)->advert_fd(), number);
+    std::size_t heard = 0;
+    (*after.sockets)->read_adverts([&](const engine::Event&, Time) { ++heard; });
+    EXPECT_EQ(heard, 1U);
+}
+
+TEST_F(Kernel, SocketsOfAnotherLinkFamilyOrKindAreNotTaken) {
+    raise_lo();
+    std::array<Fd, 3> others{Fd{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)},
+                             Fd{::socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, 112)},
+                             Fd{::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, 112)}}; // the last is bound to no link
+    for (auto& foreign : others) {
+        const int number = foreign.get();
+        executor_->open(lo_, Family::ipv4, {std::move(foreign), {}});
+        auto answers = take(outcomes_, 1);
+        ASSERT_EQ(answers.size(), 1U);
+        auto& opened = std::get<kernel::SocketsOpened>(answers[0]);
+        ASSERT_TRUE(opened.sockets) << opened.sockets.error();
+        EXPECT_NE((*opened.sockets)->advert_fd(), number);
+    }
+}
+
 class Filtered : public Kernel, public testing::WithParamInterface<const char*> {};
 
 TEST_P(Filtered, AdvertsOfOthersEndInTheKernel) {
     if (IsSkipped()) return;
     const auto here = *parse_ip(GetParam());
-    const Fd control{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-    ifreq up{};
-    up.ifr_name[0] = 'l', up.ifr_name[1] = 'o';
-    up.ifr_flags = IFF_UP;
-    ASSERT_EQ(::ioctl(control.get(), SIOCSIFFLAGS, &up), 0);
+    raise_lo();
     executor_->open(lo_, here.family);
     auto answers = take(outcomes_, 1);
     ASSERT_EQ(answers.size(), 1U);
@@ -320,6 +376,42 @@ TEST(RecordFile, GivesTheNextProcessWhatTheLastOneWrote) {
     ASSERT_EQ(record->routers.size(), 1U);
     EXPECT_EQ(record->routers[0].name, "web");
     EXPECT_EQ(record->routers[0].last_advert, when);
+}
+
+TEST(RecordFile, GoesOnWithWhatWasKeptWhenItsFileIsGone) {
+    const Directory directory;
+    const auto path = directory.path / "state";
+    const auto when = daemon::boot_now();
+    Fd kept;
+    {
+        auto file = daemon::RecordFile::open(path);
+        ASSERT_TRUE(file);
+        file->write(sample());
+        file->advert_sent(3, when);
+        kept.reset(::fcntl(file->descriptor().get(), F_DUPFD_CLOEXEC, 0));
+    }
+    fs::remove(path);
+    std::ofstream{path} << "of somebody else";
+    {
+        auto file = daemon::RecordFile::open(path, std::move(kept));
+        ASSERT_TRUE(file);
+        const auto record = file->read();
+        ASSERT_TRUE(record) << record.error();
+        EXPECT_EQ(record->routers[0].last_advert, when);
+        file->write(engine::Record{});
+    }
+    auto file = daemon::RecordFile::open(path);
+    ASSERT_TRUE(file && file->read());
+    EXPECT_TRUE(file->read()->routers.empty());
+}
+
+TEST(RecordFile, LivesInMemoryWhereNoFileCanBe) {
+    const Directory directory;
+    Fd kept{::memfd_create("kept", MFD_CLOEXEC)};
+    auto file = daemon::RecordFile::open(directory.path / "no-such-folder" / "state", std::move(kept));
+    ASSERT_TRUE(file);
+    file->write(sample());
+    EXPECT_EQ(file->read()->routers.size(), 1U);
 }
 
 TEST(RecordFile, FallsBackToTheOtherSlotWhenTheNewestIsTorn) {
