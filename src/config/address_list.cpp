@@ -71,11 +71,11 @@ std::optional<VirtualAddress> read_plain(Context& context, const Node& node) {
     const auto prefix = parse_prefix(node.text);
     if (!prefix) {
         const bool address_is_fine = parse_ip(std::string_view{node.text}.substr(0, node.text.find('/'))).has_value();
-        context.problems.error(
-            node.mark,
-            fmt::format("{} is not an IP address{}", quoted(node.text), address_is_fine ? " with a prefix length" : ""),
-            address_is_fine ? "the length is 0 to 32 for IPv4 and 0 to 128 for IPv6"
-                            : "write it like 192.0.2.10/24 or 2001:db8::10/64");
+        context.problems.error(node.mark,
+                               fmt::format("{} is not an IP address{}", in_quotes(node.text),
+                                           address_is_fine ? " with a prefix length" : ""),
+                               address_is_fine ? "the length is 0 to 32 for IPv4 and 0 to 128 for IPv6"
+                                               : "write it like 192.0.2.10/24 or 2001:db8::10/64");
         return std::nullopt;
     }
     return VirtualAddress{*prefix};
@@ -91,7 +91,7 @@ std::optional<VirtualAddress> read_address(Context& context, const Node& node, b
         const auto* const entry = node.find("address");
         const auto& place = entry ? entry->value : node;
         const auto text = place.is_scalar() ? place.text : to_string(address->prefix());
-        context.problems.error(place.mark, fmt::format("{} {}", quoted(text), why.text), why.hint);
+        context.problems.error(place.mark, fmt::format("{} {}", in_quotes(text), why.text), why.hint);
         return std::nullopt;
     }
     return address;

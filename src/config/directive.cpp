@@ -19,7 +19,7 @@ const Node* for_this_node(Context& context, std::string_view word, const Node& n
     for (const auto& entry : node.entries) {
         if (!is_name(entry.key)) {
             context.problems.error(entry.mark, fmt::format("{} is not a host name, and {} is a value per host here",
-                                                           quoted(entry.key), word));
+                                                           in_quotes(entry.key), word));
             fine = false;
         } else if (entry.value.is_map()) {
             context.problems.error(entry.value.mark, fmt::format("{} needs one value per host, not a map", word));
@@ -40,7 +40,7 @@ const Node* for_this_node(Context& context, std::string_view word, const Node& n
     context.problems.error(node.mark,
                            hosts.empty() ? fmt::format("{} has a map by host name with nothing in it", word)
                                          : fmt::format("{} has no value for this node, {}; it has {}", word,
-                                                       quoted(context.node_name), join(hosts, ", ")),
+                                                       in_quotes(context.node_name), join(hosts, ", ")),
                            "add this node, or 'default:' for every other one");
     return nullptr;
 }

@@ -117,7 +117,7 @@ Parsed<std::vector<Endpoint>> parse_endpoints(const Node& node) {
     const auto count = distance(range->first, range->last);
     if (count == 0)
         return std::unexpected{
-            Complaint{fmt::format("ends before it begins: {}", quoted(node.text)), "give the lower address first"}};
+            Complaint{fmt::format("ends before it begins: {}", in_quotes(node.text)), "give the lower address first"}};
     if (count > most_addresses)
         return std::unexpected{
             Complaint{fmt::format("is a range of more than {} addresses", most_addresses),

@@ -122,7 +122,7 @@ std::string some(std::span<const std::string> names) {
 void unknown_key(Context& context, const Entry& entry, std::span<const std::string_view> known,
                  std::span<const ForeignWord> foreign, std::string_view where) {
     const auto word = std::ranges::find(foreign, std::string_view{entry.key}, &ForeignWord::word);
-    const auto message = fmt::format("{} is not a directive of {}", quoted(entry.key), where);
+    const auto message = fmt::format("{} is not a directive of {}", in_quotes(entry.key), where);
     if (word != foreign.end()) {
         context.problems.error(entry.mark, message, std::string{word->hint});
         return;

@@ -20,7 +20,7 @@ std::optional<std::string> member(Context& context, const Node& node) {
     }
     if (std::ranges::find(context.instances, node.text) != context.instances.end()) return node.text;
     const auto slip = nearest(node.text, context.instances);
-    context.problems.error(node.mark, fmt::format("there is no instance {}", quoted(node.text)),
+    context.problems.error(node.mark, fmt::format("there is no instance {}", in_quotes(node.text)),
                            slip                        ? fmt::format("did you mean '{}'?", *slip)
                            : context.instances.empty() ? "describe it under 'instances:'"
                                                        : fmt::format("there is {}", some(context.instances)));

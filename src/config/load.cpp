@@ -164,7 +164,7 @@ void Load::collect_objects(const Entry& section, std::vector<const Entry*>& obje
     for (const auto& entry : section.value.entries) {
         if (!is_name(entry.key)) {
             problems_.error(entry.mark,
-                            fmt::format("{} cannot be the name of {} {}", quoted(entry.key),
+                            fmt::format("{} cannot be the name of {} {}", in_quotes(entry.key),
                                         one == "tracker" || one == "sync group" || one == "virtual server" ? "a" : "an",
                                         one),
                             "a name has 1 to 64 letters, digits, '_', '.' or '-'");

@@ -81,7 +81,8 @@ Parsed<std::string> check_link(const Node& node) {
     if (!node.is_scalar() || node.text.empty()) return std::unexpected{must_be(wanted, node)};
     const auto& text = node.text;
     if (text.size() > longest_link)
-        return complain(fmt::format("must be {}, and {} has more than {} bytes", wanted, quoted(text), longest_link));
+        return complain(
+            fmt::format("must be {}, and {} has more than {} bytes", wanted, in_quotes(text), longest_link));
     if (has_control_or_space(text) || text.find_first_of("/:") != std::string::npos || text == "." || text == "..")
         return std::unexpected{must_be(wanted, node)};
     return text;
@@ -105,12 +106,13 @@ Parsed<std::string> check_process(const Node& node) {
     const auto& text = node.text;
     if (text.starts_with('/')) {
         const auto base = text.substr(text.rfind('/') + 1);
-        return complain(fmt::format("must be the name of a process, not the path {}", quoted(text)),
+        return complain(fmt::format("must be the name of a process, not the path {}", in_quotes(text)),
                         base.empty() ? "" : fmt::format("write {}", printable(base)));
     }
     if (text.size() > longest_comm)
         return complain(
-            fmt::format("can never match {}: the kernel keeps {} bytes of a process name", quoted(text), longest_comm),
+            fmt::format("can never match {}: the kernel keeps {} bytes of a process name", in_quotes(text),
+                        longest_comm),
             invalid_utf8(text.substr(0, longest_comm))
                 ? "see /proc/PID/comm for the name the kernel keeps"
                 : fmt::format("write {}, which is what /proc/PID/comm says", printable(text.substr(0, longest_comm))));
@@ -128,12 +130,12 @@ Parsed<std::string> check_unit(const Node& node) {
     if (!legal || text.size() > longest_unit || text.starts_with('@')) return std::unexpected{must_be(wanted, node)};
     const auto* const type = std::ranges::find_if(unit_types, [&](std::string_view t) { return text.ends_with(t); });
     if (type == unit_types.end())
-        return complain(fmt::format("must be {} with its type, not {}", wanted, quoted(text)),
+        return complain(fmt::format("must be {} with its type, not {}", wanted, in_quotes(text)),
                         fmt::format("write {}.service", printable(text)));
     const auto stem = std::string_view{text}.substr(0, text.size() - std::string_view{*type}.size());
     if (stem.empty()) return std::unexpected{must_be(wanted, node)};
     if (stem.ends_with('@'))
-        return complain(fmt::format("must be a unit that can run, and {} is a template", quoted(text)),
+        return complain(fmt::format("must be a unit that can run, and {} is a template", in_quotes(text)),
                         fmt::format("name an instance of it, like {}1{}", printable(stem), *type));
     return text;
 }
@@ -153,9 +155,9 @@ Parsed<std::string> check_local_url(const Node& node) {
     if (!authority || authority->host.empty() || authority_text.find('@') != authority_text.npos)
         return std::unexpected{must_be(wanted, node)};
     if (!authority->port.empty() && !is_port(authority->port))
-        return complain(fmt::format("has a port that is not 1 to 65535: {}", quoted(authority->port)));
+        return complain(fmt::format("has a port that is not 1 to 65535: {}", in_quotes(authority->port)));
     if (!is_local_host(*authority))
-        return complain(fmt::format("must ask this host itself, and {} is not loopback", quoted(authority->host)),
+        return complain(fmt::format("must ask this host itself, and {} is not loopback", in_quotes(authority->host)),
                         "a tracker watches the local service: write 127.0.0.1, [::1] or localhost");
     return std::string{url};
 }
@@ -166,10 +168,10 @@ Parsed<std::string> check_host_port(const Node& node) {
     const auto authority = split_authority(node.text);
     if (!authority || authority->host.empty() || authority->port.empty()) return std::unexpected{must_be(wanted, node)};
     if (!is_port(authority->port))
-        return complain(fmt::format("has a port that is not 1 to 65535: {}", quoted(authority->port)));
+        return complain(fmt::format("has a port that is not 1 to 65535: {}", in_quotes(authority->port)));
     const auto address = parse_ip(authority->host);
     if (!address)
-        return complain(fmt::format("must name an address, not the host {}", quoted(authority->host)),
+        return complain(fmt::format("must name an address, not the host {}", in_quotes(authority->host)),
                         authority->host == "localhost" ? "write 127.0.0.1 or [::1]"
                                                        : "a tracker must not fail because a name server does");
     if ((address->family == Family::ipv6) != authority->bracketed) return std::unexpected{must_be(wanted, node)};
@@ -192,7 +194,7 @@ Parsed<std::string> check_mail_server(const Node& node) {
         !std::ranges::all_of(authority->host, legal))
         return std::unexpected{must_be(wanted, node)};
     if (!authority->port.empty() && !is_port(authority->port))
-        return complain(fmt::format("has a port that is not 1 to 65535: {}", quoted(authority->port)));
+        return complain(fmt::format("has a port that is not 1 to 65535: {}", in_quotes(authority->port)));
     return std::string{url};
 }
 

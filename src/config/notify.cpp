@@ -93,7 +93,7 @@ bool refuse_for_groups(Context& context, const Entry& entry) {
     const auto* const script = std::ranges::find(scripts, std::string_view{entry.key}, &ScriptWord::word);
     const bool refused = script != scripts.end() ? !script->of_groups : entry.key == "hook_timeout";
     if (refused)
-        context.problems.error(entry.mark, fmt::format("a sync group has no {}", quoted(entry.key)),
+        context.problems.error(entry.mark, fmt::format("a sync group has no {}", in_quotes(entry.key)),
                                "give it to the instances: they have the addresses");
     return refused;
 }

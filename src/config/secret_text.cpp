@@ -30,7 +30,7 @@ Found from_credential(Context& context, const Node& node) {
     if (text)
         return SecretText{without_newline(std::move(*text)), false, node.mark,
                           fmt::format("the credential '{}'", *name)};
-    context.problems.error(node.mark, fmt::format("there is no credential {}", quoted(*name)),
+    context.problems.error(node.mark, fmt::format("there is no credential {}", in_quotes(*name)),
                            fmt::format("give it to the service: LoadCredential={}:/path/of/the/file", *name));
     return std::nullopt;
 }
@@ -44,8 +44,8 @@ Found from_file(Context& context, const Node& node) {
     auto text = context.key_file ? context.key_file(node.text) : std::unexpected{Complaint{"can't be read here", ""}};
     if (text)
         return SecretText{without_newline(std::move(*text)), false, node.mark,
-                          fmt::format("the file {}", quoted(node.text))};
-    context.problems.error(node.mark, fmt::format("the file {} {}", quoted(node.text), text.error().text),
+                          fmt::format("the file {}", in_quotes(node.text))};
+    context.problems.error(node.mark, fmt::format("the file {} {}", in_quotes(node.text), text.error().text),
                            text.error().hint);
     return std::nullopt;
 }

@@ -220,7 +220,7 @@ void check_followed(Context& context, const std::string& name, Mark mark, const 
     std::ranges::copy(names.groups, std::back_inserter(all));
     if (std::ranges::find(all, name) != all.end()) return;
     const auto slip = nearest(name, all);
-    context.problems.error(mark, fmt::format("there is no instance or sync group {}", quoted(name)),
+    context.problems.error(mark, fmt::format("there is no instance or sync group {}", in_quotes(name)),
                            slip ? fmt::format("did you mean '{}'?", *slip) : "describe it under 'instances:'");
 }
 

@@ -215,7 +215,7 @@ std::optional<Mark> read_real_servers(Context& context, const Node& node, Server
         if (!is_name(entry.key) || !entry.value.is_map()) {
             const auto wanted =
                 is_name(entry.key) ? "must be a map of directives" : "cannot be the name of a real server";
-            context.problems.error(entry.mark, fmt::format("{} {}", quoted(entry.key), wanted),
+            context.problems.error(entry.mark, fmt::format("{} {}", in_quotes(entry.key), wanted),
                                    "write s1: {address: 10.0.0.1}");
             fine = false;
             continue;

@@ -21,7 +21,7 @@ std::optional<std::string> tracker_name(Context& context, const Node& node) {
     }
     if (std::ranges::find(context.trackers, node.text) != context.trackers.end()) return node.text;
     const auto slip = nearest(node.text, context.trackers);
-    context.problems.error(node.mark, fmt::format("there is no tracker {}", quoted(node.text)),
+    context.problems.error(node.mark, fmt::format("there is no tracker {}", in_quotes(node.text)),
                            slip                       ? fmt::format("did you mean '{}'?", *slip)
                            : context.trackers.empty() ? "describe it under 'trackers:'"
                                                       : fmt::format("there is {}", some(context.trackers)));

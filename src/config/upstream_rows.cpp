@@ -34,7 +34,7 @@ Parsed<std::string> check_file(const Node& node) {
     };
     if (node.is_scalar() && node.text.find('/') != std::string::npos)
         return std::unexpected{Complaint{
-            fmt::format("{} is outside the directory of upstreams", quoted(node.text)),
+            fmt::format("{} is outside the directory of upstreams", in_quotes(node.text)),
             "holdfast writes into /var/lib/holdfast/nginx alone: give a name, and include it from nginx.conf"}};
     if (!node.is_scalar() || node.text.empty() || node.text.size() > longest_file_name || node.text.starts_with('.') ||
         !std::ranges::all_of(node.text, is_fine))

@@ -50,7 +50,7 @@ std::string printable(std::string_view text, bool keep_tabs) {
     return result;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     std::string_view shown = text;
     if (text.size() > longest_quote) {
         std::size_t end = longest_quote - 3;

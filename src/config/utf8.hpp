@@ -20,7 +20,7 @@ std::optional<std::size_t> invalid_utf8(std::string_view text);
 /// cursor. A tab stays when `keep_tabs`. The text must be valid UTF-8; the number of characters stays the same.
 std::string printable(std::string_view text, bool keep_tabs = false);
 
-/// In quotes, printable, and no longer than a reader wants: 'text'.
-std::string quoted(std::string_view text);
+/// Printable, and no longer than a reader wants: 'text'. (Not "quoted": std::quoted would be the better match for a std::string.)
+std::string in_quotes(std::string_view text);
 
 } // namespace holdfast::config

@@ -49,7 +49,7 @@ Complaint must_be(std::string_view wanted, const Node& node, std::string hint) {
         case Node::Kind::map: return "a map";
         case Node::Kind::scalar: break;
         }
-        return node.text.empty() ? "empty" : quoted(node.text);
+        return node.text.empty() ? "empty" : in_quotes(node.text);
     };
     return {fmt::format("must be {}, not {}", wanted, what()), std::move(hint)};
 }
@@ -73,7 +73,7 @@ Parsed<Duration> parse_span(const Node& node, std::string_view wanted) {
     if (!node.is_scalar()) return std::unexpected{must_be(wanted, node)};
     if (is_bare_number(node.text))
         return std::unexpected{
-            Complaint{fmt::format("needs a unit: {} of what?", quoted(node.text)),
+            Complaint{fmt::format("needs a unit: {} of what?", in_quotes(node.text)),
                       fmt::format("write {0}s for seconds or {0}ms for milliseconds", printable(node.text))}};
     const auto value = parse_duration(node.text);
     if (!value)
@@ -125,7 +125,7 @@ Parsed<Duration> AdvertInterval::parse(const Node& node) const {
     if (!value) return value;
     const bool v3 = *value >= v3_step && *value <= v3_longest && *value % v3_step == Duration::zero();
     const bool v2 = *value >= 1s && *value <= v2_longest && *value % 1s == Duration::zero();
-    if (!v3 && !v2) return std::unexpected{Complaint{"cannot be " + quoted(node.text), values()}};
+    if (!v3 && !v2) return std::unexpected{Complaint{"cannot be " + in_quotes(node.text), values()}};
     return value;
 }
 

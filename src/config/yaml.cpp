@@ -183,7 +183,7 @@ class Builder final : public YAML::EventHandler {
         const auto [first, fresh] = frame.seen.emplace(frame.key, node.mark);
         frame.bad_key = !fresh;
         if (!fresh)
-            problems_.error(node.mark, fmt::format("{} is given twice", quoted(frame.key)),
+            problems_.error(node.mark, fmt::format("{} is given twice", in_quotes(frame.key)),
                             fmt::format("first given at {}; remove one of them", sources_.place(first->second)));
     }
 
