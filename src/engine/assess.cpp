@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
+#include <iterator>
 
 namespace holdfast::engine {
 namespace {
@@ -269,8 +270,8 @@ void Engine::assess_all() {
             undecided.push_back(router.get());
             const auto before = router->own;
             examine(*router);
-            if (router->own != before)
-                undecided.insert(undecided.end(), router->partners.begin(), router->partners.end());
+            if (router->own != before) // g++ 14 sees an overflow in vector::insert here, where there is none
+                std::ranges::copy(router->partners, std::back_inserter(undecided));
         }
         for (auto* router : undecided)
             decide(*router);
