@@ -3,6 +3,7 @@
 
 #include "metrics/render.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
