@@ -7,7 +7,7 @@
 
 namespace holdfast::bus {
 
-void Calls::failover(const std::string& caller, engine::FailoverCommand command, Answer answer) {
+void Calls::instance(const std::string& caller, engine::InstanceCommand command, Answer answer) {
     admit(caller, std::move(answer),
           [command = std::move(command)](std::uint64_t id) { return CommandReceived{engine::Commanded{id, command}}; });
 }

@@ -30,7 +30,7 @@ class Calls {
     Calls(std::function<void(ToLoop)> tell_loop, AskUser ask_user)
         : tell_loop_{std::move(tell_loop)}, ask_user_{std::move(ask_user)} {}
 
-    void failover(const std::string& caller, engine::FailoverCommand command, Answer answer);
+    void instance(const std::string& caller, engine::InstanceCommand command, Answer answer);
     void server(const std::string& caller, engine::ServerCommand command, Answer answer);
     void reload(const std::string& caller, Answer answer);
     /// `reason`: nothing ends it.

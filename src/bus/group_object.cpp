@@ -22,7 +22,8 @@ class SyncGroup final : public Exported<org::holdfast1::SyncGroup_adaptor, Group
 
   private:
     void Failover(sdbus::Result<std::string>&& result, Options options) override {
-        calls_.failover(compat::sender(getObject()), {view->model->name, span_of(options, hold_option)},
+        calls_.instance(compat::sender(getObject()),
+                        {view->model->name, engine::Failover{span_of(options, hold_option)}},
                         answer_with_text(std::move(result)));
     }
     std::string Describe() override { return describe(*view); }

@@ -47,7 +47,7 @@ class Manager final : public sdbus::AdaptorInterfaces<org::holdfast1::Manager_ad
     }
     void Failover(sdbus::Result<std::string>&& result, std::string name, Options options) override {
         const auto hold = span_of(options, hold_option);
-        calls_.failover(compat::sender(getObject()), {std::move(name), hold}, answer_with_text(std::move(result)));
+        calls_.instance(compat::sender(getObject()), {std::move(name), engine::Failover{hold}}, answer_with_text(std::move(result)));
     }
     void SetMaintenance(sdbus::Result<std::string>&& result, bool on, std::string reason) override {
         calls_.maintenance(compat::sender(getObject()), on ? std::optional{std::move(reason)} : std::nullopt,

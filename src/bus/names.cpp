@@ -50,6 +50,10 @@ std::string error_name(engine::CommandError error) {
     case engine::CommandError::no_successor: return "org.holdfast1.Error.NoSuccessor";
     case engine::CommandError::busy: return error_busy;
     case engine::CommandError::stopping: return "org.holdfast1.Error.Stopping";
+    case engine::CommandError::faulted: return "org.holdfast1.Error.Faulted";
+    case engine::CommandError::no_peer: return "org.holdfast1.Error.NoPeer";
+    case engine::CommandError::outranked: return "org.holdfast1.Error.Outranked";
+    case engine::CommandError::unsupported: return "org.holdfast1.Error.Unsupported";
     }
     return error_failed;
 }

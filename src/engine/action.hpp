@@ -199,7 +199,18 @@ struct RunHook {
     Priority priority{};
 };
 
-enum class CommandError : std::uint8_t { no_such_server, no_such_instance, not_master, no_successor, busy, stopping };
+enum class CommandError : std::uint8_t {
+    no_such_server,
+    no_such_instance,
+    not_master,
+    no_successor,
+    busy,
+    stopping,
+    faulted,     ///< this host can't serve it
+    no_peer,     ///< nobody is heard
+    outranked,   ///< somebody has a priority that can't be exceeded
+    unsupported, ///< never possible here
+};
 struct Reply {
     std::uint64_t command{};
     std::optional<CommandError> error;

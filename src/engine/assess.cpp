@@ -241,6 +241,7 @@ Priority Engine::weigh(Router& router) {
         if (use.weight) contributions.push_back({use.tracker, weight});
         sum += weight;
     }
+    sum = add_orders(router, sum, contributions);
     if (contributions != router.contributions) {
         router.contributions = std::move(contributions);
         router.view_changed = view_changed_ = true;

@@ -102,6 +102,7 @@ void Engine::entered(Router& router, const vrrp::State& before, vrrp::Reason rea
     if (const auto* backup = std::get_if<vrrp::Backup>(&router.state);
         backup && !backup->adopting && router.candidate) {
         router.candidate.reset(); // not to be taken up after all
+        router.by_hand.taken_over = false;
         mark_addresses(router);
     }
     if (std::holds_alternative<vrrp::Leaving>(router.state)) begin_removal_hook(router);
@@ -113,7 +114,10 @@ void Engine::entered(Router& router, const vrrp::State& before, vrrp::Reason rea
     if (!router.serves()) {
         router.announcing = {};
         router.lease_deadline = never;
-        if (vrrp::serves(before)) ++router.counters.left_master;
+        if (vrrp::serves(before)) {
+            ++router.counters.left_master;
+            router.by_hand.taken_over = false;
+        }
         router.needs_assessment = true;
     }
     lease_watch_ = never;
@@ -147,87 +151,6 @@ void Engine::record_edge(Transition transition) {
     if (kept.size() == transitions_kept) kept.erase(kept.begin());
     kept.push_back(std::make_shared<const Transition>(std::move(transition)));
     transitions_ = std::make_shared<const std::vector<std::shared_ptr<const Transition>>>(std::move(kept));
-}
-
-// ---- commands ---------------------------------------------------------------------------------------------------------
-
-void Engine::handle(const Commanded& command) {
-    commands_.push_back(command);
-    settle_needed_ = true;
-}
-
-void Engine::run_commands() {
-    while (!commands_.empty()) {
-        const auto command = std::move(commands_.front());
-        commands_.pop_front();
-        const auto refuse = [&](CommandError error, std::string text) {
-            out_->push_back(Reply{command.id, error, std::move(text)});
-        };
-        std::vector<Router*> named, masters;
-        for (auto& router : routers_) {
-            if (!router || router->retiring) continue;
-            const auto means = [&](const Router& each) {
-                const auto& name = command.command.name;
-                return each.name() == name || model::object_name(each.name()) == name || each.group == name;
-            };
-            // A sync group moves as one, whichever member was named.
-            if (!means(*router) && std::ranges::none_of(router->partners, [&](const Router* r) { return means(*r); }))
-                continue;
-            named.push_back(router.get());
-            if (std::holds_alternative<vrrp::Master>(router->state)) masters.push_back(router.get());
-        }
-        if (named.empty()) {
-            refuse(CommandError::no_such_instance, fmt::format("there is no instance '{}'", command.command.name));
-        } else if (is_stopping()) {
-            refuse(CommandError::stopping, returning_ ? "the daemon is restarting: ask again in a moment"
-                                                      : "the daemon is stopping: everything is being handed over anyway");
-        } else if (std::ranges::any_of(named, [](const Router* r) { return r->failover.has_value(); })) {
-            refuse(CommandError::busy, fmt::format("a failover of '{}' is under way", command.command.name));
-        } else if (masters.empty()) {
-            refuse(CommandError::not_master,
-                   fmt::format("'{}' is {} on this host, so there is nothing to hand over: run it on the master",
-                               command.command.name, vrrp::name(named.front()->state)));
-        } else {
-            for (auto* router : masters) {
-                router->failover = command.id;
-                router->failover_hold = command.command.hold;
-                apply(*router, vrrp::Leave{vrrp::LeaveCause::failover, !router->partners.empty()});
-            }
-        }
-    }
-}
-
-/// A pair is one command with one answer: the last member to arrive gives it, the first failure decides it.
-void Engine::answer_failover(Router& router) {
-    if (std::holds_alternative<vrrp::Leaving>(router.state)) return;
-    const auto command = *router.failover;
-    router.failover.reset();
-    const bool succeeded = std::holds_alternative<vrrp::Backup>(router.state);
-    if (succeeded) {
-        router.held_until = router.failover_hold ? now_ + *router.failover_hold : never;
-        router.needs_assessment = true;
-    }
-    const auto waits = [&](const auto& other) { return other && other->failover == command; };
-    if (succeeded && std::ranges::any_of(routers_, waits)) return;
-    for (auto& other : routers_)
-        if (waits(other)) other->failover.reset();
-    if (succeeded) {
-        const auto& master = std::get<vrrp::Backup>(router.state).master;
-        out_->push_back(Reply{
-            command, std::nullopt,
-            fmt::format("{} is now master of '{}'; this host is held back {}",
-                        master ? to_string(master->from) : "another host",
-                        router.group.empty() ? model::object_name(router.name()) : router.group,
-                        router.failover_hold ? "for " + to_string(*router.failover_hold) : "until that one leaves")});
-    } else if (std::holds_alternative<vrrp::Master>(router.state)) {
-        out_->push_back(Reply{command, CommandError::no_successor,
-                              fmt::format("no successor in {} ms; this host kept '{}' all the time",
-                                          vrrp::handover_limit(router.self) / 1ms, router.name())});
-    } else {
-        out_->push_back(Reply{command, CommandError::stopping,
-                              fmt::format("'{}' is {} now: the address was handed over for another reason",
-                                          router.name(), vrrp::name(router.state))});
-    }
 }
 
 // ---- deadlines ----------------------------------------------------------------------------------------------------------

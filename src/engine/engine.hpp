@@ -1,6 +1,6 @@
 // All virtual routers, trackers and addresses of this node together: events in, actions out. Pure: no socket, clock, file,
 // thread or randomness. One invariant above all: what is programmed, sent and shown follows from the state; nothing is kept
-// twice. The files behind this class: engine (dispatch, deadlines), packets, announce, assess (faults, readiness, priority),
+// twice. The files behind this class: engine (dispatch, deadlines), commands, packets, announce, assess (faults, readiness, priority),
 // group (what sync groups decide together), addresses (reconciling), excluded, extras (routes and rules), links (macvlans),
 // static_addresses (the daemon's own), role (the real server's side), filter and guard (the packet filter), balance
 // (virtual servers, whose class is Servers), reload (configuration, trackers), succession (from one process to the
@@ -54,7 +54,7 @@ class Engine {
 
     /// What the next process needs to adopt; `record_changed` says that the last one taken is out of date.
     Record record();
-    bool record_changed() const { return record_changed_; }
+    bool record_changed() const { return record_changed_ || servers_.before() != recorded_before_; }
 
     // For tests and monitors.
     const std::vector<std::unique_ptr<Router>>& routers() const { return routers_; }
@@ -152,8 +152,6 @@ class Engine {
     void settle();
     void apply(Router&, const vrrp::Event&);
     void entered(Router&, const vrrp::State& before, vrrp::Reason);
-    void answer_failover(Router&);
-    void run_commands();
     void look_at_leases();
     void retry_waiting();
     void finish_released();
@@ -161,6 +159,22 @@ class Engine {
     void elapsed(Router&);
     void record_edge(Transition);
     void share_wakeups(Router&);
+
+    // commands.cpp
+    struct Refused {
+        CommandError error{};
+        std::string text;
+    };
+    std::vector<Router*> routers_called(const std::string& name) const;
+    void run_commands();
+    std::optional<Refused> why_not(const InstanceCommand&, const std::vector<Router*>& named) const;
+    std::optional<Refused> obey(const Failover&, std::uint64_t id, const std::vector<Router*>& named);
+    std::optional<Refused> obey(const Takeover&, std::uint64_t id, const std::vector<Router*>& named);
+    std::optional<Refused> obey(const SetPriority&, std::uint64_t id, const std::vector<Router*>& named);
+    std::optional<Refused> obey(const AnnounceNow&, std::uint64_t id, const std::vector<Router*>& named);
+    void done(std::uint64_t command, std::string text);
+    void answer_failover(Router&);
+    int add_orders(const Router&, int sum, std::vector<Contribution>&) const;
 
     // succession.cpp
     bool hands_over_at_restart(const Router&) const;
@@ -404,7 +418,7 @@ class Engine {
     void add_router(std::shared_ptr<const model::Instance>);
     void change_router(Router&, std::shared_ptr<const model::Instance>);
     void recover(Router&) const;
-    void keep_numbers(const Router&);
+    void remember_for_replacement(const Router&);
     void retire(Router&);
     void sweep_retired();
     void reload_trackers(const model::Config& before, const model::Config& after);
@@ -470,6 +484,7 @@ class Engine {
         RecordedRouter router;
         Time until{};
     };
+    Servers::Before recorded_before_; ///< as the record has it
     std::map<std::string, RecoveredRouter> recovered_; ///< until the first configuration names its routers
     std::vector<RecordedRouter> recovered_routers_;    ///< likewise, of all routers
     Duration wall_ahead_{};

@@ -171,13 +171,27 @@ struct ScriptEnded {
     std::uint64_t hook{0}; ///< of RunHook; 0: a notification
 };
 
-struct FailoverCommand {
-    std::string name;             ///< of an instance, or of a pair
+/// Hand over to a successor, or keep everything.
+struct Failover {
     std::optional<Duration> hold; ///< how long not to preempt the successor; nothing: until it leaves
+};
+/// Be master now, and stay so against whoever was.
+struct Takeover {
+    bool force{false}; ///< also when no master is heard
+};
+/// Another priority than the configured one, 1 to 254; nothing: the configured one again.
+struct SetPriority {
+    std::optional<Priority> priority;
+};
+/// Gratuitous ARP and unsolicited neighbor advertisements of everything that is served.
+struct AnnounceNow {};
+struct InstanceCommand {
+    std::string name; ///< of an instance, a pair or a sync group
+    std::variant<Failover, Takeover, SetPriority, AnnounceNow> what;
 };
 struct Commanded {
     std::uint64_t id{};
-    FailoverCommand command;
+    InstanceCommand command;
 };
 // ---- of virtual servers -----------------------------------------------------------------------------------------------
 /// Names one check of one real server until StopCheck.

@@ -82,6 +82,13 @@ struct IpvsTimeouts {
     bool operator==(const IpvsTimeouts&) const = default;
 };
 
+/// net.ipv4.vs.expire_nodest_conn and conn_reuse_mode, of this network namespace (Documentation/networking/ipvs-sysctl.rst);
+/// nothing: can't be read, or is not to be set.
+struct IpvsReuse {
+    std::optional<std::uint32_t> expire_nodest, mode;
+    bool operator==(const IpvsReuse&) const = default;
+};
+
 // ---- what is asked ------------------------------------------------------------------------------------------------------
 /// EEXIST is told; `edit`: it is there and changed in place, ESRCH is told (of a destination ENOENT). A scheduler or engine of
 /// persistence that the kernel lacks is ENOENT.
@@ -111,8 +118,12 @@ struct StopSync {
 struct SetTimeouts {
     IpvsTimeouts timeouts;
 };
-using IpvsStep =
-    std::variant<PutService, RemoveService, PutDestination, RemoveDestination, StartSync, StopSync, SetTimeouts>;
+/// EROFS where /proc/sys can't be written.
+struct SetReuse {
+    IpvsReuse reuse;
+};
+using IpvsStep = std::variant<PutService, RemoveService, PutDestination, RemoveDestination, StartSync, StopSync,
+                              SetTimeouts, SetReuse>;
 
 /// Names one batch until its answer.
 using IpvsBatchId = Id<struct IpvsBatchTag, std::uint64_t>;
@@ -136,6 +147,7 @@ struct IpvsListed {
     std::vector<IpvsListedService> services{}; ///< sorted by key; destinations sorted by endpoint
     std::vector<IpvsSync> sync{};
     IpvsTimeouts timeouts{};
+    IpvsReuse reuse{};
     /// errno, and then nothing else; ENOENT: there is no ip_vs in this kernel; EPERM: not for us; EINTR: it changed all the time.
     int error{0};
 };

@@ -59,4 +59,13 @@ std::optional<SetTimeouts> plan_timeouts(const IpvsTimeouts& observed, const mod
     return SetTimeouts{{seconds(wanted.tcp), seconds(wanted.tcp_fin), seconds(wanted.udp)}};
 }
 
+std::optional<SetReuse> plan_reuse(const IpvsReuse& observed, const IpvsReuse& wanted) {
+    const auto differs = [](std::optional<std::uint32_t> there, std::optional<std::uint32_t> wish) {
+        return there && wish && there != wish;
+    };
+    if (!differs(observed.expire_nodest, wanted.expire_nodest) && !differs(observed.mode, wanted.mode))
+        return std::nullopt;
+    return SetReuse{wanted};
+}
+
 } // namespace holdfast::engine

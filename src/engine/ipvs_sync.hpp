@@ -16,5 +16,7 @@ void plan_sync(const std::vector<IpvsSync>& observed, const std::vector<IpvsSync
                const std::vector<IpvsSync>& ours, std::vector<IpvsStep>& out);
 /// Nothing when the kernel has them already.
 std::optional<SetTimeouts> plan_timeouts(const IpvsTimeouts& observed, const model::ConnectionTimeouts& wanted);
+/// Nothing to do, too, where the kernel does not show what there is.
+std::optional<SetReuse> plan_reuse(const IpvsReuse& observed, const IpvsReuse& wanted);
 
 } // namespace holdfast::engine

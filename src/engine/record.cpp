@@ -91,9 +91,47 @@ RecordedRouter parse_router(Parser& in) {
         const auto timely = in.u64();
         router.marks.push_back({sender, timely, in.u64()});
     }
+    router.priority_by_hand = in.u8();
+    router.taken_over = in.u8() != 0;
     if (in.u8() != 0) router.held_until = Time{Duration{static_cast<Duration::rep>(in.u64())}};
     if (router.slot >= record_capacity) in.ok = false;
     return router;
+}
+
+void put_optional(Bytes& out, std::optional<std::uint32_t> value) {
+    put8(out, value ? 1 : 0);
+    put32(out, value.value_or(0));
+}
+
+std::optional<std::uint32_t> parse_optional(Parser& in) {
+    const bool there = in.u8() != 0;
+    const auto value = in.u32();
+    return there ? std::optional{value} : std::nullopt;
+}
+
+void put_settings(Bytes& out, const Record& record) {
+    put8(out, record.timeouts_before ? 1 : 0);
+    if (const auto& timeouts = record.timeouts_before)
+        for (const auto seconds : {timeouts->tcp, timeouts->tcp_fin, timeouts->udp})
+            put32(out, seconds);
+    put8(out, record.reuse_before ? 1 : 0);
+    if (const auto& reuse = record.reuse_before) {
+        put_optional(out, reuse->expire_nodest);
+        put_optional(out, reuse->mode);
+    }
+}
+
+void parse_settings(Parser& in, Record& record) {
+    if (in.u8() != 0) {
+        auto& timeouts = record.timeouts_before.emplace();
+        for (auto* seconds : {&timeouts.tcp, &timeouts.tcp_fin, &timeouts.udp})
+            *seconds = in.u32();
+    }
+    if (in.u8() != 0) {
+        auto& reuse = record.reuse_before.emplace();
+        for (auto* value : {&reuse.expire_nodest, &reuse.mode})
+            *value = parse_optional(in);
+    }
 }
 
 RecordedLink parse_link(Parser& in) {
@@ -117,6 +155,7 @@ Bytes encode(const Record& record) {
     put32(out, record.adoptions);
     put64(out, static_cast<std::uint64_t>(record.first_adoption.time_since_epoch().count()));
     put8(out, record.has_filter ? 1 : 0);
+    put_settings(out, record);
     put16(out, static_cast<unsigned>(record.links.size()));
     for (const auto& link : record.links) {
         put32(out, link.link.value);
@@ -150,6 +189,8 @@ Bytes encode(const Record& record) {
             put64(out, mark.timely);
             put64(out, mark.highest);
         }
+        put8(out, router.priority_by_hand);
+        put8(out, router.taken_over ? 1 : 0);
         put8(out, router.held_until ? 1 : 0);
         if (router.held_until) put64(out, static_cast<std::uint64_t>(router.held_until->time_since_epoch().count()));
     }
@@ -171,6 +212,7 @@ Result<Record> decode_record(ByteView bytes) {
     record.adoptions = in.u32();
     record.first_adoption = BootTime{Duration{static_cast<Duration::rep>(in.u64())}};
     record.has_filter = in.u8() != 0;
+    parse_settings(in, record);
     const auto links = in.u16();
     for (unsigned i = 0; i < links && in.ok; ++i)
         record.links.push_back(parse_link(in));

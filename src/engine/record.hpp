@@ -8,6 +8,7 @@
 #include "base/ip.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "engine/ipvs.hpp"
 #include "engine/link.hpp"
 
 #include <array>
@@ -38,6 +39,8 @@ struct RecordedRouter {
     std::vector<Prefix> addresses; ///< owned in the kernel
     std::uint64_t sequence{};      ///< the last that was used; the reader of the file knows of newer ones
     std::vector<RecordedMark> marks;
+    std::uint8_t priority_by_hand{}; ///< 0: none
+    bool taken_over{false};
     std::optional<Time> held_until; ///< after a failover; CLOCK_MONOTONIC is the same for every process of a boot
     BootTime last_advert{}; ///< filled in by the reader of the file
     bool operator==(const RecordedRouter&) const = default;
@@ -57,6 +60,8 @@ struct Record {
     std::uint32_t adoptions{};         ///< in a row, for the crash-loop guard
     BootTime first_adoption{};
     bool has_filter{false}; ///< there is, or may be, a packet filter table of ours
+    std::optional<IpvsTimeouts> timeouts_before; ///< IPVS: to be put back at the end
+    std::optional<IpvsReuse> reuse_before;       ///< likewise
     std::vector<RecordedLink> links;
     std::vector<RecordedRouter> routers;
     bool operator==(const Record&) const = default;

@@ -109,7 +109,7 @@ void Engine::sweep_retired() {
         if (!router->excluded.looked_at() || std::ranges::any_of(router->excluded.keys | std::views::reverse, is_left))
             continue;
         auto next = router->replacement;
-        if (next) keep_numbers(*router);
+        if (next) remember_for_replacement(*router);
         detach(*router);
         drop_extras(*router);
         instance_views_[router->slot].reset();

@@ -100,6 +100,11 @@ struct alignas(64) Router {
         bool may_adopt{false};
         bool operator==(const Own&) const = default;
     } own;
+    /// What an operator ordered; gone with the daemon, but not with a restart.
+    struct ByHand {
+        std::optional<Priority> priority;
+        bool taken_over{false}; ///< as long as this mastership lasts
+    } by_hand;
     std::vector<FaultCause> faults; ///< its own, and what keeps its partners from serving
     std::string waiting;
     std::string group; ///< of the sync group or pair; empty: none

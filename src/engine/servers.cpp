@@ -1,5 +1,7 @@
 #include "engine/servers.hpp"
 
+#include "model/role.hpp"
+
 #include <algorithm>
 #include <fmt/format.h>
 
@@ -61,6 +63,8 @@ void Servers::configure(const model::Config& config, const Trackers& trackers, T
             add(std::move(shared), trackers, turn);
     }
     ipvs_ = config.ipvs;
+    forgets_stale_ = config.ipvs.forget_stale.value_or(!servers_.empty() && !model::role_of(config).addresses.empty());
+    reuse_problem_.clear();
     daemons_dirty_ = true;
     index_followed();
     claim_services();

@@ -52,6 +52,15 @@ class Servers {
     bool is_ready(const std::string& name) const;
     /// Nothing: there is no virtual server of this name.
     std::optional<bool> has_quorum(const std::string& name) const;
+    /// How the kernel's settings were before; for the record of the next process, which puts them back in our place.
+    struct Before {
+        std::optional<IpvsTimeouts> timeouts;
+        std::optional<IpvsReuse> reuse;
+        bool operator==(const Before&) const = default;
+    };
+    Before before() const { return {timeouts_before_, reuse_before_}; }
+    void recover(const Before& before) { timeouts_before_ = before.timeouts, reuse_before_ = before.reuse; }
+
     bool gone() const { return stopping_ && !in_flight_ && owned_.empty() && our_sync_.empty(); }
 
     /// Shared with the last call where nothing changed.
@@ -141,6 +150,8 @@ class Servers {
 
     // servers_sync.cpp
     void plan_daemons(std::vector<IpvsStep>& out);
+    void plan_settings(std::vector<IpvsStep>& out);
+    void reuse_done(const SetReuse& set, int error, Turn turn);
     void daemon_done(const IpvsStep&, int error, Turn);
 
     std::map<std::string, Server> servers_;
@@ -176,6 +187,9 @@ class Servers {
     bool daemons_dirty_{false};
     std::vector<IpvsSync> sync_there_, our_sync_;
     std::optional<IpvsTimeouts> timeouts_before_; ///< to be put back at the end
+    bool forgets_stale_{false};                   ///< this host directs and serves
+    std::optional<IpvsReuse> reuse_before_;       ///< likewise
+    std::string reuse_problem_;
     std::string sync_problem_;
     Time pools_at_{never};
     bool stopping_{false}, view_changed_{true};

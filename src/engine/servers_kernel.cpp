@@ -35,7 +35,8 @@ std::string cure(int error) {
 } // namespace
 
 bool Servers::is_of_use() const {
-    return !claims_.empty() || !owned_.empty() || ipvs_ != model::Ipvs{} || !our_sync_.empty() || timeouts_before_;
+    return !claims_.empty() || !owned_.empty() || ipvs_ != model::Ipvs{} || !our_sync_.empty() || timeouts_before_ ||
+           reuse_before_;
 }
 
 void Servers::claim_services() {

@@ -34,6 +34,7 @@ void Engine::handle(const Recovered& event) {
     recovered_routers_ = event.record.routers;
     filter_.left_behind = event.record.has_filter;
     recorded_links_ = event.record.links;
+    servers_.recover({event.record.timeouts_before, event.record.reuse_before});
     adoptions_ = event.now - event.record.first_adoption < adoption_memory ? event.record.adoptions : 0;
     first_adoption_ = adoptions_ > 0 ? event.record.first_adoption : event.now;
     if (adoptions_ >= adoptions_in_a_row) {
@@ -51,22 +52,24 @@ void Engine::handle(const Recovered& event) {
     }
 }
 
-/// A number that the process before us used stays used, whatever state it was in, and who was held back stays so.
+/// A number that the process before us used stays used, whatever state it was in, and what was ordered stays in force.
 void Engine::recover(Router& router) const {
     for (const auto& old : recovered_routers_) {
         if (!is_same(old, *router.model)) continue;
         router.replay.restore(old.sequence, old.marks);
         router.held_until = old.held_until;
+        if (old.priority_by_hand != 0) router.by_hand.priority = Priority{old.priority_by_hand};
     }
     const auto found = recovered_.find(router.name());
     if (found == recovered_.end() || !is_same(found->second.router, *router.model)) return;
     const auto& [old, until] = found->second;
     const auto sooner = (adoption_window - window_of(*router.model)) * old.interval;
     router.candidate = AdoptionCandidate{until - sooner, old.link, old.mac};
+    router.by_hand.taken_over = old.taken_over;
 }
 
 /// For the router that takes this one's place.
-void Engine::keep_numbers(const Router& router) {
+void Engine::remember_for_replacement(const Router& router) {
     RecordedRouter old;
     old.name = router.name();
     old.interface = router.model->interface;
@@ -74,6 +77,8 @@ void Engine::keep_numbers(const Router& router) {
     old.family = router.model->family;
     old.sequence = router.replay.last();
     old.marks = router.replay.marks();
+    old.held_until = router.held_until;
+    old.priority_by_hand = router.by_hand.priority.value_or(Priority{0}).value;
     recovered_routers_ = {std::move(old)};
 }
 

@@ -134,6 +134,9 @@ Record Engine::record() {
     Record result;
     result.adoptions = adoptions_;
     result.first_adoption = first_adoption_;
+    recorded_before_ = servers_.before();
+    result.timeouts_before = recorded_before_.timeouts;
+    result.reuse_before = recorded_before_.reuse;
     for (auto& [index, parent] : parents_)
         if (const auto* const link = kernel_.link(index)) {
             result.links.push_back({index, link->name, parent.before});
@@ -159,6 +162,8 @@ Record Engine::record() {
                              .addresses = {},
                              .sequence = router->replay.last(),
                              .marks = router->replay.marks(),
+                             .priority_by_hand = router->by_hand.priority.value_or(Priority{0}).value,
+                             .taken_over = router->by_hand.taken_over,
                              .held_until = router->held_until,
                              .last_advert = {}};
         for (const auto& key : router->keys)

@@ -1,5 +1,6 @@
 #include "kernel/ipvs_message.hpp"
 
+#include "base/result.hpp"
 #include "kernel/rtnl_message.hpp"
 
 #include <arpa/inet.h>
@@ -184,7 +185,11 @@ Bytes encode_family_request(std::uint32_t sequence) {
 }
 
 Bytes encode(const engine::IpvsStep& step, IpvsRequest request) {
-    return std::visit([&](const auto& body) { return encode(body, request); }, step);
+    return std::visit(Overloaded{
+                          [](const engine::SetReuse&) { return Bytes{}; }, // no message says it: IpvsTable writes it
+                          [&](const auto& body) { return encode(body, request); },
+                      },
+                      step);
 }
 
 Bytes encode_service_dump(IpvsRequest request) {

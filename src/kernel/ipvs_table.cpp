@@ -2,6 +2,7 @@
 
 #include "kernel/rtnl.hpp"
 #include "kernel/socket.hpp"
+#include "kernel/sysctl.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -77,9 +78,17 @@ engine::IpvsDone IpvsTable::program(const engine::ProgramIpvs& batch) {
 }
 
 void IpvsTable::run(std::span<const engine::IpvsStep> steps, std::span<int> outcomes) {
-    for (std::size_t i = 0; i < steps.size(); i += largest_slice) {
-        const auto size = std::min(largest_slice, steps.size() - i);
-        execute(steps.subspan(i, size), outcomes.subspan(i, size));
+    const auto is_setting = [](const engine::IpvsStep& step) { return std::holds_alternative<engine::SetReuse>(step); };
+    for (std::size_t i = 0; i < steps.size();) {
+        if (is_setting(steps[i])) {
+            outcomes[i] = set_ipvs_reuse(std::get<engine::SetReuse>(steps[i]).reuse);
+            ++i;
+            continue;
+        }
+        const auto rest = steps.subspan(i, std::min(largest_slice, steps.size() - i));
+        const auto size = static_cast<std::size_t>(std::ranges::find_if(rest, is_setting) - rest.begin());
+        execute(rest.first(size), outcomes.subspan(i, size));
+        i += size;
     }
 }
 
@@ -137,7 +146,8 @@ engine::IpvsListed IpvsTable::list() {
         else if (listed.error != EINTR)
             channel_.reset(); // half of a dump may be left in it
     }
-    if (listed.error != 0) return {.services = {}, .sync = {}, .timeouts = {}, .error = listed.error};
+    if (listed.error != 0) return {.services = {}, .sync = {}, .timeouts = {}, .reuse = {}, .error = listed.error};
+    listed.reuse = read_ipvs_reuse();
     return listed;
 }
 

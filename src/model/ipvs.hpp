@@ -40,6 +40,7 @@ struct Ipvs {
     std::optional<ConnectionSync> sync;
     ConnectionTimeouts timeouts;
     AtStop role_at_stop{AtStop::keep};
+    std::optional<bool> forget_stale; ///< nothing: where this host directs and serves
     bool operator==(const Ipvs&) const = default;
 };
 

@@ -37,6 +37,7 @@ enum class Reason : std::uint8_t {
     fault,           ///< see the faults
     adopted,         ///< mastership of the process before us
     lease_lost,      ///< slept past our own lease while another master took over
+    taken_over,      ///< on command
     sync_group,      ///< another member of the sync group moved
 };
 

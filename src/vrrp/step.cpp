@@ -291,6 +291,7 @@ struct Table {
     Step operator()(const Backup&, const Faulted&) const { return faulty(); }
     Step operator()(const Backup& s, const GroupMasterLeft&) const { return on_group_master_left(self, s, now); }
     Step operator()(const Backup&, const Join&) const { return take_over(self, Reason::sync_group, now); }
+    Step operator()(const Backup&, const TakeOver&) const { return take_over(self, Reason::taken_over, now); }
     Step operator()(const Backup& s, const AdoptionExpired&) const {
         return s.adopting ? Step{.next = listening(self, now)} : stay(s);
     }
@@ -403,6 +404,7 @@ Words words(Reason reason) {
     case Reason::fault: return {"fault", "it must not serve"};
     case Reason::adopted: return {"adopted", "it took up where the process before it died"};
     case Reason::lease_lost: return {"lease_lost", "it slept past its own lease and another master took over"};
+    case Reason::taken_over: return {"taken_over", "an operator ordered it"};
     case Reason::sync_group: return {"sync_group", "it moved with its sync group"};
     }
     return {"unknown", "unknown"};

@@ -40,6 +40,8 @@ struct GroupMasterLeft {};
 struct Join {};
 /// Another member of the sync group heard a lower advert: whoever sent it may have told clients of our addresses too.
 struct GroupContested {};
+/// An operator wants this node to be master, whatever it has heard.
+struct TakeOver {};
 /// What the process before us left is too old to be taken up.
 struct AdoptionExpired {};
 /// The effective priority is another; `self` has the new one.
@@ -50,7 +52,8 @@ struct PriorityChanged {
 struct LeaseLost {};
 
 using Event = std::variant<AdvertReceived, Elapsed, Ready, Adopt, AdoptionExpired, Faulted, Cleared, Leave, Released,
-                           PriorityChanged, LeaseLost, PartnersHeard, Resume, GroupMasterLeft, Join, GroupContested>;
+                           PriorityChanged, LeaseLost, PartnersHeard, Resume, GroupMasterLeft, Join, TakeOver,
+                           GroupContested>;
 
 /// Something odd that changed nothing but deserves a counter.
 enum class Oddity : std::uint8_t { none, zero_from_stranger, interval_capped };

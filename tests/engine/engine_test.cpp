@@ -98,6 +98,8 @@ Record sample() {
                   .adoptions = 2,
                   .first_adoption = BootTime{5s},
                   .has_filter = true,
+                  .timeouts_before = IpvsTimeouts{900, 120, 300},
+                  .reuse_before = IpvsReuse{0, std::nullopt},
                   .links = {{LinkIndex{2}, "eth0", {.arp_ignore = 2, .arp_filter = 1, .arp_announce = 1}}},
                   .routers = {}};
     for (const auto family : {Family::ipv4, Family::ipv6})
@@ -116,6 +118,8 @@ Record sample() {
              .sequence = 0x6500000080000003,
              .marks = {{family == Family::ipv4 ? IpAddress::v4(192, 0, 2, 1) : *parse_ip("fe80::1"), 17,
                         0x6500000080000000}},
+             .priority_by_hand = 180,
+             .taken_over = family == Family::ipv6,
              .held_until = family == Family::ipv4 ? std::optional{Time{90s}} : std::nullopt});
     return record;
 }

@@ -89,6 +89,7 @@ class Node {
 
     model::Config config_;
     Engine engine;
+    std::vector<std::string> notes;
     Time now{1000s};
     IpvsTable table;
     std::map<IpvsEndpoint, std::uint32_t> connections;
@@ -102,6 +103,8 @@ class Node {
     bool finished{false}, answers{true};
     std::vector<IpvsSync> sync;
     IpvsTimeouts timeouts{900, 120, 300};
+    IpvsReuse reuse{0, 1};
+    int reuse_error{0};
     std::map<std::string, std::string> files; ///< of nginx, by virtual server
     std::vector<Time> written;                ///< when nginx was told
     std::string nginx_refuses;                ///< why
@@ -120,6 +123,7 @@ class Node {
         if (const auto* start = std::get_if<StartCheck>(&action)) checks[start->id.value] = *start;
         if (const auto* stop = std::get_if<StopCheck>(&action)) checks.erase(stop->id.value);
         if (std::holds_alternative<ListKernel>(action)) deliver(KernelListed{});
+        if (const auto* told = std::get_if<Tell>(&action)) notes.push_back(told->note.text);
         if (std::holds_alternative<Finished>(action)) finished = true;
         if (const auto* said = std::get_if<Reply>(&action)) reply = *said;
         if (std::holds_alternative<ListIpvs>(action))
@@ -128,7 +132,7 @@ class Node {
         if (const auto* batch = std::get_if<WriteUpstreams>(&action)) answer(write(*batch));
     }
     IpvsListed list() const {
-        IpvsListed listed{.sync = sync, .timeouts = timeouts, .error = table_error};
+        IpvsListed listed{.sync = sync, .timeouts = timeouts, .reuse = reuse, .error = table_error};
         if (table_error != 0) return listed;
         for (const auto& [key, entry] : table) {
             listed.services.push_back({.service = entry.service});
@@ -168,6 +172,10 @@ class Node {
         if (const auto* start = std::get_if<StartSync>(&step)) sync.push_back(start->sync);
         if (const auto* stop = std::get_if<StopSync>(&step))
             std::erase_if(sync, [&](const IpvsSync& each) { return each.role == stop->sync.role; });
+        if (const auto* set = std::get_if<SetReuse>(&step)) {
+            if (reuse_error == 0) reuse = set->reuse;
+            return reuse_error;
+        }
         if (const auto* set = std::get_if<SetTimeouts>(&step)) {
             timeouts = {set->timeouts.tcp ? set->timeouts.tcp : timeouts.tcp,
                         set->timeouts.tcp_fin ? set->timeouts.tcp_fin : timeouts.tcp_fin,

@@ -308,6 +308,34 @@ TEST(Servers, LeaveTheTableWhenTheDaemonStops) {
     EXPECT_TRUE(node.finished);
 }
 
+TEST(Servers, WhoDirectsAndServesForgetsStaleConnectionsAndPutsTheKernelsWayBack) {
+    Node node;
+    node.load();
+    node.deliver(KernelListed{});
+    node.run(10ms);
+    EXPECT_EQ(node.reuse, (IpvsReuse{0, 1})) << "somebody who only directs has no connections of others";
+    node.config_.ipvs.forget_stale = true;
+    node.load();
+    node.run(10ms);
+    EXPECT_EQ(node.reuse, (IpvsReuse{1, 3}));
+    EXPECT_EQ(node.engine.record().reuse_before, (IpvsReuse{0, 1})) << "the next process puts it back";
+    node.config_.ipvs.forget_stale = false;
+    node.load();
+    node.run(10ms);
+    EXPECT_EQ(node.reuse, (IpvsReuse{0, 1}));
+}
+
+TEST(Servers, ASettingThatIsReadOnlyIsToldOnceAndHoldsNothingUp) {
+    Node node;
+    node.reuse_error = EROFS;
+    node.config_.ipvs.forget_stale = true;
+    node.load();
+    node.deliver(KernelListed{});
+    node.run(5s);
+    EXPECT_EQ(std::ranges::count_if(node.notes, [](const std::string& text) { return text.contains("modules-load.d"); }), 1);
+    EXPECT_FALSE(node.engine.record().reuse_before);
+}
+
 TEST(Servers, TheSynchronisationDaemonListensOnAStandbyAndStopsWithTheDaemon) {
     Node node;
     node.config_.ipvs = {.sync = model::ConnectionSync{.interface = "eth1", .while_master = "web", .id = 7},

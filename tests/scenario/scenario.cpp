@@ -225,6 +225,14 @@ class Stage {
             world_.refuse(host, words.at(2) == "on");
         else if (verb == "failover")
             world_.failover(host, words.size() > 2 ? std::optional{duration(words[2])} : std::nullopt);
+        else if (verb == "takeover")
+            world_.command(host, engine::Takeover{.force = words.size() > 2});
+        else if (verb == "by_hand") // by_hand r1 150|reset: the priority
+            world_.command(host, engine::SetPriority{words.at(2) == "reset" ? std::nullopt
+                                                                            : std::optional{Priority{static_cast<std::uint8_t>(
+                                                                                  std::stoi(words.at(2)))}}});
+        else if (verb == "announce")
+            world_.command(host, engine::AnnounceNow{});
         else if (verb == "maintenance")
             world_.maintain(host, words.at(2) == "on" ? std::optional<std::string>{"new disk"} : std::nullopt);
         else if (verb == "tracker")

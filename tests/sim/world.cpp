@@ -377,8 +377,12 @@ void World::maintain(std::size_t index, std::optional<std::string> reason) {
     deliver(index, engine::MaintenanceSet{std::move(reason)});
 }
 
+void World::command(std::size_t index, decltype(engine::InstanceCommand::what) what) {
+    deliver(index, engine::Commanded{sequence_, {hosts[index]->options.instance.name, what}});
+}
+
 void World::failover(std::size_t index, std::optional<Duration> hold) {
-    deliver(index, engine::Commanded{sequence_, {hosts[index]->options.instance.name, hold}});
+    command(index, engine::Failover{hold});
 }
 
 void World::reload(std::size_t index, const model::Instance& instance) {

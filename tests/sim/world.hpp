@@ -133,6 +133,7 @@ class World {
     void lose_news(std::size_t host);
     /// Kernel state and record are gone too.
     void reboot(std::size_t host);
+    void command(std::size_t host, decltype(engine::InstanceCommand::what) what);
     void stop(std::size_t host);
     /// systemctl restart; start() is the next process.
     void restart(std::size_t host);
