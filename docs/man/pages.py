@@ -13,7 +13,8 @@ import xml.dom.minidom as dom
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PAGES = ["holdfastd.8", "holdfastctl.1", "holdfast.yaml.5", "org.holdfast1.5"]
-INTERFACES = ["Manager", "Instance", "SyncGroup", "Tracker", "VirtualServer", "RealServer"]
+INTERFACES = [*(f"org.holdfast1.{name}" for name in ("Manager", "Instance", "SyncGroup", "Tracker", "VirtualServer", "RealServer")),
+              "org.freedesktop.LogControl1"]
 
 
 # ---- scdoc --------------------------------------------------------------------------------------------------------------
@@ -130,9 +131,9 @@ def signal_entry(member) -> str:
 
 
 def interface(name: str) -> str:
-    document = dom.parse(str(ROOT / f"dbus/org.holdfast1.{name}.xml"))
+    document = dom.parse(str(ROOT / f"dbus/{name}.xml"))
     found = document.getElementsByTagName("interface")[0]
-    out = [f"# ORG.HOLDFAST1.{name.upper()}\n\n", described(document.documentElement), "\n\n"]
+    out = [f"# {name.upper()}\n\n", described(document.documentElement), "\n\n"]
     for tag, title, write in (("property", "Properties", property_entry), ("method", "Methods", method_entry),
                               ("signal", "Signals", signal_entry)):
         if members := found.getElementsByTagName(tag):

@@ -1,5 +1,5 @@
-// D-Bus calls that ask the loop for something and are answered later, by number. Only root and our own user may ask. At
-// most 64 wait at a time, whoever asks, so no client can make this grow.
+// D-Bus calls that ask the loop for something and are answered later, by number. Who may ask was decided before (bus/gate).
+// At most 64 wait at a time, whoever asks, so no client can make this grow.
 #pragma once
 
 #include "bus/messages.hpp"
@@ -9,7 +9,6 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <sys/types.h>
 #include <vector>
 
 namespace holdfast::bus {
@@ -23,18 +22,15 @@ struct Outcome {
 class Calls {
   public:
     using Answer = std::function<void(const Outcome&)>;
-    /// Asks the bus which user a caller is; nothing when it is gone.
-    using AskUser = std::function<void(const std::string& caller, std::function<void(std::optional<uid_t>)>)>;
     static constexpr std::size_t most = 64;
 
-    Calls(std::function<void(ToLoop)> tell_loop, AskUser ask_user)
-        : tell_loop_{std::move(tell_loop)}, ask_user_{std::move(ask_user)} {}
+    explicit Calls(std::function<void(ToLoop)> tell_loop) : tell_loop_{std::move(tell_loop)} {}
 
-    void instance(const std::string& caller, engine::InstanceCommand command, Answer answer);
-    void server(const std::string& caller, engine::ServerCommand command, Answer answer);
-    void reload(const std::string& caller, Answer answer);
+    void instance(engine::InstanceCommand command, Answer answer);
+    void server(engine::ServerCommand command, Answer answer);
+    void reload(Answer answer);
     /// `reason`: nothing ends it.
-    void maintenance(const std::string& caller, std::optional<std::string> reason, Answer answer);
+    void maintenance(std::optional<std::string> reason, Answer answer);
 
     void answer(const engine::Reply& reply);
     void answer(const ReloadEnded& ended);
@@ -42,11 +38,10 @@ class Calls {
     void stopping();
 
   private:
-    void admit(const std::string& caller, Answer answer, std::function<ToLoop(std::uint64_t)> ask_loop);
+    void admit(Answer answer, const std::function<ToLoop(std::uint64_t)>& ask_loop);
     void finish(std::uint64_t id, const Outcome& outcome);
 
     std::function<void(ToLoop)> tell_loop_;
-    AskUser ask_user_;
     std::map<std::uint64_t, Answer> waiting_;
     std::uint64_t next_id_{1};
 };

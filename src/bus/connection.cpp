@@ -37,8 +37,8 @@ std::string bus_address() {
     return address ? address : "unix:path=/run/dbus/system_bus_socket";
 }
 
-Connection::Connection(sd_event* event, Exchange& exchange, Missing missing)
-    : event_{event}, exchange_{exchange}, missing_{std::move(missing)}, retry_{first_retry},
+Connection::Connection(sd_event* event, Exchange& exchange, Missing missing, Gone gone)
+    : event_{event}, exchange_{exchange}, missing_{std::move(missing)}, gone_{std::move(gone)}, retry_{first_retry},
       open_limit_timer_{
           event,
           [this] {
@@ -88,9 +88,22 @@ bool Connection::attach() {
                                           "Disconnected", on_disconnected, this),
                       disconnected_, slot);
     if (result >= 0) result = sd_bus_start(bus_.get());
+    if (result >= 0) result = made(watch_clients(&slot), departed_, slot);
     if (result >= 0) result = sd_bus_attach_event(bus_.get(), event_, SD_EVENT_PRIORITY_NORMAL);
     if (result < 0) fail(fmt::format("no D-Bus at {}: {}", bus_address(), std::strerror(-result)));
     return result >= 0;
+}
+
+int Connection::watch_clients(sd_bus_slot** slot) {
+    const auto on_departed = [](sd_bus_message* signal, void* self, sd_bus_error*) {
+        const char* name = nullptr;
+        if (sd_bus_message_read(signal, "s", &name) > 0 && *name == ':') static_cast<Connection*>(self)->gone_(name);
+        return 0;
+    };
+    const auto ignore = [](sd_bus_message*, void*, sd_bus_error*) { return 0; };
+    constexpr auto match = "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
+                           "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg2=''";
+    return sd_bus_add_match_async(bus_.get(), slot, match, on_departed, ignore, this);
 }
 
 void Connection::fail(std::string text) {
@@ -102,6 +115,7 @@ void Connection::fail(std::string text) {
 void Connection::drop() {
     named_ = false;
     exchange_.leave(*this);
+    gone_({});
     open_limit_timer_.stop();
     ping_timer_.stop();
     // Whoever waits for an answer is told first that there will be none.
@@ -109,6 +123,7 @@ void Connection::drop() {
         each.on_answer(nullptr);
     filter_.reset();
     disconnected_.reset();
+    departed_.reset();
     if (bus_) sd_bus_detach_event(bus_.get());
     bus_.reset();
     settled_ = true;

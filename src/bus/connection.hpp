@@ -18,7 +18,10 @@ class Connection final : public Outside {
     /// Told why we are not on the bus; empty: we are.
     using Missing = std::function<void(std::string)>;
 
-    Connection(sd_event* event, Exchange& exchange, Missing missing);
+    /// Told the unique name of each client that has left the bus; empty: the bus itself has, and all names with it.
+    using Gone = std::function<void(const std::string&)>;
+
+    Connection(sd_event* event, Exchange& exchange, Missing missing, Gone gone);
     ~Connection() override;
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
@@ -50,6 +53,7 @@ class Connection final : public Outside {
 
     void open();
     bool attach();
+    int watch_clients(sd_bus_slot** slot);
     void request_name();
     void named(sd_bus_message* answer);
     void ping();
@@ -61,8 +65,9 @@ class Connection final : public Outside {
     sd_event* event_;
     Exchange& exchange_;
     Missing missing_;
+    Gone gone_;
     RawBus bus_;
-    Slot filter_, disconnected_;
+    Slot filter_, disconnected_, departed_;
     std::list<Asked> asked_;
     bool settled_{false}, serving_{false}, named_{false};
     Duration retry_;

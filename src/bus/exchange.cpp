@@ -58,6 +58,7 @@ Exchange::Exchange(sd_event* event) : objects_timer_{event, [this] { process_obj
 
 Exchange::~Exchange() {
     objects_watch_.reset();
+    arrived_.clear();
     waiting_.clear();
     line_.reset(); // first: the other end would wait for us to read its last words
 }
@@ -115,10 +116,27 @@ bool Exchange::idle() const {
 
 void Exchange::leave(Outside& outside) {
     outside_.erase(&outside);
+    std::erase_if(arrived_, [&](const auto& entry) { return entry.second.from.caller == &outside; });
     std::erase_if(waiting_, [&](const auto& entry) { return entry.second.caller == &outside; });
 }
 
 void Exchange::call(Outside& outside, sd_bus_message* call, const char* caller) {
+    const auto number = ++last_arrived_;
+    arrived_.emplace(number, Arrived{{&outside, Message{sd_bus_message_ref(call)}}, caller});
+    if (!guard_) return decided(number, Refusal{error_access_denied, "nobody is let in yet: try again"});
+    guard_(call, caller, [this, number](const std::optional<Refusal>& refusal) { decided(number, refusal); });
+}
+
+void Exchange::decided(std::uint64_t number, const std::optional<Refusal>& refusal) {
+    const auto found = arrived_.extract(number);
+    if (found.empty()) return; // the caller has gone
+    const auto& [from, name] = found.mapped();
+    if (!refusal) return let_in(*from.caller, from.call.get(), name.c_str());
+    sd_bus_reply_method_errorf(from.call.get(), refusal->error.c_str(), "%s", refusal->text.c_str());
+    from.caller->given();
+}
+
+void Exchange::let_in(Outside& outside, sd_bus_message* call, const char* caller) {
     sd_bus_message* made = nullptr;
     auto* const bus = line_->bus();
     if (sd_bus_message_new_method_call(bus, &made, bus_name, sd_bus_message_get_path(call),

@@ -1,13 +1,16 @@
 // Where those who call from outside meet the objects. The objects are exported once, on a connection inside this process
 // that never ends; the system bus and each client of the private socket are other lines to the same exchange. It copies
-// calls in under their caller's name, answers back, and signals to all who want them. Nothing is decided here.
+// calls in under their caller's name, answers back, and signals to all who want them. What may come in is decided by the
+// guard alone (bus/gate), later if it likes; without one nothing comes in.
 #pragma once
 
 #include "bus/raw.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -27,18 +30,27 @@ class Outside {
     virtual void given() = 0;
 };
 
+/// Why a call does not come in: a D-Bus error.
+struct Refusal {
+    std::string error, text;
+};
+
 class Exchange {
   public:
+    using Then = std::function<void(std::optional<Refusal>)>;
+    using Guard = std::function<void(sd_bus_message* call, const std::string& caller, Then)>;
+
     explicit Exchange(sd_event* event);
     ~Exchange();
     Exchange(const Exchange&) = delete;
     Exchange& operator=(const Exchange&) = delete;
 
+    void set_guard(Guard guard) { guard_ = std::move(guard); }
     /// Where the objects are exported.
     sdbus::IConnection& objects() { return *objects_; }
 
     void join(Outside& outside) { outside_.insert(&outside); }
-    /// Answers to its calls go nowhere from now on.
+    /// Its calls that are not let in yet are forgotten, answers to the others go nowhere from now on.
     void leave(Outside& outside);
     /// A call of `caller`, which the objects see as the sender.
     void call(Outside& outside, sd_bus_message* call, const char* caller);
@@ -50,8 +62,14 @@ class Exchange {
         Outside* caller;
         Message call;
     };
+    struct Arrived {
+        Waiting from;
+        std::string name;
+    };
 
     void connect_objects(sd_event* event);
+    void decided(std::uint64_t number, const std::optional<Refusal>& refusal);
+    void let_in(Outside& outside, sd_bus_message* call, const char* caller);
     void from_objects(sd_bus_message* message);
     void answered(sd_bus_message* answer);
     void signalled(sd_bus_message* signal);
@@ -59,7 +77,10 @@ class Exchange {
     void prepare_objects();
 
     std::set<Outside*> outside_;
-    std::map<std::uint64_t, Waiting> waiting_; ///< by the number of the copy
+    Guard guard_;
+    std::map<std::uint64_t, Arrived> arrived_; ///< not decided yet
+    std::uint64_t last_arrived_{0};
+    std::map<std::uint64_t, Waiting> waiting_; ///< for the objects, by the number of the copy
     std::unique_ptr<Line> line_;
     std::unique_ptr<sdbus::IConnection> objects_;
     Timer objects_timer_;

@@ -22,8 +22,7 @@ class SyncGroup final : public Exported<org::holdfast1::SyncGroup_adaptor, Group
 
   private:
     void Failover(sdbus::Result<std::string>&& result, Options options) override {
-        calls_.instance(compat::sender(getObject()),
-                        {view->model->name, engine::Failover{span_of(options, hold_option)}},
+        calls_.instance({view->model->name, engine::Failover{span_of(options, hold_option)}},
                         answer_with_text(std::move(result)));
     }
     std::string Describe() override { return describe(*view); }

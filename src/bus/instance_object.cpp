@@ -26,7 +26,7 @@ class Instance final : public Exported<org::holdfast1::Instance_adaptor, Instanc
 
     void Failover(sdbus::Result<std::string>&& result, Options options) override {
         const auto hold = span_of(options, hold_option);
-        calls_.instance(compat::sender(getObject()), {model().name, engine::Failover{hold}}, answer_with_text(std::move(result)));
+        calls_.instance({model().name, engine::Failover{hold}}, answer_with_text(std::move(result)));
     }
     std::string Describe() override { return describe(*view); }
 

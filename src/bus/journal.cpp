@@ -40,7 +40,14 @@ std::string one_line(std::string text) {
 
 } // namespace
 
-Journal::Journal() : stderr_is_journal_{stderr_is_journal()} {}
+Journal::Journal()
+    : stderr_is_journal_{stderr_is_journal()}, target_{stderr_is_journal_ ? Target::journal : Target::console} {}
+
+bool Journal::set_target(Target target) {
+    if (target == Target::journal && missing()) return false;
+    target_ = target;
+    return true;
+}
 
 std::optional<std::string> Journal::missing() const {
     if (!stderr_is_journal_) return "stderr is not the journal, so messages are plain lines there, without fields";
@@ -50,6 +57,7 @@ std::optional<std::string> Journal::missing() const {
 }
 
 void Journal::write(const engine::Note& note, std::string_view node) {
+    if (std::to_underlying(note.severity) > level_) return;
     if (!send(note, node)) print(note);
 }
 
@@ -65,8 +73,8 @@ std::string_view object_field(engine::NoteKind kind) {
 } // namespace
 
 bool Journal::send(const engine::Note& note, std::string_view node) const {
-    if (!stderr_is_journal_ || ::access(journal_socket, W_OK) != 0) return false;
-    std::vector<std::string> fields{"SYSLOG_IDENTIFIER=holdfastd", "MESSAGE=" + note.text,
+    if (target_ != Target::journal || ::access(journal_socket, W_OK) != 0) return false;
+    std::vector<std::string> fields{fmt::format("SYSLOG_IDENTIFIER={}", identifier), "MESSAGE=" + note.text,
                                     fmt::format("PRIORITY={}", std::to_underlying(note.severity)),
                                     fmt::format("MESSAGE_ID={}", message_id(note.kind))};
     add(fields, object_field(note.kind), note.instance);
@@ -121,6 +129,7 @@ std::string_view message_id(engine::NoteKind kind) {
     case Kind::server_changed: return "5b8d6a3e0f7c4c0e9a4d2f1b7c6e5d48";
     case Kind::server_refused: return "c1f0a7e94b2d4d6f8e3a5b9c7d1e2f60";
     case Kind::maintenance: return "7d1c5a0e6b9f4f3a8e2b4c6d0f1a9b87";
+    case Kind::command: return "b364745b8f4345e6a8000cfa21c0ffc8";
     case Kind::missing_service: return "a0e91dbc2d6b4db58f8fe72980850123";
     }
     return {};

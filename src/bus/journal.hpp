@@ -7,13 +7,23 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace holdfast::bus {
 
 class Journal {
   public:
+    enum class Target : std::uint8_t { journal, console };
+    static constexpr const char* identifier = "holdfastd";
+
     Journal();
 
+    /// Notes of a higher number (syslog(3)) are left out.
+    unsigned level() const { return level_; }
+    void set_level(unsigned level) { level_ = level; }
+    Target target() const { return target_; }
+    /// False: there is no journal, missing() says why.
+    bool set_target(Target target);
     void write(const engine::Note& note, std::string_view node);
     /// Why notes don't go to the journal, for the status; nothing when they do.
     std::optional<std::string> missing() const;
@@ -23,6 +33,8 @@ class Journal {
     void print(const engine::Note& note);
 
     bool stderr_is_journal_;
+    Target target_;
+    unsigned level_{std::to_underlying(engine::Severity::info)};
     unsigned dropped_{0};
 };
 

@@ -41,17 +41,15 @@ class Manager final : public sdbus::AdaptorInterfaces<org::holdfast1::Manager_ad
     }
     void Reload(sdbus::Result<Strings>&& result, Options options) override {
         if (!options.empty()) throw compat::error(error_invalid_args, "Reload knows no options");
-        calls_.reload(compat::sender(getObject()), answer_with<Strings>(std::move(result), [](const Outcome& outcome) {
-                          return utf8(outcome.lines);
-                      }));
+        calls_.reload(
+            answer_with<Strings>(std::move(result), [](const Outcome& outcome) { return utf8(outcome.lines); }));
     }
     void Failover(sdbus::Result<std::string>&& result, std::string name, Options options) override {
         const auto hold = span_of(options, hold_option);
-        calls_.instance(compat::sender(getObject()), {std::move(name), engine::Failover{hold}}, answer_with_text(std::move(result)));
+        calls_.instance({std::move(name), engine::Failover{hold}}, answer_with_text(std::move(result)));
     }
     void SetMaintenance(sdbus::Result<std::string>&& result, bool on, std::string reason) override {
-        calls_.maintenance(compat::sender(getObject()), on ? std::optional{std::move(reason)} : std::nullopt,
-                           answer_with_text(std::move(result)));
+        calls_.maintenance(on ? std::optional{std::move(reason)} : std::nullopt, answer_with_text(std::move(result)));
     }
     std::string Describe() override { return describe(shown_); }
 

@@ -39,9 +39,6 @@ inline PollData poll_data(const sdbus::IConnection& connection) {
 inline bool process(sdbus::IConnection& connection) {
     return connection.processPendingRequest();
 }
-inline std::string sender(sdbus::IObject& object) {
-    return object.getCurrentlyProcessedMessage()->getSender();
-}
 inline void emit_changed(sdbus::IObject& object, const char* interface, const std::vector<std::string>& names) {
     object.emitPropertiesChangedSignal(interface, names);
 }
@@ -71,9 +68,6 @@ inline PollData poll_data(const sdbus::IConnection& connection) {
 }
 inline bool process(sdbus::IConnection& connection) {
     return connection.processPendingEvent();
-}
-inline std::string sender(sdbus::IObject& object) {
-    return object.getCurrentlyProcessedMessage().getSender();
 }
 inline void emit_changed(sdbus::IObject& object, const char* interface, const std::vector<std::string>& names) {
     std::vector<sdbus::PropertyName> typed;

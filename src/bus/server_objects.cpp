@@ -72,7 +72,7 @@ class RealServer final : public Exported<org::holdfast1::RealServer_adaptor, Rea
     using Late = sdbus::Result<std::string>;
     const engine::IpvsListed* listed() const { return shown_.snapshot->ipvs.get(); }
     void ask(Late&& result, What what, std::uint32_t weight = 0, std::optional<Duration> timeout = {}) {
-        calls_.server(compat::sender(getObject()), {what, view->server->name, view->model->name, weight, timeout},
+        calls_.server({what, view->server->name, view->model->name, weight, timeout},
                       answer_with_text(std::move(result)));
     }
 

@@ -6,7 +6,9 @@
 #include "bus/calls.hpp"
 #include "bus/connection.hpp"
 #include "bus/event.hpp"
+#include "bus/gate.hpp"
 #include "bus/journal.hpp"
+#include "bus/log_control.hpp"
 #include "bus/notify.hpp"
 #include "bus/objects.hpp"
 #include "bus/own_job.hpp"
@@ -53,7 +55,7 @@ class Teller {
     void show_again();
     void missing(std::string what, std::string text);
     void warn(std::string text);
-    void ask_user(const std::string& caller, std::function<void(std::optional<uid_t>)> then);
+    void witness(bool allowed, std::string text);
     void run_while(const std::function<bool()>& busy, Duration limit);
     void ready_if_possible();
     void ready();
@@ -73,12 +75,13 @@ class Teller {
     Timer ready_timer_{event_, [this] { ready(); }};
     Watch mail_watch_{event_, mail_.fd(), EPOLLIN, [this] { on_mail(); }};
     Exchange exchange_{event_};
-    Connection connection_{event_, exchange_, [this](std::string text) { missing("bus", std::move(text)); }};
+    Connection connection_{event_, exchange_, [this](std::string text) { missing("bus", std::move(text)); },
+                           [this](const std::string& caller) { gate_.gone(caller); }};
     PrivateSocket private_;
-    Calls calls_{tell_loop_, [this](const std::string& caller, std::function<void(std::optional<uid_t>)> then) {
-                     ask_user(caller, std::move(then));
-                 }};
+    Gate gate_{connection_, private_, [this](bool allowed, std::string text) { witness(allowed, std::move(text)); }};
+    Calls calls_{tell_loop_};
     std::optional<Objects> objects_;
+    std::unique_ptr<LogControlObject> log_control_;
     Units units_{event_, [this](engine::TrackerObserved observed) { tell_loop_(UnitObserved{std::move(observed)}); },
                  [this](std::string text) { warn(std::move(text)); }};
     UnitReloads unit_reloads_{event_, tell_loop_};
@@ -90,6 +93,9 @@ Teller::Teller(Mailbox<ToBus>& mail, std::function<void(ToLoop)> tell_loop, std:
       private_{event_, exchange_, std::move(private_socket),
                [this](std::string text) { missing("private socket", std::move(text)); }} {
     mail_watch_.set_priority(priority_mail);
+    exchange_.set_guard([this](sd_bus_message* call, const std::string& caller, Exchange::Then then) {
+        gate_.decide(call, caller, std::move(then));
+    });
     if (auto text = journal_.missing()) missing("journal", std::move(*text));
 }
 
@@ -189,6 +195,7 @@ void Teller::show_again() {
     notify_.status(status_line(shown_));
     if (objects_) return objects_->show(shown_);
     objects_.emplace(exchange_.objects(), calls_, [this](std::string text) { warn(std::move(text)); }, shown_);
+    log_control_ = make_log_control(exchange_.objects(), journal_);
     connection_.serve();
 }
 
@@ -219,10 +226,15 @@ void Teller::ready() {
     notify_.ready();
 }
 
-/// Who is behind a call: the kernel says it of a private client, the bus of all others.
-void Teller::ask_user(const std::string& caller, std::function<void(std::optional<uid_t>)> then) {
-    if (PrivateSocket::is_caller(caller)) return then(private_.user_of(caller));
-    connection_.ask_user(caller, std::move(then));
+void Teller::witness(bool allowed, std::string text) {
+    journal_.write({allowed ? engine::Severity::info : engine::Severity::debug,
+                    engine::NoteKind::command,
+                    {},
+                    (allowed ? "let in: " : "refused: ") + text,
+                    {},
+                    {},
+                    {}},
+                   shown_.snapshot->node_name);
 }
 
 void Teller::warn(std::string text) {

@@ -90,7 +90,10 @@ Failure failure(const sdbus::Error& error, const std::string& action) {
             fmt::format("holdfastd is not running on this bus ({}): start it with systemctl start holdfast, or point "
                         "DBUS_SYSTEM_BUS_ADDRESS at its bus",
                         bus_address())};
-    case Exit::denied: return {exit, name, fmt::format("{}: only root may do this: run it with sudo", action)};
+    case Exit::denied: // what the daemon says names polkit's action and the cure; the bus's own refusal does not
+        return {exit, name,
+                fmt::format("{}: {}", action,
+                            text.starts_with("Rejected ") ? "only root may do this: run it with sudo" : text)};
     case Exit::timeout:
         return {
             exit, name,

@@ -70,6 +70,14 @@ def rights():
     done = subprocess.run([*as_nobody, "busctl", "call", "org.holdfast1", "/org/holdfast1", "org.holdfast1.Manager", "Failover",
                            "sa{sv}", "web", "0"], capture_output=True, text=True)
     results["nobody_commands"] = [done.returncode, done.stderr.strip()]
+    run("systemctl", "service-log-level", "holdfast", "debug")
+    results["log_level"] = run("systemctl", "service-log-level", "holdfast")
+    results["log_target"] = run("systemctl", "service-log-target", "holdfast")
+    subprocess.run([*as_nobody, "busctl", "--allow-interactive-authorization=no", "call", "org.holdfast1", "/org/holdfast1",
+                    "org.holdfast1.Manager", "Reload", "a{sv}", "0"], capture_output=True)
+    wait_for(lambda: "refused: org.holdfast1.Manager.Reload" in run("journalctl", "-u", "holdfast", "-o", "cat"), 5, "the refusal in the journal")
+    results["refused"] = [line for line in run("journalctl", "-u", "holdfast", "-o", "cat").splitlines() if line.startswith("refused:")][-1]
+    run("systemctl", "service-log-level", "holdfast", "info")
 
 
 def unit_tracker():

@@ -44,6 +44,12 @@ def test_everybody_may_look_and_only_root_may_command(booted):
     assert status != 0 and re.search(r"[Dd]enied|not allowed|AccessDenied", text), text
 
 
+def test_systemctl_sets_what_is_logged(booted):
+    assert (booted["log_level"], booted["log_target"]) == ("debug", "journal")
+    assert re.search(r"on /org/holdfast1 by user 65534 \(:1\.\d+\): .* needs org\.holdfast1\.reload, for which polkit wants a password",
+                     booted["refused"]), booted["refused"]
+
+
 def test_the_unit_tracker_reacts_at_once(booted):
     # Not a figure: the wait is busctl's own time. It must be far from any polling interval.
     assert booted["unit_to_fault_ms"] < 900

@@ -5,33 +5,11 @@
 
 #include <fmt/format.h>
 #include <fstream>
-#include <grp.h>
 #include <iterator>
-#include <sys/wait.h>
 #include <unistd.h>
 
 namespace holdfast::bus::test {
 namespace {
-
-/// What Debian's /usr/share/dbus-1/system.conf starts from, then ours.
-const std::string system_bus_policy = fmt::format(R"(<policy context="default"><allow user="*"/><deny own="*"/>
-<deny send_type="method_call"/><allow send_type="signal"/><allow send_requested_reply="true" send_type="method_return"/>
-<allow send_requested_reply="true" send_type="error"/><allow receive_type="method_call"/><allow receive_type="method_return"/>
-<allow receive_type="error"/><allow receive_type="signal"/><allow send_destination="org.freedesktop.DBus"/></policy>
-<include>{}/dbus/org.holdfast1.conf</include>)",
-                                                  SOURCE_ROOT);
-
-/// In a child that has become nobody; the status that it ends with.
-int as_nobody(const std::function<int()>& action) {
-    const auto child = ::fork();
-    if (child == 0) {
-        if (::setgroups(0, nullptr) != 0 || ::setgid(65534) != 0 || ::setuid(65534) != 0) ::_exit(99);
-        ::_exit(action());
-    }
-    int status = 0;
-    EXPECT_EQ(::waitpid(child, &status, 0), child);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
 
 TEST(Policy, LetsEverybodyLookAndOnlyRootAct) {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root, to own the name and to become another user";
@@ -49,6 +27,7 @@ TEST(Policy, LetsEverybodyLookAndOnlyRootAct) {
                   if (!client.call(root, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects").error.empty())
                       return 5;
                   if (!client.call(web, "org.freedesktop.DBus.Introspectable", "Introspect").error.empty()) return 6;
+                  // No polkit on this bus: tests/netns/test_access.py has a real one.
                   if (client.call(root, manager, "Failover", "web", true).error != denied) return 7;
                   if (client.call(web, instance_interface, "Failover", {}, true).error != denied) return 8;
                   if (client.call(root, manager, "Reload", {}, true).error != denied) return 9;

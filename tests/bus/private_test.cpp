@@ -4,7 +4,6 @@
 #include "support.hpp"
 
 #include <array>
-#include <cstdio>
 #include <fmt/format.h>
 #include <fstream>
 #include <grp.h>
@@ -22,21 +21,6 @@
 namespace holdfast::bus::test {
 namespace {
 
-struct Ended {
-    std::string output;
-    int status{};
-};
-
-Ended run(const std::string& command) {
-    Ended ended;
-    auto* const pipe = ::popen((command + " 2>&1").c_str(), "r");
-    std::array<char, 4096> part{};
-    while (const auto size = std::fread(part.data(), 1, part.size(), pipe))
-        ended.output.append(part.data(), size);
-    ended.status = WEXITSTATUS(::pclose(pipe));
-    return ended;
-}
-
 bool wait_until(const std::function<bool()>& done) {
     const auto end = std::chrono::steady_clock::now() + patience;
     while (!done()) {
@@ -44,10 +28,6 @@ bool wait_until(const std::function<bool()>& done) {
         std::this_thread::sleep_for(2ms);
     }
     return true;
-}
-
-bool has(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
 }
 
 /// No bus anywhere, unless a test makes one.

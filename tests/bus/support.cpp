@@ -1,13 +1,16 @@
 #include "support.hpp"
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fstream>
+#include <grp.h>
 #include <poll.h>
 #include <spawn.h>
 #include <sys/socket.h>
@@ -176,6 +179,7 @@ Answer Client::call(const std::string& path, const std::string& interface, const
         sd_bus_message_append(message, "a{sv}", 1, option->first.c_str(), "t", option->second);
     else if (options)
         sd_bus_message_append(message, "a{sv}", 0);
+    sd_bus_message_set_allow_interactive_authorization(message, interactive ? 1 : 0);
     sd_bus_error error = SD_BUS_ERROR_NULL;
     sd_bus_message* reply = nullptr;
     Answer answer;
@@ -231,6 +235,59 @@ std::vector<std::string> Client::signals_of(const std::string& member) const {
                          [&](const auto& text) { return text.starts_with(member + ' '); });
     return result;
 }
+
+Ended run(const std::string& command) {
+    Ended ended;
+    auto* const pipe = ::popen((command + " 2>&1").c_str(), "r");
+    std::array<char, 4096> part{};
+    while (const auto size = std::fread(part.data(), 1, part.size(), pipe))
+        ended.output.append(part.data(), size);
+    ended.status = WEXITSTATUS(::pclose(pipe));
+    return ended;
+}
+
+bool has(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
+int as_nobody(const std::function<int()>& action) {
+    const auto child = ::fork();
+    if (child == 0) {
+        if (::setgroups(0, nullptr) != 0 || ::setgid(65534) != 0 || ::setuid(65534) != 0) ::_exit(99);
+        ::_exit(action());
+    }
+    int status = 0;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+Answer nobody_asks(const std::function<Answer(Client&)>& call) {
+    int ends[2] = {-1, -1};
+    EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    EXPECT_EQ(as_nobody([&] {
+                  Client client;
+                  const auto answer = call(client);
+                  const auto text = answer.error + '\n' + answer.text + '\n' + answer.values;
+                  return ::write(ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size()) ? 0 : 1;
+              }),
+              0);
+    ::close(ends[1]);
+    char text[4096];
+    const auto size = ::read(ends[0], text, sizeof text);
+    ::close(ends[0]);
+    const std::string all{text, static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
+    const auto first = all.find('\n'), second = all.find('\n', first + 1);
+    if (second == std::string::npos) return {{}, "no answer", all};
+    return {all.substr(second + 1), all.substr(0, first), all.substr(first + 1, second - first - 1)};
+}
+
+const std::string system_bus_policy = fmt::format(R"(<policy context="default"><allow user="*"/><deny own="*"/>
+<deny send_type="method_call"/><allow send_type="signal"/><allow send_requested_reply="true" send_type="method_return"/>
+<allow send_requested_reply="true" send_type="error"/><allow receive_type="method_call"/><allow receive_type="method_return"/>
+<allow receive_type="error"/><allow receive_type="signal"/><allow send_destination="org.freedesktop.DBus"/>
+<allow own="org.freedesktop.PolicyKit1"/><allow send_destination="org.freedesktop.PolicyKit1"/></policy>
+<include>{}/dbus/org.holdfast1.conf</include>)",
+                                                  SOURCE_ROOT);
 
 // ---- the loop's side
 // ----------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@
 namespace holdfast::bus::test {
 
 using namespace std::chrono_literals;
-inline constexpr auto patience = 5s;
+inline constexpr std::chrono::seconds patience = 5s;
 
 /// Gone, with everything in it, at the end.
 class TemporaryDirectory {
@@ -60,6 +60,10 @@ class Client {
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
 
+    /// Sent with each call: a person may be asked for a password.
+    bool interactive{false};
+    std::chrono::seconds patience{test::patience};
+
     /// Property as "s \"web\"", or its error's name.
     std::string get(const std::string& path, const std::string& interface, const std::string& property);
     std::string instance(const std::string& name, const std::string& property);
@@ -81,6 +85,22 @@ class Client {
   private:
     sd_bus* bus_{nullptr};
 };
+
+/// A command of the shell, with what it wrote to both outputs.
+struct Ended {
+    std::string output;
+    int status{};
+};
+Ended run(const std::string& command);
+bool has(const std::string& text, const std::string& part);
+
+/// In a child that has become nobody; the status that it ends with.
+int as_nobody(const std::function<int()>& action);
+/// A call of nobody's, answered or refused.
+Answer nobody_asks(const std::function<Answer(Client&)>& call);
+
+/// What Debian's /usr/share/dbus-1/system.conf starts from, then our policy as it is shipped; everybody may be polkit.
+extern const std::string system_bus_policy;
 
 inline constexpr const char* root = "/org/holdfast1";
 inline constexpr const char* manager = "org.holdfast1.Manager";

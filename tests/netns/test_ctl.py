@@ -172,7 +172,8 @@ def test_who_is_not_root_may_look_and_not_act(world):
     for command in (["reload"], ["failover", "web"]):
         done = ctl(pair.lb1, *command, user=65534, group=65534, extra_groups=[])
         assert done.returncode == 4, done
-        assert done.stderr == f"holdfastctl: {command[0]}: only root may do this: run it with sudo\n"
+        assert done.stderr.startswith(f"holdfastctl: {command[0]}: org.holdfast1.Manager."), done.stderr
+        assert done.stderr.endswith("so only root may: run it with sudo\n"), done.stderr  # there is no polkit on this bus
 
 
 def start_open_bus(host):
