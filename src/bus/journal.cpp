@@ -25,6 +25,12 @@ bool stderr_is_journal() {
     return stream && ::fstat(STDERR_FILENO, &info) == 0 && fmt::format("{}:{}", info.st_dev, info.st_ino) == stream;
 }
 
+/// In a container stderr is the runtime's pipe, and the journal may be there all the same.
+bool journal_asked_for() {
+    const char* asked = std::getenv("HOLDFAST_JOURNAL");
+    return asked && std::string_view{asked} == "1";
+}
+
 void add(std::vector<std::string>& fields, std::string_view name, std::string_view value) {
     if (!value.empty()) fields.push_back(fmt::format("{}={}", name, value));
 }
@@ -41,7 +47,7 @@ std::string one_line(std::string text) {
 } // namespace
 
 Journal::Journal()
-    : stderr_is_journal_{stderr_is_journal()}, target_{stderr_is_journal_ ? Target::journal : Target::console} {}
+    : wanted_{stderr_is_journal() || journal_asked_for()}, target_{wanted_ ? Target::journal : Target::console} {}
 
 bool Journal::set_target(Target target) {
     if (target == Target::journal && missing()) return false;
@@ -50,7 +56,7 @@ bool Journal::set_target(Target target) {
 }
 
 std::optional<std::string> Journal::missing() const {
-    if (!stderr_is_journal_) return "stderr is not the journal, so messages are plain lines there, without fields";
+    if (!wanted_) return "stderr is not the journal, so messages are plain lines there, without fields";
     if (::access(journal_socket, W_OK) != 0)
         return fmt::format("no journald at {}: messages are plain lines on stderr", journal_socket);
     return std::nullopt;

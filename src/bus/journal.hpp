@@ -1,5 +1,5 @@
-// Notes for people: structured entries of the journal when stderr is the journal, else plain `<N>text` lines on stderr;
-// never both. Never waits for a reader: lines that stderr does not take are counted and told.
+// Notes for people: structured entries of the journal when stderr is the journal, or with $HOLDFAST_JOURNAL=1 in a container
+// that has its socket; else plain `<N>text` lines on stderr; never both. Never waits for a reader: lines that stderr does not take are counted and told.
 #pragma once
 
 #include "engine/note.hpp"
@@ -32,7 +32,7 @@ class Journal {
     bool send(const engine::Note& note, std::string_view node) const;
     void print(const engine::Note& note);
 
-    bool stderr_is_journal_;
+    bool wanted_; ///< the journal: stderr is it, or it was asked for
     Target target_;
     unsigned level_{std::to_underlying(engine::Severity::info)};
     unsigned dropped_{0};

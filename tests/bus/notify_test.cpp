@@ -120,6 +120,15 @@ TEST(Journal, IsPlainLinesWhenJournaldIsNotThere) {
     EXPECT_EQ(journal.missing(), "no journald at /run/systemd/journal/socket: messages are plain lines on stderr");
 }
 
+TEST(Journal, IsAskedForWhereStderrIsAContainersPipe) {
+    ::setenv("HOLDFAST_JOURNAL", "1", 1);
+    const Journal journal;
+    ::unsetenv("HOLDFAST_JOURNAL");
+    const bool there = ::access("/run/systemd/journal/socket", W_OK) == 0;
+    EXPECT_EQ(journal.missing().value_or(""),
+              there ? "" : "no journald at /run/systemd/journal/socket: messages are plain lines on stderr");
+}
+
 TEST(Journal, NeverWaitsForAReader) {
     int pipe[2] = {-1, -1};
     ASSERT_EQ(::pipe2(pipe, O_CLOEXEC), 0);
