@@ -19,6 +19,22 @@ std::optional<Duration> span_of(const Options& options, std::string_view word) {
     return span;
 }
 
+engine::Takeover takeover_of(const Options& options) {
+    engine::Takeover result;
+    for (const auto& [key, value] : options) {
+        if (key != "force" || !value.containsValueOfType<bool>())
+            throw compat::error(error_invalid_args, fmt::format("option '{}' is not known here: there is 'force' (type b)", key));
+        result.force = value.get<bool>();
+    }
+    return result;
+}
+
+engine::SetPriority priority_of(std::uint8_t value) {
+    if (value == owner_priority.value)
+        throw compat::error(error_invalid_args, "priority 255 is an owner's: give 1 to 254, or 0 for the configured one");
+    return {value == 0 ? std::nullopt : std::optional{Priority{value}}};
+}
+
 std::vector<ObjectPath> trackers_of(const std::vector<model::TrackUse>& uses) {
     std::vector<ObjectPath> result;
     for (const auto& use : uses)

@@ -39,6 +39,11 @@ inline constexpr std::string_view hold_option = "hold-usec", timeout_option = "t
 /// {word t}, in microseconds, a century at most; what is not known is refused, so that a typing slip does not pass for "no end".
 std::optional<Duration> span_of(const Options&, std::string_view word);
 
+/// {force b}.
+engine::Takeover takeover_of(const Options&);
+/// 0: the configured one; 255 is an owner's, and is refused.
+engine::SetPriority priority_of(std::uint8_t);
+
 std::vector<ObjectPath> trackers_of(const std::vector<model::TrackUse>&);
 std::vector<Struct<std::string, bool>> extras(const std::vector<engine::ExtraView>&);
 

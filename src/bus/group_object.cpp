@@ -25,6 +25,15 @@ class SyncGroup final : public Exported<org::holdfast1::SyncGroup_adaptor, Group
         calls_.instance({view->model->name, engine::Failover{span_of(options, hold_option)}},
                         answer_with_text(std::move(result)));
     }
+    void Takeover(sdbus::Result<std::string>&& result, Options options) override {
+        calls_.instance({view->model->name, takeover_of(options)}, answer_with_text(std::move(result)));
+    }
+    void SetPriority(sdbus::Result<std::string>&& result, std::uint8_t priority) override {
+        calls_.instance({view->model->name, priority_of(priority)}, answer_with_text(std::move(result)));
+    }
+    void Announce(sdbus::Result<std::string>&& result) override {
+        calls_.instance({view->model->name, engine::AnnounceNow{}}, answer_with_text(std::move(result)));
+    }
     std::string Describe() override { return describe(*view); }
 
     std::string Name() override { return view->model->name; }

@@ -28,6 +28,15 @@ class Instance final : public Exported<org::holdfast1::Instance_adaptor, Instanc
         const auto hold = span_of(options, hold_option);
         calls_.instance({model().name, engine::Failover{hold}}, answer_with_text(std::move(result)));
     }
+    void Takeover(sdbus::Result<std::string>&& result, Options options) override {
+        calls_.instance({model().name, takeover_of(options)}, answer_with_text(std::move(result)));
+    }
+    void SetPriority(sdbus::Result<std::string>&& result, std::uint8_t priority) override {
+        calls_.instance({model().name, priority_of(priority)}, answer_with_text(std::move(result)));
+    }
+    void Announce(sdbus::Result<std::string>&& result) override {
+        calls_.instance({model().name, engine::AnnounceNow{}}, answer_with_text(std::move(result)));
+    }
     std::string Describe() override { return describe(*view); }
 
     std::string Name() override { return model().name; }

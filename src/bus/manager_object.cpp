@@ -48,6 +48,15 @@ class Manager final : public sdbus::AdaptorInterfaces<org::holdfast1::Manager_ad
         const auto hold = span_of(options, hold_option);
         calls_.instance({std::move(name), engine::Failover{hold}}, answer_with_text(std::move(result)));
     }
+    void Takeover(sdbus::Result<std::string>&& result, std::string name, Options options) override {
+        calls_.instance({std::move(name), takeover_of(options)}, answer_with_text(std::move(result)));
+    }
+    void SetPriority(sdbus::Result<std::string>&& result, std::string name, std::uint8_t priority) override {
+        calls_.instance({std::move(name), priority_of(priority)}, answer_with_text(std::move(result)));
+    }
+    void Announce(sdbus::Result<std::string>&& result, std::string name) override {
+        calls_.instance({std::move(name), engine::AnnounceNow{}}, answer_with_text(std::move(result)));
+    }
     void SetMaintenance(sdbus::Result<std::string>&& result, bool on, std::string reason) override {
         calls_.maintenance(on ? std::optional{std::move(reason)} : std::nullopt, answer_with_text(std::move(result)));
     }

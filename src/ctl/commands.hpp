@@ -18,6 +18,10 @@ void show(Connection&, const Look&, const std::string& name, const std::vector<s
           bool value_only);
 [[noreturn]] void monitor(Connection&, const Look&, const std::string& name);
 void failover(Connection&, const Look&, const std::string& name, std::optional<Duration> hold);
+void takeover(Connection&, const Look&, const std::string& name, bool force);
+/// Nothing: the configured one again.
+void priority(Connection&, const Look&, const std::string& name, std::optional<std::uint8_t> value);
+void announce(Connection&, const Look&, const std::string& name);
 void reload(Connection&, const Look&);
 struct MaintenanceOrder {
     std::optional<bool> on; ///< nothing: only say which

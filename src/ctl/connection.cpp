@@ -326,11 +326,12 @@ std::unique_ptr<sdbus::IConnection> open_any() {
 
 } // namespace
 
-Connection::Connection(const std::string& address) {
-    asked_address = address;
+Connection::Connection(const Whereabouts& where) {
+    asked_address = where.host.empty() ? where.address : "the bus of " + where.host;
     try {
-        bus_ =
-            std::make_unique<Bus>(address.empty() ? open_any() : sdbus::createSessionBusConnectionWithAddress(address));
+        bus_ = std::make_unique<Bus>(!where.host.empty()      ? sdbus::createRemoteSystemBusConnection(where.host)
+                                     : !where.address.empty() ? sdbus::createSessionBusConnectionWithAddress(where.address)
+                                                              : open_any());
         bus_->connection->setMethodCallTimeout(call_timeout);
     } catch (const sdbus::Error& error) {
         throw no_bus(error);
@@ -349,6 +350,20 @@ std::string Connection::failover(const std::string& name, std::optional<Duration
         options["hold-usec"] = sdbus::Variant{
             static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(*hold).count())};
     return calling("failover", [&] { return bus_->manager.Failover(name, options); });
+}
+
+std::string Connection::takeover(const std::string& name, bool force) {
+    Changed options;
+    if (force) options["force"] = sdbus::Variant{true};
+    return calling("takeover", [&] { return bus_->manager.Takeover(name, options); });
+}
+
+std::string Connection::set_priority(const std::string& name, std::uint8_t priority) {
+    return calling("priority", [&] { return bus_->manager.SetPriority(name, priority); });
+}
+
+std::string Connection::announce(const std::string& name) {
+    return calling("announce", [&] { return bus_->manager.Announce(name); });
 }
 
 void Connection::set_maintenance(bool on, const std::string& reason) {

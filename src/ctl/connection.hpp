@@ -39,15 +39,24 @@ using OnEvent = std::function<void(const nlohmann::ordered_json&)>;
 
 inline constexpr const char* private_address = "unix:path=/run/holdfast/private";
 
+/// Where the daemon is: by a D-Bus address, or on the system bus of another host ([USER@]HOST, by ssh(1)).
+struct Whereabouts {
+    std::string address, host;
+};
+
 class Connection {
   public:
-    /// A D-Bus address; empty: the system bus, and where holdfastd is not there, its private socket.
-    explicit Connection(const std::string& address);
+    /// Nothing given: the system bus, and where holdfastd is not there, its private socket.
+    explicit Connection(const Whereabouts& where);
     ~Connection();
 
     /// Manager.Describe(): the whole node.
     nlohmann::ordered_json describe();
     std::string failover(const std::string& name, std::optional<Duration> hold);
+    std::string takeover(const std::string& name, bool force);
+    /// 0: the configured one again.
+    std::string set_priority(const std::string& name, std::uint8_t priority);
+    std::string announce(const std::string& name);
     std::vector<std::string> reload();
     void set_maintenance(bool on, const std::string& reason);
     /// A method of org.holdfast1.RealServer of the object at this path.

@@ -17,11 +17,11 @@ struct PageLine {
 };
 
 struct Line {
-    std::string json{"off"}, name, hold, weight, timeout, lines, reason, address, helper_directory{HELPER_DIRECTORY};
+    std::string json{"off"}, name, hold, weight, timeout, lines, reason, address, host, helper_directory{HELPER_DIRECTORY};
     PageLine page;
     std::vector<std::string> properties;
     std::uint64_t rounds{};
-    bool value_only{}, complete{}, complete_servers{}, wait{}, liveness{}, readiness{}, nagios{}, follow{}, explain{},
+    bool value_only{}, force{}, complete{}, complete_servers{}, wait{}, liveness{}, readiness{}, nagios{}, follow{}, explain{},
         direct{};
 };
 
@@ -53,7 +53,9 @@ void declare(CLI::App& app, Line& line) {
     app.add_flag("--json", line.json, "JSON instead of text: --json (indented), --json=short (one line), --json=off");
     auto* const address =
         app.add_option("--address", line.address, "D-Bus address of the daemon: unix:path=/run/holdfast/private");
-    app.add_flag("--private", line.direct, "by the daemon's private socket, not the bus")->excludes(address);
+    auto* const direct =
+        app.add_flag("--private", line.direct, "by the daemon's private socket, not the bus")->excludes(address);
+    app.add_option("-H,--host", line.host, "on another host, by ssh: [USER@]HOST")->excludes(address)->excludes(direct);
     app.add_flag("--complete", line.complete, "names for the shells' completion")->group("");
     app.add_flag("--complete-servers", line.complete_servers, "the same of real servers")->group("");
     app.footer(statuses);
@@ -85,6 +87,15 @@ void declare(CLI::App& app, Line& line) {
     auto* failover = app.add_subcommand("failover", "hand an instance over to its peer");
     failover->add_option("NAME", line.name, "instance")->required();
     failover->add_option("--hold", line.hold, "do not take it back for so long: 60s, 5min, 1h (us, ms, s, min, h)");
+    auto* takeover = app.add_subcommand("takeover", "make this host master of an instance, at once");
+    takeover->add_option("NAME", line.name, "instance")->required();
+    takeover->add_flag("--force", line.force, "also when no master is heard");
+    auto* priority = app.add_subcommand("priority", "give an instance another priority until the daemon stops");
+    priority->add_option("NAME", line.name, "instance")->required();
+    priority->add_option("PRIORITY", line.weight, "1 to 254, or reset: what the file says")->required();
+    app.add_subcommand("announce", "announce what this host serves: gratuitous ARP, neighbor advertisements")
+        ->add_option("NAME", line.name, "instance")
+        ->required();
     app.add_subcommand("reload", "read the configuration again");
     auto* maintenance =
         app.add_subcommand("maintenance", "take this host out of service, or back; it outlives restarts");
@@ -127,14 +138,23 @@ std::optional<std::uint64_t> weight_of(const std::string& text) {
     return weight;
 }
 
-std::string address_of(const Line& line) {
-    return line.direct ? private_address : line.address;
+std::optional<std::uint8_t> priority_of(const std::string& text) {
+    if (text == "reset") return std::nullopt;
+    unsigned value = 0;
+    const auto* const end = text.data() + text.size();
+    if (std::from_chars(text.data(), end, value).ptr != end || value < 1 || value > 254)
+        usage(fmt::format("'{}' is not a priority: write 1 to 254, or reset", text));
+    return static_cast<std::uint8_t>(value);
+}
+
+Whereabouts where(const Line& line) {
+    return {line.direct ? private_address : line.address, line.host};
 }
 
 int check_health(const Line& line, const Look& look) {
     const auto kind = line.liveness ? HealthKind::liveness : line.nagios ? HealthKind::nagios : HealthKind::readiness;
     try {
-        Connection connection{address_of(line)};
+        Connection connection{where(line)};
         return health(connection, look, kind);
     } catch (const Failure& failure) {
         return health_of_nobody(failure, kind);
@@ -151,6 +171,9 @@ void perform(Connection& connection, const std::string& command, const Line& lin
     if (command == "top") return top(connection, line.rounds);
     if (command == "monitor") monitor(connection, look, line.name);
     if (command == "failover") return failover(connection, look, line.name, hold);
+    if (command == "takeover") return takeover(connection, look, line.name, line.force);
+    if (command == "priority") return priority(connection, look, line.name, priority_of(line.weight));
+    if (command == "announce") return announce(connection, look, line.name);
     if (command == "reload") return reload(connection, look);
     if (command == "maintenance")
         return maintenance(connection, look,
@@ -188,7 +211,7 @@ int run(const std::string& command, const Line& line, const Look& look) {
         return 0;
     }
     if (command == "log") log(look, {line.name, line.lines, line.follow, line.explain});
-    Connection connection{address_of(line)};
+    Connection connection{where(line)};
     if (command == "is-master") return is_master(connection, look, line.name);
     perform(connection, command, line, look);
     return 0;
@@ -196,7 +219,7 @@ int run(const std::string& command, const Line& line, const Look& look) {
 
 int complete_quietly(void (*names)(Connection&), const Line& line) {
     try {
-        Connection connection{address_of(line)};
+        Connection connection{where(line)};
         names(connection);
     } catch (const std::exception&) {
         // A shell that completes wants names or nothing.

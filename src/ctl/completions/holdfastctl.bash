@@ -16,6 +16,7 @@ _holdfastctl_words() {
         virtual) holdfastctl --complete-servers 2>/dev/null | sed 's|/.*||' | sort -u ;;
         server) _holdfastctl_words virtual; _holdfastctl_words real ;;
         switch) echo on off ;;
+        priority) echo reset ;;
         weight) echo file ;;
         url) echo http:// https:// ;;
     esac
@@ -23,14 +24,14 @@ _holdfastctl_words() {
 
 _holdfastctl() {
     local -A arguments=([status]=instance [show]=instance [monitor]=instance [log]=instance [is-master]=instance
-        [failover]=instance [maintenance]=switch [ipvs]=virtual [connections]=server [drain]=real [disable]=real
+        [failover]=instance [takeover]=instance [priority]="instance priority" [announce]=instance [maintenance]=switch [ipvs]=virtual [connections]=server [drain]=real [disable]=real
         [enable]=real [weight]="real weight" [probe]=real [digest]=url [list]="" [tree]="" [top]="" [health]="" [reload]="")
     local -A options=([show]="-p --property --value" [top]="-n --rounds" [log]="-n --lines -f --follow -x --explain"
-        [health]="--liveness --readiness --nagios" [failover]=--hold [maintenance]=--reason [drain]="--timeout --wait"
+        [health]="--liveness --readiness --nagios" [failover]=--hold [takeover]=--force [maintenance]=--reason [drain]="--timeout --wait"
         [digest]="--md5 --sha256 -s --server -p --port -u --url -S --use-ssl -I --use-sni -V --virtualhost -H --hash
             -t --timeout --helper-dir")
     local takes_value=" -p --property -n --rounds --lines --hold --reason --timeout -t -s --server --port -u --url -V
-        --virtualhost -H --hash --helper-dir --address "
+        --virtualhost -H --hash --host --helper-dir --address "
     local current=${COMP_WORDS[COMP_CWORD]} option="" command="" given=() i
 
     # bash makes three words of --hold=60s.
