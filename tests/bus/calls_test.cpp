@@ -32,7 +32,7 @@ TEST_F(Commands, FailoverIsAnsweredWhenTheLoopSaysSo) {
     const auto command = daemon.next<CommandReceived>();
     ASSERT_TRUE(command);
     EXPECT_EQ(command->command.command.name, "web");
-    EXPECT_EQ(command->command.command.hold, Duration{60s});
+    EXPECT_EQ(std::get<engine::Failover>(command->command.command.what).hold, Duration{60s});
     EXPECT_EQ(call.wait_for(50ms), std::future_status::timeout) << "nothing is known yet";
     daemon.post(engine::Reply{command->command.id, std::nullopt, "10.0.0.12 is now master of 'web'"});
     daemon.publish(snapshot({backup("web")}));
@@ -44,7 +44,7 @@ TEST_F(Commands, ASuccessWithoutANewSnapshotIsAnsweredToo) {
     auto call = failover("web");
     const auto command = daemon.next<CommandReceived>();
     ASSERT_TRUE(command);
-    EXPECT_EQ(command->command.command.hold, std::nullopt);
+    EXPECT_EQ(std::get<engine::Failover>(command->command.command.what).hold, std::nullopt);
     daemon.post(engine::Reply{command->command.id, std::nullopt, "done"});
     EXPECT_EQ(call.get().values, "s done");
 }

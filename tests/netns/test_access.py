@@ -30,7 +30,11 @@ WEB, EDGE, SHOP, R1 = ("/org/holdfast1/instance/web", "/org/holdfast1/sync_group
 OBJECT = {"Instance": WEB, "SyncGroup": EDGE, "VirtualServer": SHOP, "RealServer": R1, "LogControl1": "/org/freedesktop/LogControl1"}
 ARGUMENTS = {"Properties.Get": ["ss", "org.holdfast1.Manager", "State"], "Properties.GetAll": ["s", "org.holdfast1.Manager"],
              "GetInstance": ["s", "web"], "Reload": ["a{sv}", "0"], "Manager.Failover": ["sa{sv}", "web", "0"],
-             "Instance.Failover": ["a{sv}", "0"], "SyncGroup.Failover": ["a{sv}", "0"], "SetMaintenance": ["bs", "false", ""],
+             "Instance.Failover": ["a{sv}", "0"], "SyncGroup.Failover": ["a{sv}", "0"],
+             **{f"Manager.{name}": arguments for name, arguments in (("Takeover", ["sa{sv}", "web", "0"]), ("SetPriority", ["sy", "web", "100"]),
+                                                                     ("Announce", ["s", "web"]))},
+             **{f"{kind}.{name}": arguments for kind in ("Instance", "SyncGroup")
+                for name, arguments in (("Takeover", ["a{sv}", "0"]), ("SetPriority", ["y", "100"]))}, "SetMaintenance": ["bs", "false", ""],
              "Drain": ["a{sv}", "0"], "SetWeight": ["i", "2"], "set LogControl1.LogLevel": ["info"],
              "set LogControl1.LogTarget": ["console"]}
 # The instance's link does not exist, so it has a state, fault, and nothing moves.

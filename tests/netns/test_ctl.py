@@ -88,6 +88,56 @@ def test_monitor_shows_the_failover_at_once_and_ends_at_an_interrupt(world, styl
     assert process.wait(2) == 0
 
 
+def test_a_takeover_is_at_once_and_lasts_until_it_is_handed_back(world):
+    pair = Pair(world)
+    taken = ctl(pair.lb2, "takeover", "web")
+    assert taken.returncode == 0 and "priority 254" in taken.stdout, taken.stderr
+    pair.wait_on("lb2", 3)
+    contributions = pair.lb2.status()["Instances"][0]["PriorityContributions"]
+    assert contributions[-1]["Tracker"] == "(takeover)", contributions
+    time.sleep(0.5)  # five intervals: whoever was preempted does not come back
+    assert pair.lb2.has(pair.vip) and not pair.lb1.has(pair.vip)
+    assert "already" in ctl(pair.lb2, "takeover", "web").stdout
+    assert ctl(pair.lb2, "failover", "web").returncode == 0
+    pair.wait_on("lb1", 3)
+    assert "(takeover)" not in str(pair.lb2.status()["Instances"][0]["PriorityContributions"])
+
+
+def test_a_priority_by_hand_decides_until_it_is_reset(world):
+    pair = Pair(world)
+    assert ctl(pair.lb2, "priority", "web", "254").returncode == 0
+    pair.wait_on("lb2", 3)
+    assert ctl(pair.lb2, "show", "web", "-p", "EffectivePriority", "--value").stdout == "254\n"
+    assert ctl(pair.lb2, "priority", "web", "reset").returncode == 0
+    pair.wait_on("lb1", 3)
+    for wrong in ("0", "255", "high"):
+        assert ctl(pair.lb2, "priority", "web", wrong).returncode == 2
+
+
+def test_announcements_on_command_are_the_masters(world):
+    pair = Pair(world)
+    before = pair.lb1.status()["Instances"][0]["Counters"]["announcements_sent"]
+    assert "1 address" in ctl(pair.lb1, "announce", "web").stdout
+    wait_for(lambda: pair.lb1.status()["Instances"][0]["Counters"]["announcements_sent"] > before, 3, "an announcement")
+    assert error_of(ctl(pair.lb2, "announce", "web", "--json"))["Error"] == "org.holdfast1.Error.NotMaster"
+
+
+def test_another_host_is_reached_as_systemctl_reaches_it(world, tmp_path):
+    """A stand-in for ssh: it runs what sd-bus asks ssh to run, on the bus of that name."""
+    pair = Pair(world)
+    stand_in = tmp_path / "ssh"
+    stand_in.write_text("#!/bin/sh\nwhile [ \"$1\" != -- ]; do shift; done\n"
+                        "[ \"$2\" = admin@lb2 ] || { echo \"ssh: unknown host $2\" >&2; exit 255; }\n"
+                        f"export DBUS_SYSTEM_BUS_ADDRESS={pair.lb2.bus_address}\nshift 2; exec \"$@\"\n")
+    stand_in.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nowhere"}
+    remote = lambda host: subprocess.run([PROGRAM, "-H", host, "list"], capture_output=True, text=True, env=environment,
+                                         timeout=20, check=False)
+    assert "backup" in remote("admin@lb2").stdout
+    done = remote("admin@lb9")
+    assert done.returncode == 3 and "lb9" in done.stderr, done
+
+
 def test_failovers_that_cannot_be_say_why(world):
     pair = Pair(world)
     done = ctl(pair.lb2, "failover", "web")
