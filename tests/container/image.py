@@ -19,6 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = pathlib.Path(os.environ.get("HOLDFAST_CONTAINER_CACHE", ROOT / "build-container"))
 HOST = CACHE / "host"  # what a host of the lab boots
 STORE = CACHE / "images"
+ARCHIVE = CACHE / "images.tar"  # what a host of the lab loads: both images
 IMAGE, NGINX, BASE = "localhost/holdfast:lab", "localhost/nginx:lab", "localhost/debian:13-slim"
 MOST_MEGABYTES = 60  # of the image's own layers
 
@@ -97,6 +98,17 @@ def build(tag: str, file: pathlib.Path, *options: str):
            f"--build-arg=BASE={BASE}", "-f", file, "-t", tag, ROOT)
 
 
+def archive():
+    """An update is looked for in a host's own store alone, so each host loads the images, as after a pull."""
+    stamp = ARCHIVE.with_name(ARCHIVE.name + ".stamp")
+    wanted = podman("image", "inspect", "--format={{.Id}}", IMAGE, NGINX)
+    if ARCHIVE.exists() and stamp.exists() and stamp.read_text() == wanted:
+        return
+    ARCHIVE.unlink(missing_ok=True)
+    podman("save", "--multi-image-archive", "--output", ARCHIVE, IMAGE, NGINX)
+    stamp.write_text(wanted)
+
+
 def layers() -> list[int]:
     """The sizes in bytes of what the image adds to its base."""
     base = len(json.loads(podman("image", "inspect", BASE))[0]["RootFS"]["Layers"])
@@ -112,6 +124,7 @@ def make(options: list[str] | None = None):
     import_base()
     build(NGINX, ROOT / "tests/container/nginx.Containerfile")
     build(IMAGE, ROOT / "container/Containerfile", *(options or []))
+    archive()
 
 
 def main() -> int:

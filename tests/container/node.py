@@ -45,8 +45,6 @@ STORAGE = """[storage]
 driver = "overlay"
 graphroot = "/var/lib/containers/storage"
 runroot = "/run/containers/storage"
-[storage.options]
-additionalimagestores = ["/usr/lib/lab-images"]
 """
 TARGET = """[Unit]
 Requires=basic.target dbus.socket
@@ -60,7 +58,7 @@ for hierarchy in systemd unified; do
 done
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 SYSTEMD_NSPAWN_LOCK=0
 exec systemd-nspawn --quiet --register=no --keep-unit --volatile=overlay --network-namespace-path=/run/netns/$2 --machine=$1 \
-    --hostname=$3 --uuid=$4 --bind="$5:/lab" --bind-ro="$6:/usr/lib/lab-images" --tmpfs=/var/lib/containers:mode=0755 \
+    --hostname=$3 --uuid=$4 --bind="$5:/lab" --bind-ro="$6:/usr/lib/lab-images.tar" --tmpfs=/var/lib/containers:mode=0755 \
     --bind-ro="$5/lab.target:/etc/systemd/system/lab.target" --bind-ro="$5/containers.conf:/etc/containers/containers.conf" \
     --bind-ro="$5/storage.conf:/etc/containers/storage.conf" \
     --capability=all --system-call-filter='@keyring bpf' --console=read-only -D "$7" -b -- --unit=lab.target --show-status=0
@@ -80,7 +78,7 @@ class Node:
             folder.mkdir()
         host.world.undo(self._remove_cgroups)
         self.process = Process(["unshare", "-m", "--propagation", "private", "bash", "-c", BOOT, "boot", self.machine, host.namespace,
-                                self.name, str(uuid.uuid4()), str(self.lab), str(image.STORE), str(image.HOST)],
+                                self.name, str(uuid.uuid4()), str(self.lab), str(image.ARCHIVE), str(image.HOST)],
                                host.directory / "boot.log")
         host.world.undo(self.end)
         self.leader = 0
@@ -118,6 +116,7 @@ class Node:
             self.leader = self.leader or self._find_leader()
             return self.leader and self.enter("systemctl", "is-active", "lab.target", check=False).strip() == "active"
         wait_for(booted, seconds, f"{self.name} to boot", every=0.05)
+        self.run("podman", "load", "--quiet", "--input", "/usr/lib/lab-images.tar")
 
     def end(self):
         if self.leader and self.process.alive():
