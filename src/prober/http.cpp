@@ -98,8 +98,9 @@ void HttpDriver::Probe::begin_step() {
 }
 
 std::string HttpDriver::Probe::trouble(CURLcode result) const {
-    // A line of more than 100 KiB is libcurl's "out of memory".
-    if (header_bytes > max_headers || result == CURLE_OUT_OF_MEMORY)
+    // A line of more than 100 KiB is libcurl's "out of memory", and since 8.6 "too large", which older headers don't name.
+    constexpr auto too_large = static_cast<CURLcode>(100);
+    if (header_bytes > max_headers || result == CURLE_OUT_OF_MEMORY || result == too_large)
         return fmt::format("headers longer than {} KiB", max_headers / 1024);
     switch (result) {
     case CURLE_SSL_CERTPROBLEM:
