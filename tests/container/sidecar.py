@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import re
 import shutil
 import signal
 import sys
@@ -19,6 +18,7 @@ import time
 
 import image
 import node as nodes
+import page
 from client import Client
 from demo import HANDOVER, NOISE_MS, YIELD, parse_interval
 from verdict import BROKEN_STATUS, Verdict, exit_status, judge
@@ -40,23 +40,15 @@ class Row:
     note: str
 
 
-def commands(page: str) -> list[str]:
-    """What a page of docs/ tells people to type, without its continuation lines."""
-    text = (image.ROOT / "docs" / page).read_text()
-    blocks = "".join(re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)).replace("\\\n", "")
-    return [line.removeprefix("$ ").split("  #")[0].strip() for line in blocks.splitlines() if line.startswith("$ ")]
-
-
 def config(interval: float) -> str:
     """The page's own file, at the lab's address and interval."""
-    text = (image.ROOT / "docs/sidecar.md").read_text()
-    block, = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    block, = page.blocks("sidecar.md", "yaml")
     return block.replace("192.0.2.10/24", f"{VIP}/24").replace("advert_interval: 1s", f"advert_interval: {interval * 1000:g}ms")
 
 
 def set_up_sidecar(node: nodes.Node):
     """The page's own command, with the lab's images."""
-    command, = [line for line in commands("sidecar.md") if "holdfast-host-setup" in line and "--pod" in line]
+    command, = [line for line in page.commands("sidecar.md") if "holdfast-host-setup" in line and "--pod" in line]
     command = command.replace("sudo ", "").replace("registry.example/holdfast:1", image.IMAGE).replace("registry.example/nginx:stable", image.NGINX)
     node.run("bash", "-eo", "pipefail", "-c", command)
 
@@ -65,7 +57,8 @@ def set_up_host(node: nodes.Node):
     """The same build, out of its image, where `meson install` puts it; units and policy as they stand in the tree."""
     for name in ("holdfast.service", "holdfast.sysusers", "holdfast.tmpfiles", "no-realtime.conf"):
         shutil.copy(image.ROOT / "systemd" / name, node.lab)
-    shutil.copy(image.ROOT / "dbus/org.holdfast1.conf", node.lab)
+    for name in ("org.holdfast1.conf", "org.holdfast1.policy"):
+        shutil.copy(image.ROOT / "dbus" / name, node.lab)
     node.run("sh", "-ec", f"""
         podman create --name taken {image.IMAGE} >/dev/null
         for file in /usr/sbin/holdfastd /usr/bin/holdfastctl /usr/libexec/holdfast; do podman cp taken:$file $file; done
@@ -74,6 +67,7 @@ def set_up_host(node: nodes.Node):
         install -D -m 0644 /lab/holdfast.service /etc/systemd/system/holdfast.service
         install -D -m 0644 /lab/no-realtime.conf /etc/systemd/system/holdfast.service.d/no-realtime.conf
         install -D -m 0644 /lab/org.holdfast1.conf /etc/dbus-1/system.d/org.holdfast1.conf
+        install -D -m 0644 /lab/org.holdfast1.policy /usr/share/polkit-1/actions/org.holdfast1.policy
         install -D -m 0644 /lab/holdfast.sysusers /etc/sysusers.d/holdfast.conf
         systemd-sysusers; systemctl daemon-reload; systemctl reload dbus""")
     # The pod's nginx comes back by itself, so this one does too.

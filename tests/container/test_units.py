@@ -147,7 +147,7 @@ def share(tmp_path):
     shutil.copytree(PLAIN, share / "plain")
     for source, target in (("dbus/org.holdfast1.conf", "system.d"), ("systemd/holdfast.sysusers", "sysusers.d/holdfast.conf"),
                            ("systemd/holdfast.catalog", "catalog"), ("systemd/holdfast.zh_CN.catalog", "catalog"),
-                           ("systemd/modules-load.conf", ""), ("systemd/holdfast-metrics.socket", "")):
+                           ("dbus/org.holdfast1.policy", "actions"), ("systemd/holdfast.rules", ""), ("systemd/modules-load.conf", ""), ("systemd/holdfast-metrics.socket", "")):
         place = share / target
         (place.parent if target.endswith(".conf") else place).mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / source, place)
@@ -161,7 +161,7 @@ def host_setup(share: pathlib.Path, *arguments: str) -> subprocess.CompletedProc
 
 def play_on_a_host(script: str, root: pathlib.Path, quadlet: bool) -> str:
     """The script in a mount namespace whose /etc, /usr/local and /run are `root`'s; what would change this machine is not there."""
-    for folder in ("etc", "local/bin", "run", "bin"):
+    for folder in ("etc", "local/bin", "run", "bin", "actions"):
         (root / folder).mkdir(parents=True, exist_ok=True)
     for command in ("systemctl", "journalctl", "modprobe", "systemd-sysusers"):
         (root / "bin" / command).write_text("#!/bin/sh\necho called: $0 $* >&2\n")
@@ -172,7 +172,10 @@ def play_on_a_host(script: str, root: pathlib.Path, quadlet: bool) -> str:
     (root / "generators").mkdir(exist_ok=True)
     if quadlet:
         (root / "generators/podman-system-generator").write_text("")
-    mounts = f'mount --bind "$1/etc" /etc && mount --bind "$1/local" /usr/local && mount --bind "$1/run" /run && ' \
+    actions = "/usr/share/polkit-1/actions"
+    if not pathlib.Path(actions).is_dir():
+        pytest.skip(f"{actions} is not there (package polkitd)")
+    mounts = f'mount --bind "$1/etc" /etc && mount --bind "$1/actions" {actions} && mount --bind "$1/local" /usr/local && mount --bind "$1/run" /run && ' \
              f'mount --bind "$1/generators" {generator} && PATH="$1/bin:$PATH" exec sh'
     done = subprocess.run(["unshare", "-m", "--propagation", "private", "sh", "-c", mounts, "sh", str(root)], input=script, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
@@ -194,6 +197,7 @@ def test_the_script_writes_what_a_quadlet_host_needs(share, tmp_path):
     assert "\nGroup=992\n" in (host / "etc/containers/systemd/holdfast-metrics.container").read_text()
     assert "\nImage=registry.example/web:3\n" in (host / "etc/containers/systemd/nginx.container").read_text()
     assert (host / "etc/dbus-1/system.d/org.holdfast1.conf").read_text() == (ROOT / "dbus/org.holdfast1.conf").read_text()
+    assert (host / "actions/org.holdfast1.policy").read_text() == (ROOT / "dbus/org.holdfast1.policy").read_text()
     assert (host / "local/lib/systemd/catalog/holdfast.catalog").read_text() == (ROOT / "systemd/holdfast.catalog").read_text()
     assert not (host / "etc/systemd/system/holdfast.service").exists()
     assert "systemctl daemon-reload" in said and "systemctl reload dbus" in said and "kept" not in said

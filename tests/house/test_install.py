@@ -8,6 +8,7 @@ import shutil
 import subprocess
 
 import command_line
+import page
 import pytest
 from command_line import BUILD, ROOT
 
@@ -16,12 +17,11 @@ MESON = "".join(path.read_text() for path in ROOT.rglob("meson.build") if not pa
 
 
 def blocks(kind: str = "") -> list[str]:
-    return re.findall(rf"^```{kind}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    return page.blocks("install.md", kind)
 
 
 def commands() -> list[str]:
-    joined = "".join(blocks()).replace("\\\n", "")
-    return [line.removeprefix("$ ").split("  #")[0].strip() for line in joined.splitlines() if line.startswith("$ ")]
+    return page.commands("install.md")
 
 
 def test_the_page_has_commands():
