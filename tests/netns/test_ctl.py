@@ -128,7 +128,7 @@ def test_another_host_is_reached_as_systemctl_reaches_it(world, tmp_path):
     stand_in = tmp_path / "ssh"
     stand_in.write_text("#!/bin/sh\nwhile [ \"$1\" != -- ]; do shift; done\n"
                         "[ \"$2\" = admin@lb2 ] || { echo \"ssh: unknown host $2\" >&2; exit 255; }\n"
-                        f"export DBUS_SYSTEM_BUS_ADDRESS={pair.lb2.bus_address}\nshift 2; exec \"$@\"\n")
+                        f"shift 2; exec \"$@\" --bus-path={pair.lb2.bus_address}\n")
     stand_in.chmod(0o755)
     environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nowhere"}
     remote = lambda host: subprocess.run([PROGRAM, "-H", host, "list"], capture_output=True, text=True, env=environment,
