@@ -59,6 +59,7 @@ Exchange::Exchange(sd_event* event) : objects_timer_{event, [this] { process_obj
 Exchange::~Exchange() {
     objects_watch_.reset();
     arrived_.clear();
+    turns_.clear();
     waiting_.clear();
     line_.reset(); // first: the other end would wait for us to read its last words
 }
@@ -116,42 +117,78 @@ bool Exchange::idle() const {
 
 void Exchange::leave(Outside& outside) {
     outside_.erase(&outside);
-    std::erase_if(arrived_, [&](const auto& entry) { return entry.second.from.caller == &outside; });
+    std::erase_if(arrived_, [&](const auto& entry) { return entry.second.caller == &outside; });
+    std::erase_if(turns_, [&](const auto& entry) { return entry.second.caller == &outside; });
     std::erase_if(waiting_, [&](const auto& entry) { return entry.second.caller == &outside; });
 }
 
 void Exchange::call(Outside& outside, sd_bus_message* call, const char* caller) {
     const auto number = ++last_arrived_;
-    arrived_.emplace(number, Arrived{{&outside, Message{sd_bus_message_ref(call)}}, caller});
-    if (!guard_) return decided(number, Refusal{error_access_denied, "nobody is let in yet: try again"});
-    guard_(call, caller, [this, number](const std::optional<Refusal>& refusal) { decided(number, refusal); });
+    arrived_.emplace(number, Waiting{&outside, Message{sd_bus_message_ref(call)}, caller});
+    if (!guard_) return decided(number, {Refusal{error_access_denied, "nobody is let in yet: try again"}});
+    guard_(call, caller, [this, number](const Decision& decision) { decided(number, decision); });
 }
 
-void Exchange::decided(std::uint64_t number, const std::optional<Refusal>& refusal) {
-    const auto found = arrived_.extract(number);
+void Exchange::decided(std::uint64_t number, const Decision& decision) {
+    auto found = arrived_.extract(number);
     if (found.empty()) return; // the caller has gone
-    const auto& [from, name] = found.mapped();
-    if (!refusal) return let_in(*from.caller, from.call.get(), name.c_str());
-    sd_bus_reply_method_errorf(from.call.get(), refusal->error.c_str(), "%s", refusal->text.c_str());
-    from.caller->given();
+    auto& call = found.mapped();
+    call.in_turn = decision.in_turn;
+    if (!decision.refusal) {
+        call.in_turn ? queue(std::move(call)) : static_cast<void>(let_in(std::move(call)));
+        return;
+    }
+    sd_bus_reply_method_errorf(call.call.get(), decision.refusal->error.c_str(), "%s", decision.refusal->text.c_str());
+    call.caller->given();
 }
 
-void Exchange::let_in(Outside& outside, sd_bus_message* call, const char* caller) {
+void Exchange::queue(Waiting call) {
+    const auto [at, first] = turns_.try_emplace(call.name, Turn{call.caller, {}});
+    if (at->second.next.size() >= most_in_turn) {
+        sd_bus_reply_method_errorf(call.call.get(), error_limits_exceeded,
+                                   "%zu calls of this caller wait already: wait for their answers", most_in_turn);
+        return call.caller->given();
+    }
+    const auto name = call.name;
+    at->second.next.push_back(std::move(call));
+    if (first) next_of(name);
+}
+
+void Exchange::next_of(const std::string& caller) {
+    for (;;) {
+        const auto at = turns_.find(caller);
+        if (at == turns_.end()) return;
+        auto& next = at->second.next;
+        if (next.empty()) {
+            turns_.erase(at);
+            return;
+        }
+        auto call = std::move(next.front());
+        next.pop_front();
+        if (let_in(std::move(call))) return; // its answer brings the next one
+    }
+}
+
+/// False when no answer of the objects will come.
+bool Exchange::let_in(Waiting from) {
     sd_bus_message* made = nullptr;
     auto* const bus = line_->bus();
-    if (sd_bus_message_new_method_call(bus, &made, bus_name, sd_bus_message_get_path(call),
-                                       sd_bus_message_get_interface(call), sd_bus_message_get_member(call)) < 0)
-        return;
+    auto* const call = from.call.get();
     const bool answer = sd_bus_message_get_expect_reply(call) > 0;
     std::uint64_t number = 0;
-    const auto copy = copy_of(made, call);
-    const bool sent = copy && sd_bus_message_set_sender(made, caller) >= 0 &&
+    Message copy;
+    if (sd_bus_message_new_method_call(bus, &made, bus_name, sd_bus_message_get_path(call),
+                                       sd_bus_message_get_interface(call), sd_bus_message_get_member(call)) >= 0)
+        copy = copy_of(made, call);
+    const bool sent = copy && sd_bus_message_set_sender(made, from.name.c_str()) >= 0 &&
                       sd_bus_message_set_expect_reply(made, answer) >= 0 && sd_bus_send(bus, made, &number) >= 0;
-    if (sent && answer) waiting_.emplace(number, Waiting{&outside, Message{sd_bus_message_ref(call)}});
-    if (!sent && answer) {
+    if (sent && answer) {
+        waiting_.emplace(number, std::move(from));
+    } else if (answer) {
         sd_bus_reply_method_errorf(call, SD_BUS_ERROR_INVALID_ARGS, "the call can't be read, or carries a descriptor");
-        outside.given();
+        from.caller->given();
     }
+    return sent && answer;
 }
 
 // ---- outwards
@@ -174,7 +211,7 @@ void Exchange::answered(sd_bus_message* answer) {
     sd_bus_message_get_reply_cookie(answer, &number);
     auto found = waiting_.extract(number);
     if (found.empty()) return; // the caller has gone
-    auto& [caller, call] = found.mapped();
+    auto& [caller, call, name, in_turn] = found.mapped();
     sd_bus_message* made = nullptr;
     if (const auto* error = sd_bus_message_get_error(answer)) {
         sd_bus_reply_method_error(call.get(), error);
@@ -182,6 +219,7 @@ void Exchange::answered(sd_bus_message* answer) {
         if (const auto copy = copy_of(made, answer)) sd_bus_send(caller->bus(), made, nullptr);
     }
     caller->given();
+    if (in_turn) next_of(name);
 }
 
 void Exchange::signalled(sd_bus_message* signal) {

@@ -7,6 +7,7 @@
 #include "bus/raw.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -35,9 +36,17 @@ struct Refusal {
     std::string error, text;
 };
 
+/// What the guard says of a call.
+struct Decision {
+    std::optional<Refusal> refusal;
+    bool in_turn{false}; ///< not before the caller's last call of this kind is answered
+};
+
 class Exchange {
   public:
-    using Then = std::function<void(std::optional<Refusal>)>;
+    /// Calls of one caller that wait for their turn: more than a bus lets wait for answers.
+    static constexpr std::size_t most_in_turn = 1024;
+    using Then = std::function<void(const Decision&)>;
     using Guard = std::function<void(sd_bus_message* call, const std::string& caller, Then)>;
 
     explicit Exchange(sd_event* event);
@@ -61,15 +70,20 @@ class Exchange {
     struct Waiting {
         Outside* caller;
         Message call;
-    };
-    struct Arrived {
-        Waiting from;
         std::string name;
+        bool in_turn{false};
+    };
+    /// What one caller wants to read, one after the other, so that nobody waits behind all of it.
+    struct Turn {
+        Outside* caller;
+        std::deque<Waiting> next;
     };
 
     void connect_objects(sd_event* event);
-    void decided(std::uint64_t number, const std::optional<Refusal>& refusal);
-    void let_in(Outside& outside, sd_bus_message* call, const char* caller);
+    void decided(std::uint64_t number, const Decision& decision);
+    void queue(Waiting call);
+    void next_of(const std::string& caller);
+    bool let_in(Waiting call);
     void from_objects(sd_bus_message* message);
     void answered(sd_bus_message* answer);
     void signalled(sd_bus_message* signal);
@@ -78,7 +92,8 @@ class Exchange {
 
     std::set<Outside*> outside_;
     Guard guard_;
-    std::map<std::uint64_t, Arrived> arrived_; ///< not decided yet
+    std::map<std::uint64_t, Waiting> arrived_; ///< not decided yet
+    std::map<std::string, Turn> turns_;        ///< of callers one of whose calls is with the objects
     std::uint64_t last_arrived_{0};
     std::map<std::uint64_t, Waiting> waiting_; ///< for the objects, by the number of the copy
     std::unique_ptr<Line> line_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <ctime>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -54,6 +55,40 @@ Refusal too_often(const Target& target, Duration wait) {
                         std::chrono::ceil<std::chrono::milliseconds>(wait).count())};
 }
 
+constexpr std::size_t most_bytes = 4096; ///< a reason for maintenance is the longest that anybody may say
+
+/// Counts what is left of a message, or of the container that is entered, and stops when it is too much.
+bool count(sd_bus_message* message, std::size_t& bytes) {
+    for (;;) {
+        char type = 0;
+        const char* contents = nullptr;
+        const int more = sd_bus_message_peek_type(message, &type, &contents);
+        if (more <= 0) return more == 0;
+        bytes += sizeof(std::uint64_t);
+        if (type == 'a' || type == 'v' || type == 'r' || type == 'e') {
+            const std::string inner = text(contents);
+            if (sd_bus_message_enter_container(message, type, inner.c_str()) < 0 || !count(message, bytes) ||
+                sd_bus_message_exit_container(message) < 0)
+                return false;
+        } else if (type == 's' || type == 'o' || type == 'g') {
+            const char* string = nullptr;
+            if (sd_bus_message_read_basic(message, type, &string) < 0) return false;
+            bytes += std::strlen(string);
+        } else if (sd_bus_message_skip(message, std::string(1, type).c_str()) < 0) {
+            return false;
+        }
+        if (bytes > most_bytes) return false;
+    }
+}
+
+/// Such a call may wait for minutes, in our memory.
+bool is_small(sd_bus_message* call) {
+    std::size_t bytes = 0;
+    const bool small = count(call, bytes);
+    sd_bus_message_rewind(call, 1);
+    return small;
+}
+
 constexpr auto sudo = "run it with sudo";
 
 Refusal not_root_on_socket(const Question& asked) {
@@ -93,13 +128,18 @@ void Gate::decide(sd_bus_message* call, const std::string& caller, Exchange::The
     const auto target = target_of(call);
     const auto* rule = target.is_property ? property_rule(target.interface, target.member)
                                           : method_rule(target.interface, target.member);
-    if (rule == nullptr) return then(no_rule(target));
-    if (const auto wait = limiter_.take(caller, rule->cost, now())) return then(too_often(target, *wait));
+    if (rule == nullptr) return then({no_rule(target)});
+    if (const auto wait = limiter_.take(caller, rule->cost, now())) return then({too_often(target, *wait)});
     if (rule->action == Action::look) {
         // Whoever waits for answers cannot ask faster than we answer; who does not wait has no use for them.
-        if (sd_bus_message_get_expect_reply(call) <= 0) return then(Refusal{error_invalid_args, "nobody waits for it"});
-        return then(std::nullopt);
+        if (sd_bus_message_get_expect_reply(call) <= 0)
+            return then({Refusal{error_invalid_args, "nobody waits for it"}});
+        return then({std::nullopt, true});
     }
+    if (!is_small(call))
+        return then({Refusal{error_limits_exceeded,
+                             fmt::format("{}: its arguments are longer than {} bytes, which no call of it needs",
+                                         target.name(), most_bytes)}});
     ask_user({++last_number_, caller, rule->action, sd_bus_message_get_allow_interactive_authorization(call) > 0,
               text(sd_bus_message_get_path(call)), target.name()},
              std::move(then));
@@ -110,12 +150,12 @@ void Gate::ask_user(Question question, Exchange::Then then) {
         const auto user = private_.user_of(question.caller);
         const bool may = user && (*user == 0 || *user == ::geteuid());
         witness_(may, fmt::format("{} by user {} on the private socket", question.method, user.value_or(65534)));
-        return then(may ? std::nullopt : std::optional{not_root_on_socket(question)});
+        return then({may ? std::nullopt : std::optional{not_root_on_socket(question)}});
     }
     if (waiting_.size() >= most)
-        return then(Refusal{
+        return then({Refusal{
             error_limits_exceeded,
-            fmt::format("{}: too many calls wait to be authorised: try again when one is answered", question.method)});
+            fmt::format("{}: too many calls wait to be authorised: try again when one is answered", question.method)}});
     const auto number = question.number;
     const auto caller = question.caller;
     waiting_.emplace(number, Waiting{std::move(question), std::move(then), {}});
@@ -148,7 +188,7 @@ void Gate::finish(std::uint64_t number, std::optional<Refusal> refusal) {
     const auto& [question, then, user] = found.mapped();
     witness_(!refusal, fmt::format("{} on {} by user {} ({}){}", question.method, question.object, user.value_or(0),
                                    question.caller, refusal ? ": " + refusal->text : ""));
-    then(std::move(refusal));
+    then({std::move(refusal)});
 }
 
 void Gate::gone(const std::string& caller) {

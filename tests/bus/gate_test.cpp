@@ -352,6 +352,36 @@ TEST_F(Gate, LimitsWhatIsAskedAboutTheWholeNode) {
     EXPECT_EQ(Client{}.call(root, manager, "Describe").error, "");
 }
 
+TEST_F(Gate, HoldsNoLongArguments) {
+    std::thread loop{[&] {
+        if (const auto command = daemon.next<CommandReceived>())
+            daemon.post(engine::Reply{command->command.id, engine::CommandError::no_such_instance, ""});
+    }};
+    EXPECT_EQ(Client{}.call(root, manager, "Failover", std::string(4000, 'x'), true).error,
+              "org.holdfast1.Error.NoSuchInstance");
+    loop.join();
+    const auto answer = Client{}.call(root, manager, "Failover", std::string(1 << 20, 'x'), true);
+    EXPECT_EQ(answer.error, too_often);
+    EXPECT_EQ(answer.text, "org.holdfast1.Manager.Failover: its arguments are longer than 4096 bytes, which no call of "
+                           "it needs");
+}
+
+TEST_F(Gate, ServesCallersInTurn) {
+    std::vector<engine::InstanceView> many;
+    for (int i = 0; i < 2000; ++i)
+        many.push_back(backup(fmt::format("web{}", i)));
+    daemon.publish(snapshot(std::move(many)));
+    Client greedy, other;
+    ASSERT_EQ(other.instance("web7", "State"), "s backup");
+    for (int i = 0; i < 100; ++i) // as many as a bus lets wait, each of them long
+        greedy.send("/org/holdfast1/instance", "org.freedesktop.DBus.Introspectable", "Introspect");
+    EXPECT_EQ(other.instance("web7", "State"), "s backup");
+    greedy.take();
+    EXPECT_LT(greedy.replies.size(), 50U) << "who asks for one thing waits for one of the others' at most";
+    EXPECT_TRUE(greedy.until([&] { return greedy.replies.size() == 100; })) << "and all are served";
+    EXPECT_EQ(std::ranges::count(greedy.replies, ""), 100);
+}
+
 TEST_F(Gate, IsClosedForWhatHasNoRow) {
     Client client;
     EXPECT_EQ(client.call(root, manager, "Explode").error, "org.freedesktop.DBus.Error.UnknownMethod");

@@ -204,15 +204,32 @@ Answer Client::call(const std::string& path, const std::string& interface, const
     return answer;
 }
 
+namespace {
+
+int on_reply(sd_bus_message* reply, void* client, sd_bus_error*) {
+    const auto* error = sd_bus_message_get_error(reply);
+    static_cast<Client*>(client)->replies.emplace_back(error ? error->name : "");
+    return 0;
+}
+
+} // namespace
+
 void Client::send_failover(const std::string& name) {
-    const auto on_reply = [](sd_bus_message* reply, void* data, sd_bus_error*) {
-        const auto* error = sd_bus_message_get_error(reply);
-        static_cast<Client*>(data)->replies.emplace_back(error ? error->name : "");
-        return 0;
-    };
     EXPECT_GE(sd_bus_call_method_async(bus_, nullptr, "org.holdfast1", root, manager, "Failover", on_reply, this,
                                        "sa{sv}", name.c_str(), 0),
               0);
+}
+
+void Client::send(const std::string& path, const std::string& interface, const std::string& method) {
+    EXPECT_GE(sd_bus_call_method_async(bus_, nullptr, "org.holdfast1", path.c_str(), interface.c_str(), method.c_str(),
+                                       on_reply, this, ""),
+              0);
+    sd_bus_flush(bus_);
+}
+
+void Client::take() {
+    while (sd_bus_process(bus_, nullptr) > 0) {
+    }
 }
 
 bool Client::until(const std::function<bool()>& done) {

@@ -121,6 +121,19 @@ def test_the_errors_in_the_page_are_those_of_the_source():
     assert entries_of("ERRORS") == set(re.findall(r'"org\.holdfast1\.Error\.(\w+)"', source))
 
 
+def test_who_may_do_what_in_the_page_is_what_the_source_says():
+    source = (ROOT / "src/bus/access.cpp").read_text()
+    ids = dict(re.findall(r'case Action::(\w+): return "([\w.-]+)"', source))
+    wanted = {name: set() for name in ids.values()}
+    for member, action in re.findall(r'^    \{\w+, "(\w+)", Action::(\w+)', source, re.MULTILINE):
+        if action in ids:
+            wanted[ids[action]].add(member)
+    entries = re.findall(r"^\*(org\.holdfast1\.[\w-]+)\*$\n((?:\t.*\n)+)", section(text_of("org.holdfast1.5"), "ACCESS"), re.MULTILINE)
+    assert {name: set(re.findall(r"\*(\w+)\*", text)) for name, text in entries} == wanted
+    policy = dom.parse(str(ROOT / "dbus/org.holdfast1.policy"))
+    assert {each.getAttribute("id") for each in policy.getElementsByTagName("action")} == set(wanted)
+
+
 def test_the_reasons_in_the_page_are_those_of_the_source():
     source = (ROOT / "src/vrrp/step.cpp").read_text()
     assert entries_of("STATES AND REASONS") == set(re.findall(r'case Reason::\w+: return \{"(\w+)"', source))
