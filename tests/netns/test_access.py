@@ -213,7 +213,7 @@ class Inside:
             if text in done.stderr:
                 return word
         # Whatever the objects themselves say, they were asked.
-        known = done.returncode == 0 or "there is nothing to hand over" in done.stderr
+        known = done.returncode == 0 or re.search(r"there is nothing to|can't be served here", done.stderr)
         return "yes" if known else f"? {done.stderr}"
 
     def level(self) -> str:
