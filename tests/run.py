@@ -190,8 +190,13 @@ MACHINES = [["tests/netns/test_balancer.py"], ["tests/netns", "--ignore=tests/ne
 
 
 def suite_container():
-    """The image, its units, and two hosts with it. The image is compiled the first time, which takes long: not in the default list."""
+    """The image with its unit tests and its size, the units, and two hosts with it. The first time it is all compiled, which takes
+    long: not in the default list."""
     yield from pytest("tests/container")
+    made = list(program("image", [sys.executable, "tests/container/image.py"], timeout=3600))
+    yield from made
+    if made[0].verdict != "passed":
+        return
     with tempfile.NamedTemporaryFile(suffix=".jsonl") as report:
         command = [sys.executable, "tests/container/sidecar.py", "--results", report.name]
         whole = list(promises("lab sidecar", command, LAB, timeout=3600))

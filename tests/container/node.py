@@ -56,29 +56,35 @@ set -e
 for hierarchy in systemd unified; do
     [ ! -d /sys/fs/cgroup/$hierarchy/$1 ] || echo $$ > /sys/fs/cgroup/$hierarchy/$1/cgroup.procs
 done
+mkdir -p "$5/root"
+mount --bind "$7" "$5/root"
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 SYSTEMD_NSPAWN_LOCK=0
 exec systemd-nspawn --quiet --register=no --keep-unit --volatile=overlay --network-namespace-path=/run/netns/$2 --machine=$1 \
-    --hostname=$3 --uuid=$4 --bind="$5:/lab" --bind-ro="$6:/usr/lib/lab-images.tar" --tmpfs=/var/lib/containers:mode=0755 \
-    --bind-ro="$5/lab.target:/etc/systemd/system/lab.target" --bind-ro="$5/containers.conf:/etc/containers/containers.conf" \
-    --bind-ro="$5/storage.conf:/etc/containers/storage.conf" \
-    --capability=all --system-call-filter='@keyring bpf' --console=read-only -D "$7" -b -- --unit=lab.target --show-status=0
+    --hostname=$3 --uuid=$4 --bind="$5/shared:/lab" --bind-ro="$6:/usr/lib/lab-images.tar" --tmpfs=/var/lib/containers:mode=0755 \
+    --bind-ro="$5/shared/lab.target:/etc/systemd/system/lab.target" --bind-ro="$5/shared/containers.conf:/etc/containers/containers.conf" \
+    --bind-ro="$5/shared/hostname:/etc/hostname" \
+    --bind-ro="$5/shared/storage.conf:/etc/containers/storage.conf" \
+    --capability=all --system-call-filter='@keyring bpf' --console=read-only -D "$5/root" -b -- --unit=lab.target --show-status=0
 """
 
 
 class Node:
-    def __init__(self, host: Host):
+    """`root` is the root file system that it boots, this machine's own (/) or image.HOST; it is only read."""
+
+    def __init__(self, host: Host, root: pathlib.Path):
         self.host, self.name = host, host.name
         self.machine = f"hfpod{os.getpid()}{host.name}"
-        self.lab = host.directory / "lab"
-        self.lab.mkdir()
-        for name, text in (("crun", SHIM), ("containers.conf", CONTAINERS), ("storage.conf", STORAGE), ("lab.target", TARGET)):
+        self.lab = host.directory / "boot/shared"
+        self.lab.mkdir(parents=True)
+        for name, text in (("crun", SHIM), ("containers.conf", CONTAINERS), ("storage.conf", STORAGE), ("lab.target", TARGET),
+                           ("hostname", f"{self.name}\n")):
             (self.lab / name).write_text(text)
         (self.lab / "crun").chmod(0o755)
         for folder in self._cgroups():
             folder.mkdir()
         host.world.undo(self._remove_cgroups)
         self.process = Process(["unshare", "-m", "--propagation", "private", "bash", "-c", BOOT, "boot", self.machine, host.namespace,
-                                self.name, str(uuid.uuid4()), str(self.lab), str(image.ARCHIVE), str(image.HOST)],
+                                self.name, str(uuid.uuid4()), str(self.lab.parent), str(image.ARCHIVE), str(root)],
                                host.directory / "boot.log")
         host.world.undo(self.end)
         self.leader = 0
@@ -164,5 +170,5 @@ def available() -> str:
     return ""
 
 
-def add(world: World, name: str) -> Node:
-    return Node(world.add(name))
+def add(world: World, name: str, root: pathlib.Path) -> Node:
+    return Node(world.add(name), root)

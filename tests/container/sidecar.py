@@ -1,7 +1,7 @@
 """The sidecar, played: two hosts with systemd, podman and nginx, holdfast in a container beside it, and what a client of the address
 lost at each act; then the same acts where holdfast and nginx are installed on the hosts, from the same build.
 
-    sudo ./dev lab sidecar [--interval 100ms] [--only sidecar|host] [--keep]
+    sudo ./dev lab sidecar [--interval 100ms] [--only sidecar|plain|host] [--keep]
 
 The hosts are set up by the commands of docs/sidecar.md. What this machine can't have is said, and the status is 77.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import pathlib
 import shutil
 import signal
 import sys
@@ -26,7 +27,9 @@ from world import World, now, wait_for
 
 PRIORITY = {"lb1": 250, "lb2": 249}
 VIP = "10.77.0.100"
-PAGE = "server {{ listen 80 default_server backlog=4096; location / {{ return 200 '{}\\n'; }} }}\n"
+
+# podman tells systemd of a container's end when it has cleaned up behind it: conmon, the unit's main process, waits for that.
+CONTAINER_END_MS = 150
 
 
 @dataclasses.dataclass
@@ -46,11 +49,16 @@ def config(interval: float) -> str:
     return block.replace("192.0.2.10/24", f"{VIP}/24").replace("advert_interval: 1s", f"advert_interval: {interval * 1000:g}ms")
 
 
-def set_up_sidecar(node: nodes.Node):
+def of_the_lab(command: str) -> str:
+    return command.replace("sudo ", "").replace("registry.example/holdfast:1", image.IMAGE).replace("registry.example/nginx:stable", image.NGINX)
+
+
+def set_up_sidecar(node: nodes.Node, pod: bool):
     """The page's own command, with the lab's images."""
-    command, = [line for line in page.commands("sidecar.md") if "holdfast-host-setup" in line and "--pod" in line]
-    command = command.replace("sudo ", "").replace("registry.example/holdfast:1", image.IMAGE).replace("registry.example/nginx:stable", image.NGINX)
-    node.run("bash", "-eo", "pipefail", "-c", command)
+    command, = [line for line in page.commands("sidecar.md") if "holdfast-host-setup" in line]
+    if not pod:
+        command = command.replace("--pod registry.example/nginx:stable ", "")
+    node.run("bash", "-eo", "pipefail", "-c", of_the_lab(command))
 
 
 def set_up_host(node: nodes.Node):
@@ -63,33 +71,48 @@ def set_up_host(node: nodes.Node):
         podman create --name taken {image.IMAGE} >/dev/null
         for file in /usr/sbin/holdfastd /usr/bin/holdfastctl /usr/libexec/holdfast; do podman cp taken:$file $file; done
         podman rm taken >/dev/null
-        rm -f /etc/nginx/sites-enabled/default
         install -D -m 0644 /lab/holdfast.service /etc/systemd/system/holdfast.service
         install -D -m 0644 /lab/no-realtime.conf /etc/systemd/system/holdfast.service.d/no-realtime.conf
         install -D -m 0644 /lab/org.holdfast1.conf /etc/dbus-1/system.d/org.holdfast1.conf
         install -D -m 0644 /lab/org.holdfast1.policy /usr/share/polkit-1/actions/org.holdfast1.policy
         install -D -m 0644 /lab/holdfast.sysusers /etc/sysusers.d/holdfast.conf
         systemd-sysusers; systemctl daemon-reload; systemctl reload dbus""")
-    # The pod's nginx comes back by itself, so this one does too.
+
+
+def set_up_nginx(node: nodes.Node):
+    """The host's own. The pod's comes back by itself, so this one does too."""
+    node.enter("rm", "-f", "/etc/nginx/sites-enabled/default")
     node.write("/etc/systemd/system/nginx.service.d/restart.conf", "[Service]\nRestart=always\nRestartSec=1\n")
     node.enter("systemctl", "daemon-reload")
+
+
+# The worlds: what they boot, and what holdfast and nginx are there.
+SIDECAR = "sidecar"  # Debian 13, Quadlet: both in one pod
+PLAIN = "plain"      # this machine's own Debian, without Quadlet before 13: holdfast in a container by a plain unit, nginx installed
+HOST = "host"        # Debian 13: both installed
+WORLDS = (SIDECAR, PLAIN, HOST)
+ROOTS = {SIDECAR: image.HOST, PLAIN: pathlib.Path("/"), HOST: image.HOST}
 
 
 class Play:
     def __init__(self, kind: str, interval: float):
         self.kind, self.interval = kind, interval
+        self.in_container, self.in_pod = kind != HOST, kind == SIDECAR
         self.rows: list[Row] = []
         self.client: Client | None = None
         self.world = World(f"hf{kind}")
         try:
-            self.nodes = {name: nodes.add(self.world, name) for name in ("lb1", "lb2")}
+            self.nodes = {name: nodes.add(self.world, name, ROOTS[kind]) for name in ("lb1", "lb2")}
             self.client_host = self.world.add("client")
             self.lb1, self.lb2 = self.nodes.values()
             for node in self.nodes.values():
                 node.wait_booted()
-                node.write("/etc/nginx/conf.d/page.conf", PAGE.format(node.name))
+                for command in (line for line in page.commands("sidecar.md") if "/etc/nginx" in line):
+                    node.run("bash", "-ec", of_the_lab(command))
                 node.write("/etc/holdfast/holdfast.yaml", config(interval))
-                (set_up_sidecar if kind == "sidecar" else set_up_host)(node)
+                if not self.in_pod:
+                    set_up_nginx(node)
+                set_up_sidecar(node, self.in_pod) if self.in_container else set_up_host(node)
         except BaseException:
             self.world.close()
             raise
@@ -138,7 +161,7 @@ class Play:
 
     def start(self):
         self.act("systemctl start, on both hosts")
-        unit = ["web-pod"] if self.kind == "sidecar" else ["nginx", "holdfast"]
+        unit = ["web-pod"] if self.in_pod else ["nginx", "holdfast"]
         for node in self.nodes.values():
             began = now()
             node.enter("systemctl", "start", *unit)
@@ -163,16 +186,23 @@ class Play:
         entry = json.loads(lines.splitlines()[-1]) if lines.strip() else {}
         self.check("the journal's fields, of holdfast.service", entry.get("_SYSTEMD_UNIT") == "holdfast.service", str(entry))
         known = self.lb1.enter("journalctl", "--list-catalog", entry.get("MESSAGE_ID", "0" * 32), check=False)
-        if self.kind == "sidecar":
+        if self.in_container:
             self.check("journalctl -x explains it", "holdfast" in known, known)
             self.look_at_container()
 
     def look_at_container(self):
         about = json.loads(self.lb1.run("podman", "inspect", "holdfast"))[0]
+        kept, fed = self.lb1.show("NFileDescriptorStore"), self.lb1.show("WatchdogTimestampMonotonic")
+        self.check("systemd keeps its descriptors", kept != "0", kept)
+        main = self.lb1.enter("ps", "-o", "comm=", "-p", self.lb1.show("MainPID")).strip()
+        self.check("the unit's main process is conmon", main == "conmon", main)
         self.check("PID 1 is holdfastd", self.lb1.run("podman", "exec", "holdfast", "cat", "/proc/1/comm").strip() == "holdfastd", "")
-        kept = sorted(about["EffectiveCaps"])
-        self.check("capabilities: NET_ADMIN and NET_RAW alone", kept == ["CAP_NET_ADMIN", "CAP_NET_RAW"], str(kept))
+        rights = sorted(about["EffectiveCaps"])
+        self.check("capabilities: NET_ADMIN and NET_RAW alone", rights == ["CAP_NET_ADMIN", "CAP_NET_RAW"], str(rights))
         wrote = self.lb1.run("podman", "exec", "holdfast", "touch", "/usr/written", check=False)
+        for command in (line for line in page.commands("sidecar.md") if " --check " in line):
+            said = self.lb1.run("sh", "-c", of_the_lab(command) + " 2>&1", check=False)
+            self.check(f"holdfastd --check{command.partition('--check')[2]}", said == "", said)
         self.check("the root is read-only", about["HostConfig"]["ReadonlyRootfs"] and not wrote, wrote)
         healthy = self.lb1.run("sh", "-c", "podman healthcheck run holdfast; echo $?").split()[-1]
         self.check("podman healthcheck run holdfast", healthy == "0", healthy)
@@ -181,6 +211,8 @@ class Play:
                                check=False) if self.lb1.enter("sh", "-c", "command -v python3", check=False) else \
             self.lb1.run("bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/9810; printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3", check=False)
         self.check("metrics by socket activation", "holdfast_" in scraped and "web" in scraped, scraped[:300] + self.lb1.journal(8))
+        wait_for(lambda: self.lb1.show("WatchdogTimestampMonotonic") != fed, 11, "WATCHDOG=1", every=0.1)
+        self.check("the watchdog is fed", True, "")
         stamp = self.lb1.property_of("StateTimestampMonotonic")
         self.lb1.enter("systemctl", "reload", "holdfast")
         self.check("systemctl reload moves nothing", stamp == self.lb1.property_of("StateTimestampMonotonic"), stamp)
@@ -188,7 +220,7 @@ class Play:
     def nginx_dies(self):
         self.act("nginx on the master is killed; systemd starts it again a second later")
         since = now()
-        if self.kind == "sidecar":
+        if self.in_pod:
             self.lb1.run("podman", "kill", "nginx")
         else:
             self.lb1.enter("systemctl", "kill", "-s", "KILL", "nginx")
@@ -197,9 +229,9 @@ class Play:
         moved = seen.first_from.get("lb2", 0) * 1000
         self.settled_on("lb1", self.master_down("lb1") + 8)
         # The command itself takes a while to come to the kill: what counts is how long nobody answered.
-        bound = self.skew("lb2") * 1000 + 10 + NOISE_MS + (CONTAINER_END_MS if self.kind == "sidecar" else 0)
+        bound = self.skew("lb2") * 1000 + 10 + NOISE_MS + (CONTAINER_END_MS if self.in_pod else 0)
         self.judge("nginx killed, and back", since, bound, f"successor's skew {self.skew('lb2') * 1000:.1f} ms + 10 ms" +
-                   (f" + {CONTAINER_END_MS} ms of podman" if self.kind == "sidecar" else ""), f"lb2 answered after {moved:.0f} ms")
+                   (f" + {CONTAINER_END_MS} ms of podman" if self.in_pod else ""), f"lb2 answered after {moved:.0f} ms")
 
     def edges(self) -> str:
         return self.lb2.property_of("StateTimestampMonotonic")
@@ -208,7 +240,7 @@ class Play:
         self.act("kill -9 of the master's holdfastd (podman kill): the next one adopts the address")
         before, began, restarts = self.edges(), self.lb1.show("ActiveEnterTimestampMonotonic"), self.lb1.show("NRestarts")
         since = now()
-        if self.kind == "sidecar":
+        if self.in_container:
             self.lb1.run("podman", "kill", "holdfast")
         else:
             self.lb1.enter("systemctl", "kill", "-s", "KILL", "--kill-whom=main", "holdfast")
@@ -225,11 +257,11 @@ class Play:
         self.settled_on("lb1", self.master_down("lb1") + 8)
 
     def removed(self):
-        verb = "podman rm -f holdfast" if self.kind == "sidecar" else "kill -TERM of holdfastd"
+        verb = "podman rm -f holdfast" if self.in_container else "kill -TERM of holdfastd"
         self.act(f"{verb}: it hands over and ends; systemd starts it again")
         restarts = self.lb1.show("NRestarts")
         since = now()
-        if self.kind == "sidecar":
+        if self.in_container:
             self.lb1.run("podman", "rm", "-f", "holdfast")
         else:
             self.lb1.enter("systemctl", "kill", "-s", "TERM", "--kill-whom=main", "holdfast")
@@ -245,7 +277,7 @@ class Play:
         self.judge("systemctl restart", since, YIELD[0], YIELD[1])
 
     def updated(self):
-        if self.kind != "sidecar":
+        if not self.in_container:
             return
         self.act("a new image, and podman auto-update")
         before = json.loads(self.lb1.run("podman", "inspect", "holdfast"))[0]["Image"]
@@ -260,7 +292,7 @@ class Play:
     def stopped(self):
         self.act("the master's host goes out of service: holdfast first, then nginx")
         since = now()
-        self.lb1.enter("systemctl", "stop", *(["web-pod"] if self.kind == "sidecar" else ["holdfast", "nginx"]))
+        self.lb1.enter("systemctl", "stop", *(["web-pod"] if self.in_pod else ["holdfast", "nginx"]))
         self.settled_on("lb2", 5)
         self.judge("stop", since, *HANDOVER)
 
@@ -278,10 +310,6 @@ class Play:
             pass
 
 
-# A container's end reaches systemd through conmon, which first tears the container down.
-CONTAINER_END_MS = 60
-
-
 def table(rows: list[Row]):
     print(f"\n{'act':34} {'':8} {'outage':>9} {'lost':>6}   promised")
     for row in rows:
@@ -292,8 +320,8 @@ def table(rows: list[Row]):
 def main() -> int:
     parser = argparse.ArgumentParser(prog="dev lab sidecar", description="holdfast in a container beside nginx, on two hosts")
     parser.add_argument("--interval", type=parse_interval, default=1.0, metavar="1s|100ms", help="advertisement interval")
-    parser.add_argument("--only", choices=("sidecar", "host"), help="one of the two worlds")
-    parser.add_argument("--keep", action="store_true", help="leave the sidecar's hosts up to play with")
+    parser.add_argument("--only", choices=WORLDS, help="one of the worlds")
+    parser.add_argument("--keep", action="store_true", help="leave the sidecar's hosts up to play with (or those of --only)")
     parser.add_argument("--results", help=argparse.SUPPRESS)
     options = parser.parse_args()
 
@@ -306,12 +334,12 @@ def main() -> int:
     rows: list[Row] = []
     play = None
     try:
-        image.make()
-        for kind in (options.only,) if options.only else ("sidecar", "host"):
+        image.make(None if options.results else ["--build-arg=TESTS=false"])  # the suite has built and tested it already
+        for kind in (options.only,) if options.only else WORLDS:
             play = Play(kind, options.interval)
             play.rows = rows
             play.all()
-            if options.keep and kind == "sidecar":
+            if options.keep and (options.only or kind == SIDECAR):
                 play.keep()
             play.world.close()
             play = None
