@@ -121,6 +121,7 @@ int Loop::run() {
     facts_->config_hash = parts_.config.hash;
     facts_->config_loaded_usec = read_clock(CLOCK_REALTIME) / 1us;
     facts_->missing = parts_.missing;
+    stop_mark_.remove(); // of a stop that nobody cleared up after: what it left is ours now
     tell_wall_clock();
     if (parts_.record) {
         auto record = parts_.record->read();
@@ -217,6 +218,7 @@ void Loop::perform(engine::Action& any) {
                    [&](engine::Finished&) {
                        finished_ = true;
                        restart_until_ = never;
+                       stop_mark_.remove();
                        lines_until_ = now_ + last_lines;
                        scripts_until_ = now_ + last_scripts;
                    },

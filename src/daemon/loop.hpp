@@ -7,6 +7,7 @@
 #include "base/mailbox.hpp"
 #include "bus/messages.hpp"
 #include "daemon/checks.hpp"
+#include "daemon/clear_up.hpp"
 #include "daemon/events.hpp"
 #include "daemon/kept.hpp"
 #include "daemon/maintenance.hpp"
@@ -72,6 +73,7 @@ class Loop {
     void on_loaded();
     void on_signal(int number);
     void end(bool restart);
+    void stop();
     void end_if_told();
     void forget_unused();
     void keep_record();
@@ -113,6 +115,7 @@ class Loop {
     Time next_counters_{}, next_heartbeat_{never};
     Time job_until_{never};     ///< SIGTERM came, and whether that is a restart is asked
     Time restart_until_{never}; ///< a restart begins when everybody has heard the news, or now
+    StopMark stop_mark_{parts_.options.runtime_directory};
     bool finished_{false};
     Time lines_until_{never}, scripts_until_{never}; ///< how long a finished loop waits for notifications
     bool notified() const;

@@ -134,7 +134,12 @@ void Loop::end(bool restart) {
     if (restart)
         restart_until_ = now_ + last_scripts_of_restart;
     else
-        deliver(engine::StopRequested{});
+        stop();
+}
+
+void Loop::stop() {
+    stop_mark_.set();
+    deliver(engine::StopRequested{});
 }
 
 void Loop::end_if_told() {

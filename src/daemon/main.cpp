@@ -1,6 +1,7 @@
 // holdfastd: puts the parts together in the order that a quick and safe start needs, and ends the process.
 
 #include "bus/thread.hpp"
+#include "daemon/clear_up.hpp"
 #include "daemon/kept.hpp"
 #include "daemon/loop.hpp"
 #include "daemon/process.hpp"
@@ -43,6 +44,7 @@ int main(int argc, char** argv) {
     auto kept = daemon::KeptDescriptors::take_over();
     daemon::prefer_own_notify_socket();
     ::umask(0077);
+    if (options.clear_up) return daemon::clear_up(options);
     block_signals();
     auto config = daemon::load_config(options);
     if (const int status = print_problems(config); status != EX_OK || options.check_only) return status;

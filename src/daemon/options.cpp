@@ -22,6 +22,8 @@ Options parse_options(int argc, char** argv) {
     app.add_option("--node-name", options.node_name, "this host's name in the configuration [the host's name]");
     app.add_flag("--check", options.check_only,
                  "read the configuration, print what is wrong with it and end (status 0 or 78)");
+    app.add_flag("--clear-up", options.clear_up,
+                 "take away what a stop that was cut short has left, and end (ExecStopPost=)");
     app.set_version_flag("--version", std::string{"holdfastd "} + version);
     try {
         app.parse(argc, argv);

@@ -13,6 +13,7 @@ struct Options {
     std::filesystem::path helper_directory; ///< of holdfast-prober and holdfast-runner
     std::string node_name;                  ///< empty: the host's name
     bool check_only{false};
+    bool clear_up{false}; ///< after a stop that was cut short
 };
 
 /// Parses, or prints help, version or an error and ends the process (status 0, or 2 for usage).

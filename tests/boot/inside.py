@@ -220,10 +220,26 @@ def stop():
     write(CONFIG)
 
 
+def cut_short():
+    """A stop that is killed while it waits for a successor: what it left is gone before the lease would end it."""
+    write(CONFIG.replace("100ms", "1s", 1))
+    run("systemctl", "start", "holdfast")
+    wait_for(lambda: state() == "master" and has_address(), 10, "mastership")
+    pid, mark = int(show("MainPID")), pathlib.Path("/run/holdfast/stopping")
+    run("systemctl", "stop", "--no-block", "holdfast")
+    wait_for(mark.exists, 3, "the mark of the stop")
+    os.kill(pid, signal.SIGKILL)
+    killed = time.monotonic()
+    wait_for(lambda: not has_address(), 10, "the address to go")
+    results["cut_short"] = [time.monotonic() - killed, mark.exists()]
+    results["cut_short_journal"] = run("journalctl", "-u", "holdfast", "--no-pager", "-n", "20", "-o", "cat")
+    write(CONFIG)
+
+
 def unit_file():
     results["verify"] = \
         subprocess.run(["systemd-analyze", "verify", "--man=no", "holdfast.service"], capture_output=True, text=True).stderr
     results["security"] = run("systemd-analyze", "security", "--no-pager", "holdfast.service", check=False).splitlines()[-1]
 
 
-play((setup, start, rights, unit_tracker, restart, helpers, journal, reload, upstream, killed, watchdog, stop, unit_file), results)
+play((setup, start, rights, unit_tracker, restart, helpers, journal, reload, upstream, killed, watchdog, stop, cut_short, unit_file), results)

@@ -7,7 +7,7 @@ import re
 import pytest
 
 
-@pytest.mark.parametrize("step", ["setup", "start", "rights", "unit_tracker", "restart", "helpers", "journal", "reload", "upstream", "killed", "watchdog", "stop",
+@pytest.mark.parametrize("step", ["setup", "start", "rights", "unit_tracker", "restart", "helpers", "journal", "reload", "upstream", "killed", "watchdog", "stop", "cut_short",
                                   "unit_file"])
 def test_every_step_ran(booted, step):
     assert f"broken:{step}" not in booted, booted[f"broken:{step}"]
@@ -101,6 +101,12 @@ def test_stop_removes_the_address_and_a_bad_file_is_not_retried(booted):
     assert booted["stopped"] == ["success", False]
     code, status, restarts, active = booted["bad_start"]
     assert (code != 0, status, restarts, active) == (True, "78", "0", "failed")
+
+
+def test_a_stop_that_was_cut_short_is_cleared_up_before_the_lease_ends(booted):
+    seconds, mark = booted["cut_short"]
+    assert seconds < 2 and not mark, seconds  # the lease is 5 s
+    assert "192.0.2.10/24 was left by a stop that was cut short: removed" in booted["cut_short_journal"], booted["cut_short_journal"]
 
 
 def test_the_unit_file_is_clean_and_tight(booted):

@@ -110,8 +110,6 @@ class Flagship:
 
     def start(self):
         for host in self.hosts.values():
-            # A client whose port comes round again meets a connection of when the other host directed (decision 0021).
-            host.run("sysctl", "-qw", "net.ipv4.vs.expire_nodest_conn=1", "net.ipv4.vs.conn_reuse_mode=3")
             host.start_holdfastd()
         self.settled(self.home)
 
