@@ -53,7 +53,13 @@ _holdfastctl() {
         --address) COMPREPLY=($(compgen -W "unix:path=/run/holdfast/private" -- "$current")); return ;;
         --json) COMPREPLY=($(compgen -W "pretty short off" -- "$current")); return ;;
         --hold | --timeout | -t) COMPREPLY=($(compgen -W "5s 60s 5min 1h" -- "$current")); return ;;
-        -H | --hash) COMPREPLY=($(compgen -W "sha256 md5" -- "$current")); return ;;
+        -H | --hash | --host)
+            if [ "$option" != --host ] && [ "$command" = digest ]; then
+                COMPREPLY=($(compgen -W "sha256 md5" -- "$current"))
+            else
+                COMPREPLY=($(compgen -A hostname -- "$current"))
+            fi
+            return ;;
         --helper-dir) COMPREPLY=($(compgen -d -- "$current")); return ;;
         --property) COMPREPLY=($(compgen -W "$(_holdfastctl_properties "${given[0]}")" -- "$current")); return ;;
         -p)
@@ -62,7 +68,7 @@ _holdfastctl() {
         ?*) return ;;
     esac
     if [[ $current == -* ]]; then
-        local common="--json --address --private --help"
+        local common="--json --address --private --host --help"
         [ -n "$command" ] || common+=" --version"
         COMPREPLY=($(compgen -W "$common ${options[${command:--}]-}" -- "$current"))
     elif [ -z "$command" ]; then

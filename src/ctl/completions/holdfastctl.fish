@@ -44,6 +44,8 @@ complete -c holdfastctl -l json -d 'JSON in place of text'
 complete -c holdfastctl -l json=short -d 'JSON on one line'
 complete -c holdfastctl -l address -x -a unix:path=/run/holdfast/private -d 'D-Bus address of the daemon'
 complete -c holdfastctl -l private -d 'by the private socket, not the bus'
+complete -c holdfastctl -l host -x -a '(__fish_print_hostnames)' -d 'on another host, by ssh'
+complete -c holdfastctl -n 'not __holdfastctl_has digest' -s H -x -a '(__fish_print_hostnames)' -d 'on another host, by ssh'
 complete -c holdfastctl -s h -l help -d 'what there is'
 complete -c holdfastctl -n __holdfastctl_bare -l version -d 'the version'
 
