@@ -227,11 +227,6 @@ void Client::send(const std::string& path, const std::string& interface, const s
     sd_bus_flush(bus_);
 }
 
-void Client::take() {
-    while (sd_bus_process(bus_, nullptr) > 0) {
-    }
-}
-
 bool Client::until(const std::function<bool()>& done) {
     const auto end = std::chrono::steady_clock::now() + patience;
     while (!done()) {

@@ -74,7 +74,6 @@ class Client {
     /// Sends and does not wait; answers are counted by the error name ("" for success).
     void send_failover(const std::string& name);
     void send(const std::string& path, const std::string& interface, const std::string& method);
-    void take(); ///< what is there, without waiting
     std::vector<std::string> replies;
 
     /// Handles what comes until `done`, or fails the test after `patience`.
