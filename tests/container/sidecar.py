@@ -87,7 +87,7 @@ def set_up_nginx(node: nodes.Node):
 
 
 # The worlds: what they boot, and what holdfast and nginx are there.
-SIDECAR = "sidecar"  # Debian 13, Quadlet: both in one pod
+SIDECAR = "sidecar"  # Debian 13, Quadlet: nginx in a pod, holdfast in a container beside it
 PLAIN = "plain"      # this machine's own Debian, without Quadlet before 13: holdfast in a container by a plain unit, nginx installed
 HOST = "host"        # Debian 13: both installed
 WORLDS = (SIDECAR, PLAIN, HOST)
@@ -161,7 +161,7 @@ class Play:
 
     def start(self):
         self.act("systemctl start, on both hosts")
-        unit = ["web-pod"] if self.in_pod else ["nginx", "holdfast"]
+        unit = ["web-pod" if self.in_pod else "nginx", "holdfast"]
         for node in self.nodes.values():
             began = now()
             node.enter("systemctl", "start", *unit)
@@ -191,7 +191,7 @@ class Play:
             self.look_at_container()
 
     def look_at_container(self):
-        about = json.loads(self.lb1.run("podman", "inspect", "holdfast"))[0]
+        about = json.loads(self.lb1.run("podman", "container", "inspect", "holdfast"))[0]
         kept, fed = self.lb1.show("NFileDescriptorStore"), self.lb1.show("WatchdogTimestampMonotonic")
         self.check("systemd keeps its descriptors", kept != "0", kept)
         main = self.lb1.enter("ps", "-o", "comm=", "-p", self.lb1.show("MainPID")).strip()
@@ -269,30 +269,40 @@ class Play:
         self.settled_on("lb1", self.master_down("lb1") + 8)
         self.judge("removed (SIGTERM), and back", since, YIELD[0], YIELD[1])
 
+    def moves_nothing(self, act: str, since: float, before: str, note: str = "", kept: bool = True):
+        """A restart that systemd ordered: the daemon knows, and its peers wait for three adverts."""
+        took = (int(self.lb1.show("ActiveEnterTimestampMonotonic")) - int(self.lb1.show("ActiveExitTimestampMonotonic"))) / 1e6
+        time.sleep(self.master_down("lb2") + 0.3)
+        self.settled_on("lb1", self.master_down("lb1") + 8)
+        same = self.edges() == before
+        if took > 3 * self.interval:
+            self.judge(act, since, self.master_down("lb2") * 1000 + NOISE_MS, f"back after {took:.1f} s, the peers wait {3 * self.interval:g} s", note, kept)
+        else:
+            self.judge(act, since, 0, "no failover, no request lost", note + ("" if same else "the peer took over"), same and kept)
+
     def restarted(self):
         self.act("systemctl restart holdfast")
-        since = now()
+        before, since = self.edges(), now()
         self.lb1.enter("systemctl", "restart", "holdfast")
-        self.settled_on("lb1", self.master_down("lb1") + 8)
-        self.judge("systemctl restart", since, YIELD[0], YIELD[1])
+        self.moves_nothing("systemctl restart", since, before)
 
     def updated(self):
         if not self.in_container:
             return
         self.act("a new image, and podman auto-update")
-        before = json.loads(self.lb1.run("podman", "inspect", "holdfast"))[0]["Image"]
+        before = json.loads(self.lb1.run("podman", "container", "inspect", "holdfast"))[0]["Image"]
         self.lb1.write("/root/Containerfile", f"FROM {image.IMAGE}\nLABEL update=1\n")
         self.lb1.run("podman", "build", "--isolation=chroot", "--format=docker", "-q", "-t", image.IMAGE, "-f", "/root/Containerfile", "/root")
-        since = now()
+        edges, since = self.edges(), now()
         said = self.lb1.run("podman", "auto-update")
-        self.settled_on("lb1", self.master_down("lb1") + 8)
-        after = json.loads(self.lb1.run("podman", "inspect", "holdfast"))[0]["Image"]
-        self.judge("image update", since, YIELD[0], YIELD[1], "" if before != after else f"the image is the same: {said}", before != after)
+        wait_for(lambda: self.lb1.show("ActiveState") == "active", 20, "the updated container")
+        after = json.loads(self.lb1.run("podman", "container", "inspect", "holdfast"))[0]["Image"]
+        self.moves_nothing("image update", since, edges, "" if before != after else f"the image is the same: {said}", before != after)
 
     def stopped(self):
         self.act("the master's host goes out of service: holdfast first, then nginx")
         since = now()
-        self.lb1.enter("systemctl", "stop", *(["web-pod"] if self.in_pod else ["holdfast", "nginx"]))
+        self.lb1.enter("systemctl", "stop", "holdfast", "web-pod" if self.in_pod else "nginx")
         self.settled_on("lb2", 5)
         self.judge("stop", since, *HANDOVER)
 

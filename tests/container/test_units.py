@@ -85,17 +85,12 @@ def test_podmans_generator_takes_every_unit(alone, generator):
     assert "network-online" not in "".join(line for line in services["holdfast.service"].splitlines() if not line.startswith("#"))
 
 
-def test_in_the_pod_the_container_has_the_pods_network_and_is_else_the_same(alone, generator, tmp_path_factory):
-    first = run_line(generator(alone)[0]["holdfast.service"])
-    pod = tmp_path_factory.mktemp("pod")
-    shutil.copytree(alone, pod, dirs_exist_ok=True)
-    shutil.copytree(QUADLET / "pod", pod, dirs_exist_ok=True)
-    services, said = generator(pod)
-    assert said.strip() == "" and "BindsTo=web-pod.service" in services["holdfast.service"]
-    second = run_line(services["holdfast.service"])
-    assert first.pop("--network") == {"host"} and second.pop("--pod-id-file")
-    assert first == second
-    assert "--network host" in services["web-pod.service"] and "--uts=host" in services["web-pod.service"]
+def test_the_pod_is_nginxs_and_holdfast_is_beside_it(alone, in_pod, generator):
+    services, said = generator(in_pod)
+    assert said.strip() == "" and "BindsTo=web-pod.service" in services["nginx.service"]
+    assert "web-pod" not in services["holdfast.service"] and run_line(services["holdfast.service"])["--network"] == {"host"}
+    assert re.search(r"After=.*nginx\.service", services["holdfast.service"]), "the address leaves before nginx stops"
+    assert "--network host" in services["web-pod.service"] and services["web-pod.service"].index("--exit-policy=continue")
 
 
 @pytest.mark.parametrize("name", ["holdfast.service", "holdfast-metrics.service"])
