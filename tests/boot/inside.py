@@ -239,7 +239,8 @@ def cut_short():
 def unit_file():
     results["verify"] = \
         subprocess.run(["systemd-analyze", "verify", "--man=no", "holdfast.service"], capture_output=True, text=True).stderr
-    results["security"] = run("systemd-analyze", "security", "--no-pager", "holdfast.service", check=False).splitlines()[-1]
+    for unit in ("holdfast", "holdfast-metrics"):
+        results[f"security:{unit}"] = run("systemd-analyze", "security", "--no-pager", f"{unit}.service", check=False).splitlines()[-1]
 
 
 play((setup, start, rights, unit_tracker, restart, helpers, journal, reload, upstream, killed, watchdog, stop, cut_short, unit_file), results)
