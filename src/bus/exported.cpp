@@ -23,7 +23,8 @@ engine::Takeover takeover_of(const Options& options) {
     engine::Takeover result;
     for (const auto& [key, value] : options) {
         if (key != "force" || !value.containsValueOfType<bool>())
-            throw compat::error(error_invalid_args, fmt::format("option '{}' is not known here: there is 'force' (type b)", key));
+            throw compat::error(error_invalid_args,
+                                fmt::format("option '{}' is not known here: there is 'force' (type b)", key));
         result.force = value.get<bool>();
     }
     return result;
@@ -31,7 +32,8 @@ engine::Takeover takeover_of(const Options& options) {
 
 engine::SetPriority priority_of(std::uint8_t value) {
     if (value == owner_priority.value)
-        throw compat::error(error_invalid_args, "priority 255 is an owner's: give 1 to 254, or 0 for the configured one");
+        throw compat::error(error_invalid_args,
+                            "priority 255 is an owner's: give 1 to 254, or 0 for the configured one");
     return {value == 0 ? std::nullopt : std::optional{Priority{value}}};
 }
 

@@ -82,8 +82,8 @@ struct AskOwnJob {};
 struct Quit {}; ///< say STOPPING=1 if not said, flush, end the thread
 
 using ToBus = std::variant<Published, engine::Note, engine::Reply, ReloadBegan, ReloadEnded, Ready, Heartbeat,
-                           WatchUnit, UnwatchUnit, RestartUnit, MoveUnits, ReloadUnit, MaintenanceAnswered, KeepDescriptor,
-                           ForgetDescriptor, AskOwnJob, Quit>;
+                           WatchUnit, UnwatchUnit, RestartUnit, MoveUnits, ReloadUnit, MaintenanceAnswered,
+                           KeepDescriptor, ForgetDescriptor, AskOwnJob, Quit>;
 
 // ---- bus thread to loop
 // -------------------------------------------------------------------------------------------------

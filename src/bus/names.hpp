@@ -26,8 +26,7 @@ inline constexpr const char* error_busy = "org.holdfast1.Error.Busy";
 inline constexpr const char* error_no_such_instance = "org.holdfast1.Error.NoSuchInstance";
 inline constexpr const char* error_invalid_config = "org.holdfast1.Error.InvalidConfig";
 inline constexpr const char* error_access_denied = "org.freedesktop.DBus.Error.AccessDenied";
-inline constexpr const char* error_interaction_required =
-    "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired";
+inline constexpr const char* error_interaction_required = "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired";
 inline constexpr const char* error_limits_exceeded = "org.freedesktop.DBus.Error.LimitsExceeded";
 inline constexpr const char* error_unknown_method = "org.freedesktop.DBus.Error.UnknownMethod";
 inline constexpr const char* error_read_only = "org.freedesktop.DBus.Error.PropertyReadOnly";

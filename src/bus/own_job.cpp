@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::chrono::milliseconds answer_limit{250}; ///< of each of the three questions
 constexpr auto systemd = "org.freedesktop.systemd1";
-constexpr std::uint32_t caller = 0; ///< GetUnitByPID: whoever asks, as the bus knows it, also from another PID namespace
+constexpr std::uint32_t caller =
+    0; ///< GetUnitByPID: whoever asks, as the bus knows it, also from another PID namespace
 
 bool is_answer(sd_bus_message* message) {
     return message != nullptr && sd_bus_message_is_method_error(message, nullptr) <= 0;
@@ -21,9 +22,8 @@ bool is_answer(sd_bus_message* message) {
 void OwnJob::read(const char* path, const char* interface, const char* property,
                   std::function<void(sd_bus_message*)> then) {
     sd_bus_message* call = nullptr;
-    if (connection_.bus() == nullptr ||
-        sd_bus_message_new_method_call(connection_.bus(), &call, systemd, path, "org.freedesktop.DBus.Properties",
-                                       "Get") < 0)
+    if (connection_.bus() == nullptr || sd_bus_message_new_method_call(connection_.bus(), &call, systemd, path,
+                                                                       "org.freedesktop.DBus.Properties", "Get") < 0)
         return then(nullptr);
     Message owned{call};
     if (sd_bus_message_append(call, "ss", interface, property) < 0) return then(nullptr);

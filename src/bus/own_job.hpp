@@ -17,8 +17,7 @@ class OwnJob {
     void ask(std::function<void(bool restart)> then);
 
   private:
-    void read(const char* path, const char* interface, const char* property,
-              std::function<void(sd_bus_message*)> then);
+    void read(const char* path, const char* interface, const char* property, std::function<void(sd_bus_message*)> then);
 
     Connection& connection_;
 };

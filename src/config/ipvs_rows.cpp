@@ -88,15 +88,16 @@ std::vector<Directive<Ipvs>> rows() {
         if (ipvs.timeouts == ConnectionTimeouts{}) return std::nullopt;
         return write_item(timeout_directives(), ipvs.timeouts);
     };
-    return {std::move(sync), std::move(timeouts),
-            item_row<Ipvs, &Ipvs::role_at_stop>(
-                "role_at_stop", stop_words,
-                "What a stop does with the addresses of services that this host is a real server of (`host:`)."),
-            item_row<Ipvs, &Ipvs::forget_stale>(
-                "forget_stale", Flag{},
-                "The kernel forgets connections whose server has left the table, and those whose port comes round again "
-                "(net.ipv4.vs.expire_nodest_conn, conn_reuse_mode); put back at the end. Left out: on where this host "
-                "directs and serves.")};
+    return {
+        std::move(sync), std::move(timeouts),
+        item_row<Ipvs, &Ipvs::role_at_stop>(
+            "role_at_stop", stop_words,
+            "What a stop does with the addresses of services that this host is a real server of (`host:`)."),
+        item_row<Ipvs, &Ipvs::forget_stale>(
+            "forget_stale", Flag{},
+            "The kernel forgets connections whose server has left the table, and those whose port comes round again "
+            "(net.ipv4.vs.expire_nodest_conn, conn_reuse_mode); put back at the end. Left out: on where this host "
+            "directs and serves.")};
 }
 
 } // namespace

@@ -329,9 +329,10 @@ std::unique_ptr<sdbus::IConnection> open_any() {
 Connection::Connection(const Whereabouts& where) {
     asked_address = where.host.empty() ? where.address : "the bus of " + where.host;
     try {
-        bus_ = std::make_unique<Bus>(!where.host.empty()      ? sdbus::createRemoteSystemBusConnection(where.host)
-                                     : !where.address.empty() ? sdbus::createSessionBusConnectionWithAddress(where.address)
-                                                              : open_any());
+        bus_ =
+            std::make_unique<Bus>(!where.host.empty()      ? sdbus::createRemoteSystemBusConnection(where.host)
+                                  : !where.address.empty() ? sdbus::createSessionBusConnectionWithAddress(where.address)
+                                                           : open_any());
         bus_->connection->setMethodCallTimeout(call_timeout);
     } catch (const sdbus::Error& error) {
         throw no_bus(error);

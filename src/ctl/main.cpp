@@ -17,12 +17,13 @@ struct PageLine {
 };
 
 struct Line {
-    std::string json{"off"}, name, hold, weight, timeout, lines, reason, address, host, helper_directory{HELPER_DIRECTORY};
+    std::string json{"off"}, name, hold, weight, timeout, lines, reason, address, host,
+        helper_directory{HELPER_DIRECTORY};
     PageLine page;
     std::vector<std::string> properties;
     std::uint64_t rounds{};
-    bool value_only{}, force{}, complete{}, complete_servers{}, wait{}, liveness{}, readiness{}, nagios{}, follow{}, explain{},
-        direct{};
+    bool value_only{}, force{}, complete{}, complete_servers{}, wait{}, liveness{}, readiness{}, nagios{}, follow{},
+        explain{}, direct{};
 };
 
 constexpr const char* statuses =

@@ -77,12 +77,14 @@ int clear_up(const Options& options) {
     int status = EX_OK;
     for (const auto& address : there->addresses) {
         if (!belongs_to(address, *record)) continue;
-        (*executor)->run({engine::OperationId{1}, never, engine::RemoveAddress{address.link, address.prefix, address.traits.peer}});
+        (*executor)->run(
+            {engine::OperationId{1}, never, engine::RemoveAddress{address.link, address.prefix, address.traits.peer}});
         const auto answer = next(outcomes, waiting);
         const auto* const done = answer ? std::get_if<engine::OperationDone>(&*answer) : nullptr;
         const bool is_gone = done && done->error == 0;
         std::fputs(fmt::format("<{}>holdfastd: {} was left by a stop that was cut short: {}\n", is_gone ? 5 : 3,
-                               to_string(address.prefix), is_gone ? "removed" : "it can't be removed, and leaves with its lease")
+                               to_string(address.prefix),
+                               is_gone ? "removed" : "it can't be removed, and leaves with its lease")
                        .c_str(),
                    stderr);
         if (!is_gone) status = EX_OSERR;

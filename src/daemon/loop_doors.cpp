@@ -11,7 +11,7 @@
 namespace holdfast::daemon {
 namespace {
 
-constexpr Duration job_limit = 1s;                ///< the bus thread answers before, or hangs
+constexpr Duration job_limit = 1s;               ///< the bus thread answers before, or hangs
 constexpr Duration last_scripts_of_restart = 5s; ///< what a restart still waits for, well within TimeoutStopSec
 
 } // namespace
@@ -147,7 +147,7 @@ void Loop::end_if_told() {
     const bool is_told = notifier_->idle() && mailer_->idle() && !notifier_->lines_wait();
     if (!is_told && now_ < restart_until_) return;
     restart_until_ = never;
-    deliver(engine::StopRequested{.returns = true});
+    deliver(engine::StopRequested{.returns = true, .takes = parts_.options.restart_takes});
 }
 
 /// Links that are gone or that nobody listens on any more.

@@ -1,5 +1,6 @@
 #include "daemon/options.hpp"
 
+#include "base/text.hpp"
 #include "daemon/build.hpp"
 
 #include <CLI/CLI.hpp>
@@ -15,11 +16,20 @@ Options parse_options(int argc, char** argv) {
                  "holdfastd"};
     app.add_option("--config", options.config, "configuration file; DIR/NAME.yaml.d/*.yaml beside it are read too")
         ->capture_default_str();
-    app.add_option("--runtime-dir", options.runtime_directory, "lock, state record and private socket")->capture_default_str();
+    app.add_option("--runtime-dir", options.runtime_directory, "lock, state record and private socket")
+        ->capture_default_str();
     app.add_option("--state-dir", options.state_directory, "what outlives a reboot")->capture_default_str();
     app.add_option("--helper-dir", options.helper_directory, "where holdfast-prober and holdfast-runner are")
         ->capture_default_str();
     app.add_option("--node-name", options.node_name, "this host's name in the configuration [the host's name]");
+    app.add_option_function<std::string>(
+        "--restart-takes",
+        [&options](const std::string& text) {
+            const auto takes = parse_duration(text);
+            if (!takes) throw CLI::ValidationError("'" + text + "' is not a duration: write 250ms or 3s");
+            options.restart_takes = *takes;
+        },
+        "how long a restart keeps quiet at most; what peers would not wait for is handed over before it [250ms]");
     app.add_flag("--check", options.check_only,
                  "read the configuration, print what is wrong with it and end (status 0 or 78)");
     app.add_flag("--clear-up", options.clear_up,

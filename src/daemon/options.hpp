@@ -1,6 +1,8 @@
 // What the command line says (holdfastd(8)).
 #pragma once
 
+#include "base/time.hpp"
+
 #include <filesystem>
 #include <string>
 
@@ -12,6 +14,7 @@ struct Options {
     std::filesystem::path state_directory{"/var/lib/holdfast"};
     std::filesystem::path helper_directory; ///< of holdfast-prober and holdfast-runner
     std::string node_name;                  ///< empty: the host's name
+    Duration restart_takes{250ms};          ///< from the last advert to the next process's first, at most
     bool check_only{false};
     bool clear_up{false}; ///< after a stop that was cut short
 };

@@ -21,7 +21,7 @@ class Wires {
         std::function<void()> before_adverts;             ///< once in front of a batch
         std::function<void(int fd, std::function<void()>)> watch;
         std::function<void(int fd)> unwatch;
-        std::function<void(int fd, bool on)> enable; ///< of a watched one
+        std::function<void(int fd, bool on)> enable;         ///< of a watched one
         std::function<void(std::string name, Fd copy)> keep; ///< for the next process
         std::function<void(std::string name)> forget;
         std::function<Time()> now;

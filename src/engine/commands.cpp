@@ -51,12 +51,14 @@ void Engine::run_commands() {
         commands_.pop_front();
         const auto named = routers_called(command.command.name);
         auto refused = why_not(command.command, named);
-        if (!refused) refused = std::visit([&](const auto& what) { return obey(what, command.id, named); }, command.command.what);
+        if (!refused)
+            refused = std::visit([&](const auto& what) { return obey(what, command.id, named); }, command.command.what);
         if (refused) out_->push_back(Reply{command.id, refused->error, std::move(refused->text)});
     }
 }
 
-std::optional<Engine::Refused> Engine::why_not(const InstanceCommand& command, const std::vector<Router*>& named) const {
+std::optional<Engine::Refused> Engine::why_not(const InstanceCommand& command,
+                                               const std::vector<Router*>& named) const {
     if (named.empty())
         return Refused{CommandError::no_such_instance, fmt::format("there is no instance '{}'", command.name)};
     if (stopping_)
@@ -64,12 +66,13 @@ std::optional<Engine::Refused> Engine::why_not(const InstanceCommand& command, c
     if (returning_) return Refused{CommandError::stopping, "the daemon is restarting: ask again in a moment"};
     if (std::ranges::any_of(named, [](const Router* r) { return r->failover.has_value(); }))
         return Refused{CommandError::busy, fmt::format("a failover of '{}' is under way", command.name)};
-    const bool gives_orders = std::holds_alternative<Takeover>(command.what) ||
-                              std::holds_alternative<SetPriority>(command.what);
+    const bool gives_orders =
+        std::holds_alternative<Takeover>(command.what) || std::holds_alternative<SetPriority>(command.what);
     const auto is_owner = [](const Router* router) { return router->model->is_owner(); };
     if (gives_orders && std::ranges::any_of(named, is_owner))
-        return Refused{CommandError::unsupported,
-                       fmt::format("this host owns the addresses of '{}': its priority is 255 and stays so", command.name)};
+        return Refused{
+            CommandError::unsupported,
+            fmt::format("this host owns the addresses of '{}': its priority is 255 and stays so", command.name)};
     return std::nullopt;
 }
 
@@ -111,10 +114,10 @@ void Engine::answer_failover(Router& router) {
         if (waits(other)) other->failover.reset();
     if (succeeded) {
         const auto& master = std::get<vrrp::Backup>(router.state).master;
-        done(command, fmt::format("{} is now master of '{}'; this host is held back {}",
-                                  master ? to_string(master->from) : "another host", shown_name(router),
-                                  router.failover_hold ? "for " + to_string(*router.failover_hold)
-                                                       : "until that one leaves"));
+        done(command,
+             fmt::format("{} is now master of '{}'; this host is held back {}",
+                         master ? to_string(master->from) : "another host", shown_name(router),
+                         router.failover_hold ? "for " + to_string(*router.failover_hold) : "until that one leaves"));
     } else if (std::holds_alternative<vrrp::Master>(router.state)) {
         out_->push_back(Reply{command, CommandError::no_successor,
                               fmt::format("no successor in {} ms; this host kept '{}' all the time",
@@ -139,16 +142,17 @@ std::optional<Engine::Refused> Engine::obey(const Takeover& what, std::uint64_t 
     }
     for (const auto* router : named) {
         if (!router->faults.empty())
-            return Refused{CommandError::faulted, fmt::format("'{}' can't be served here: {}", name, router->faults.front().text)};
+            return Refused{CommandError::faulted,
+                           fmt::format("'{}' can't be served here: {}", name, router->faults.front().text)};
         if (!router->serves() && !is_backup(router))
-            return Refused{CommandError::busy,
-                           fmt::format("'{}' is not ready yet: it waits for {}", name,
-                                       router->waiting.empty() ? "its start" : router->waiting)};
+            return Refused{CommandError::busy, fmt::format("'{}' is not ready yet: it waits for {}", name,
+                                                           router->waiting.empty() ? "its start" : router->waiting)};
         const auto master = master_of(*router);
         if (master && master->priority >= highest_by_hand)
-            return Refused{CommandError::outranked,
-                           fmt::format("{} is master of '{}' with priority {}, which nothing outranks: fail it over there",
-                                       to_string(master->from), name, master->priority.value)};
+            return Refused{
+                CommandError::outranked,
+                fmt::format("{} is master of '{}' with priority {}, which nothing outranks: fail it over there",
+                            to_string(master->from), name, master->priority.value)};
     }
     if (const auto alone = [](const Router* router) { return is_backup(router) && !master_of(*router); };
         !what.force && std::ranges::any_of(named, alone))
@@ -171,7 +175,8 @@ std::optional<Engine::Refused> Engine::obey(const Takeover& what, std::uint64_t 
 
 // ---- priority and announcement --------------------------------------------------------------------------------------------
 
-std::optional<Engine::Refused> Engine::obey(const SetPriority& what, std::uint64_t id, const std::vector<Router*>& named) {
+std::optional<Engine::Refused> Engine::obey(const SetPriority& what, std::uint64_t id,
+                                            const std::vector<Router*>& named) {
     for (auto* router : named) {
         router->by_hand.priority = what.priority;
         router->needs_assessment = true;
@@ -182,7 +187,8 @@ std::optional<Engine::Refused> Engine::obey(const SetPriority& what, std::uint64
         done(id, fmt::format("'{}' has priority {} in place of {} until it is reset or the daemon stops",
                              shown_name(first), what.priority->value, first.model->priority.value));
     else
-        done(id, fmt::format("'{}' has its configured priority {} again", shown_name(first), first.model->priority.value));
+        done(id,
+             fmt::format("'{}' has its configured priority {} again", shown_name(first), first.model->priority.value));
     return std::nullopt;
 }
 

@@ -179,7 +179,7 @@ class Engine {
     // succession.cpp
     bool hands_over_at_restart(const Router&) const;
     bool ends(const Router&) const;
-    void make_way_for_next();
+    void make_way_for_next(Duration takes);
     bool way_is_made() const;
     void finish_if_stopped();
 
@@ -484,7 +484,7 @@ class Engine {
         RecordedRouter router;
         Time until{};
     };
-    Servers::Before recorded_before_; ///< as the record has it
+    Servers::Before recorded_before_;                  ///< as the record has it
     std::map<std::string, RecoveredRouter> recovered_; ///< until the first configuration names its routers
     std::vector<RecordedRouter> recovered_routers_;    ///< likewise, of all routers
     Duration wall_ahead_{};
@@ -513,6 +513,7 @@ class Engine {
         std::make_shared<const std::vector<std::shared_ptr<const Transition>>>();
     NoteLimiter limiter_;
     bool stopping_{false}, returning_{false}, finished_{false};
+    Duration restart_takes_{0};
     std::optional<std::string> maintenance_; ///< its reason, perhaps empty
     bool settle_needed_{false};
     bool view_changed_{true}, record_changed_{true};

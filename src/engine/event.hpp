@@ -227,7 +227,8 @@ struct ServerCommanded {
 };
 
 struct StopRequested {
-    bool returns{false}; ///< a restart: the next process follows at once, so nothing moves that it can adopt
+    bool returns{false};   ///< a restart: the next process follows at once, so nothing moves that it can adopt
+    Duration takes{250ms}; ///< how long it takes at most, from the last advert to the next process's first
 };
 /// Some deadline has come. The loop sends it only when every receive queue was drained (PROTOCOL.md, "The lease").
 struct Elapsed {};

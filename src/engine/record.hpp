@@ -42,7 +42,7 @@ struct RecordedRouter {
     std::uint8_t priority_by_hand{}; ///< 0: none
     bool taken_over{false};
     std::optional<Time> held_until; ///< after a failover; CLOCK_MONOTONIC is the same for every process of a boot
-    BootTime last_advert{}; ///< filled in by the reader of the file
+    BootTime last_advert{};         ///< filled in by the reader of the file
     bool operator==(const RecordedRouter&) const = default;
 };
 
@@ -59,7 +59,7 @@ struct Record {
     std::uint64_t network_namespace{}; ///< inode of /proc/self/ns/net
     std::uint32_t adoptions{};         ///< in a row, for the crash-loop guard
     BootTime first_adoption{};
-    bool has_filter{false}; ///< there is, or may be, a packet filter table of ours
+    bool has_filter{false};                      ///< there is, or may be, a packet filter table of ours
     std::optional<IpvsTimeouts> timeouts_before; ///< IPVS: to be put back at the end
     std::optional<IpvsReuse> reuse_before;       ///< likewise
     std::vector<RecordedLink> links;

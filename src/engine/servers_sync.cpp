@@ -48,7 +48,8 @@ void Servers::reuse_done(const SetReuse& set, int error, Turn turn) {
     reuse_before_.reset();
     reuse_problem_ = fmt::format(
         "connections of when another host directed are not forgotten, and their clients may hang after a failover: "
-        "/proc/sys/net/ipv4/vs: {}; set net.ipv4.vs.expire_nodest_conn = 1 and conn_reuse_mode = 3 by sysctl.d, or load "
+        "/proc/sys/net/ipv4/vs: {}; set net.ipv4.vs.expire_nodest_conn = 1 and conn_reuse_mode = 3 by sysctl.d, or "
+        "load "
         "ip_vs before holdfast starts (modules-load.d)",
         std::strerror(error));
     tell(Severity::warning, NoteKind::server_refused, "", reuse_problem_, turn);

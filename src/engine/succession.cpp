@@ -23,9 +23,6 @@ bool is_same(const RecordedRouter& old, const model::Instance& model) {
            old.family == model.family;
 }
 
-/// From the last advert of this process to the first of the next one, on a busy machine.
-constexpr Duration restart_takes = 250ms;
-
 } // namespace
 
 // ---- after the process before us --------------------------------------------------------------------------------------------
@@ -85,7 +82,7 @@ void Engine::remember_for_replacement(const Router& router) {
 // ---- the end ----------------
 
 void Engine::handle(const StopRequested& event) {
-    if (event.returns) return make_way_for_next();
+    if (event.returns) return make_way_for_next(event.takes);
     if (stopping_) return;
     stopping_ = true;
     tell(Severity::notice, NoteKind::stopping, "", "stopping: every address is handed over before it is removed");
@@ -115,8 +112,8 @@ void Engine::finish_if_stopped() {
 
 /// Adverts come too often for a process to be back in time: it hands over, and its partners with it.
 bool Engine::hands_over_at_restart(const Router& router) const {
-    const auto is_too_quick = [](const Router* each) {
-        return window_of(*each->model) * each->model->advert_interval < restart_takes;
+    const auto is_too_quick = [this](const Router* each) {
+        return window_of(*each->model) * each->model->advert_interval < restart_takes_;
     };
     return is_too_quick(&router) || std::ranges::any_of(router.partners, is_too_quick);
 }
@@ -126,11 +123,13 @@ bool Engine::ends(const Router& router) const {
     return stopping_ || router.retiring || router.replacement || (returning_ && hands_over_at_restart(router));
 }
 
-void Engine::make_way_for_next() {
+void Engine::make_way_for_next(Duration takes) {
     if (stopping_ || returning_) return;
     returning_ = true;
+    restart_takes_ = takes;
     adoptions_ = 0; // nobody died
-    tell(Severity::notice, NoteKind::stopping, "", "restarting: the next process takes up what this one leaves in place");
+    tell(Severity::notice, NoteKind::stopping, "",
+         "restarting: the next process takes up what this one leaves in place");
     for (auto& router : routers_) {
         if (!router) continue;
         router->needs_assessment = true;

@@ -35,7 +35,9 @@ class Executor {
     void run(engine::Operation operation) { requests_.push(std::move(operation)); }
     void watch(engine::WatchRoutes routes) { requests_.push(std::move(routes)); }
     void list() { requests_.push(engine::ListKernel{}); }
-    void open(LinkIndex link, Family family, KeptSockets kept = {}) { requests_.push(Open{link, family, std::move(kept)}); }
+    void open(LinkIndex link, Family family, KeptSockets kept = {}) {
+        requests_.push(Open{link, family, std::move(kept)});
+    }
     /// Closing leaves the group, which can block as well.
     void close(std::unique_ptr<LinkSockets> sockets) { requests_.push(std::move(sockets)); }
 

@@ -71,8 +71,7 @@ bool join_ipv4(const Fd& fd, LinkIndex link) {
     return set(fd, IPPROTO_IP, IP_TOS, traffic_class) && set(fd, IPPROTO_IP, IP_TTL, hop_limit) &&
            set(fd, IPPROTO_IP, IP_MULTICAST_TTL, hop_limit) && set(fd, IPPROTO_IP, IP_MULTICAST_LOOP, 0) &&
            set(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0) && set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT) &&
-           set(fd, IPPROTO_IP, IP_MULTICAST_IF, outgoing) &&
-           join(fd, link, vrrp_group(Family::ipv4));
+           set(fd, IPPROTO_IP, IP_MULTICAST_IF, outgoing) && join(fd, link, vrrp_group(Family::ipv4));
 }
 
 bool join_ipv6(const Fd& fd, LinkIndex link) {
@@ -80,16 +79,14 @@ bool join_ipv6(const Fd& fd, LinkIndex link) {
     return set(fd, IPPROTO_IPV6, IPV6_TCLASS, traffic_class) && set(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, hop_limit) &&
            set(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, hop_limit) && set(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0) &&
            set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) && set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1) &&
-           set(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, index) &&
-           join(fd, link, vrrp_group(Family::ipv6));
+           set(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, index) && join(fd, link, vrrp_group(Family::ipv6));
 }
 
 } // namespace
 
 // ---- one link and family ------------------------------------------------------------------------------------------------
 
-Result<std::unique_ptr<LinkSockets>, int> LinkSockets::open(LinkIndex link, Family family,
-                                                                   KeptSockets kept) {
+Result<std::unique_ptr<LinkSockets>, int> LinkSockets::open(LinkIndex link, Family family, KeptSockets kept) {
     std::unique_ptr<LinkSockets> sockets{new LinkSockets{link, family}};
     if (const int error = sockets->open_adverts(std::move(kept.adverts))) return unexpected{error};
     if (family == Family::ipv4)
@@ -123,7 +120,8 @@ int LinkSockets::open_ah(Fd kept) {
     else
         ah_.reset(::socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, wire::protocol_ah));
     if (!ah_) return errno;
-    const bool done = (is_kept || filter_ah(ah_, nobody)) && set(ah_, SOL_SOCKET, SO_BINDTOIFINDEX, static_cast<int>(link_.value)) &&
+    const bool done = (is_kept || filter_ah(ah_, nobody)) &&
+                      set(ah_, SOL_SOCKET, SO_BINDTOIFINDEX, static_cast<int>(link_.value)) &&
                       set(ah_, SOL_SOCKET, SO_PRIORITY, queue_priority) && set(ah_, SOL_SOCKET, SO_TIMESTAMPNS, 1) &&
                       set(ah_, IPPROTO_IP, IP_HDRINCL, 1) && join_ipv4(ah_, link_);
     return done ? 0 : errno;

@@ -51,9 +51,9 @@ struct PriorityChanged {
 /// We slept past our own lease and another master was heard, or may have been (the queue overflowed).
 struct LeaseLost {};
 
-using Event = std::variant<AdvertReceived, Elapsed, Ready, Adopt, AdoptionExpired, Faulted, Cleared, Leave, Released,
-                           PriorityChanged, LeaseLost, PartnersHeard, Resume, GroupMasterLeft, Join, TakeOver,
-                           GroupContested>;
+using Event =
+    std::variant<AdvertReceived, Elapsed, Ready, Adopt, AdoptionExpired, Faulted, Cleared, Leave, Released,
+                 PriorityChanged, LeaseLost, PartnersHeard, Resume, GroupMasterLeft, Join, TakeOver, GroupContested>;
 
 /// Something odd that changed nothing but deserves a counter.
 enum class Oddity : std::uint8_t { none, zero_from_stranger, interval_capped };

@@ -29,7 +29,9 @@ def run_line(text: str) -> dict[str, set[str]]:
     """The options of `podman run` in ExecStart=, whatever way they are written."""
     line = next(line for line in text.replace("\\\n", " ").splitlines() if line.startswith("ExecStart=/usr/bin/podman run"))
     words = shlex.split(line.split("podman run", 1)[1])
-    options: dict[str, set[str]] = {"image": {words.pop()}}
+    last = next(i for i, word in enumerate(words) if word.startswith("registry.example/") or word.startswith("localhost/"))
+    options: dict[str, set[str]] = {"image": {words[last]}, "arguments": set(words[last + 1:])}
+    words = words[:last]
     flags = {"--replace", "--rm", "-d", "--detach", "--read-only"}
     long = {"-v": "--volume", "-d": "--detach"}
     while words:
@@ -203,7 +205,7 @@ def test_a_host_without_quadlet_gets_the_plain_units(share, tmp_path):
     host = tmp_path / "host"
     play_on_a_host(host_setup(share, "localhost/holdfast:1").stdout, host, quadlet=False)
     unit = (host / "etc/systemd/system/holdfast.service").read_text()
-    assert "localhost/holdfast:1\n" in unit and "--user=991:992" in unit and "autoupdate=local" in unit
+    assert "localhost/holdfast:1 --restart-takes=3s\n" in unit and "--user=991:992" in unit and "autoupdate=local" in unit
     assert not (host / "etc/containers").exists()
 
 

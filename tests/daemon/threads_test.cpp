@@ -10,16 +10,16 @@
 #include "kernel/observer.hpp"
 
 #include <algorithm>
-#include <fcntl.h>
-#include <sys/mman.h>
 #include <atomic>
 #include <cstdlib>
+#include <fcntl.h>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <thread>
 
 namespace holdfast {

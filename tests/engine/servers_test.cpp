@@ -332,7 +332,8 @@ TEST(Servers, ASettingThatIsReadOnlyIsToldOnceAndHoldsNothingUp) {
     node.load();
     node.deliver(KernelListed{});
     node.run(5s);
-    EXPECT_EQ(std::ranges::count_if(node.notes, [](const std::string& text) { return text.contains("modules-load.d"); }), 1);
+    EXPECT_EQ(
+        std::ranges::count_if(node.notes, [](const std::string& text) { return text.contains("modules-load.d"); }), 1);
     EXPECT_FALSE(node.engine.record().reuse_before);
 }
 

@@ -193,7 +193,7 @@ class Stage {
         else if (verb == "stop")
             world_.stop(host);
         else if (verb == "restart")
-            world_.restart(host);
+            world_.restart(host, words.size() > 2 ? duration(words[2]) : 250ms);
         else if (verb == "pause")
             world_.pause(host, duration(words.at(2)));
         else if (verb == "cut")
@@ -228,9 +228,10 @@ class Stage {
         else if (verb == "takeover")
             world_.command(host, engine::Takeover{.force = words.size() > 2});
         else if (verb == "by_hand") // by_hand r1 150|reset: the priority
-            world_.command(host, engine::SetPriority{words.at(2) == "reset" ? std::nullopt
-                                                                            : std::optional{Priority{static_cast<std::uint8_t>(
-                                                                                  std::stoi(words.at(2)))}}});
+            world_.command(host, engine::SetPriority{
+                                     words.at(2) == "reset"
+                                         ? std::nullopt
+                                         : std::optional{Priority{static_cast<std::uint8_t>(std::stoi(words.at(2)))}}});
         else if (verb == "announce")
             world_.command(host, engine::AnnounceNow{});
         else if (verb == "maintenance")

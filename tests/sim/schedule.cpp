@@ -9,11 +9,10 @@
 namespace holdfast::sim {
 namespace {
 
-constexpr std::array kind_names{"kill",    "reboot", "stop",    "pause",    "link",     "interface", "cut",
-                                "deafen",  "erase",  "refuse",  "tracker",  "failover", "priority",  "stranger",
-                                "damaged", "crash",  "slow",    "interval", "same",     "reflect",   "unknown",
-                                "source",  "lost",   "foreign", "client",   "mute",     "restart",   "rekey",
-                                "wall"};
+constexpr std::array kind_names{
+    "kill",    "reboot",   "stop",     "pause",    "link",    "interface", "cut",     "deafen",   "erase", "refuse",
+    "tracker", "failover", "priority", "stranger", "damaged", "crash",     "slow",    "interval", "same",  "reflect",
+    "unknown", "source",   "lost",     "foreign",  "client",  "mute",      "restart", "rekey",    "wall"};
 
 /// Carries one fault out on a world, and its end.
 class Injector {

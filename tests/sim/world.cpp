@@ -124,8 +124,8 @@ void World::stop(std::size_t index) {
     if (hosts[index]->engine) deliver(index, engine::StopRequested{});
 }
 
-void World::restart(std::size_t index) {
-    if (hosts[index]->engine) deliver(index, engine::StopRequested{.returns = true});
+void World::restart(std::size_t index, Duration takes) {
+    if (hosts[index]->engine) deliver(index, engine::StopRequested{.returns = true, .takes = takes});
 }
 
 void World::pause(std::size_t index, Duration duration) {

@@ -136,7 +136,7 @@ class World {
     void command(std::size_t host, decltype(engine::InstanceCommand::what) what);
     void stop(std::size_t host);
     /// systemctl restart; start() is the next process.
-    void restart(std::size_t host);
+    void restart(std::size_t host, Duration takes = 250ms);
     void pause(std::size_t host, Duration duration);
     void set_link(std::size_t host, bool up);
     /// Its interface goes, or another one of that name comes.
