@@ -181,6 +181,7 @@ class Engine {
     bool ends(const Router&) const;
     void make_way_for_next(Duration takes);
     bool way_is_made() const;
+    void say_once_more();
     void finish_if_stopped();
 
     // packets.cpp

@@ -95,6 +95,7 @@ void Engine::handle(const StopRequested& event) {
 void Engine::finish_if_stopped() {
     if (returning_ && !stopping_ && !finished_ && way_is_made()) {
         finished_ = true;
+        say_once_more();
         out_->push_back(Finished{});
         return;
     }
@@ -130,15 +131,17 @@ void Engine::make_way_for_next(Duration takes) {
     adoptions_ = 0; // nobody died
     tell(Severity::notice, NoteKind::stopping, "",
          "restarting: the next process takes up what this one leaves in place");
-    for (auto& router : routers_) {
-        if (!router) continue;
-        router->needs_assessment = true;
-        // The peers' patience begins now, if it has not just begun (N17).
-        if (std::holds_alternative<vrrp::Master>(router->state) && !ends(*router) &&
+    for (auto& router : routers_)
+        if (router) router->needs_assessment = true;
+    settle_needed_ = view_changed_ = record_changed_ = true;
+}
+
+/// The peers' patience begins now, if it has not just begun (N17).
+void Engine::say_once_more() {
+    for (auto& router : routers_)
+        if (router && std::holds_alternative<vrrp::Master>(router->state) &&
             now_ - router->last_sent > router->model->advert_interval / 4)
             send(*router, router->self.priority, 1);
-    }
-    settle_needed_ = view_changed_ = record_changed_ = true;
 }
 
 bool Engine::way_is_made() const {

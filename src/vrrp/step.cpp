@@ -139,15 +139,23 @@ Step on_priority(const Self& self, Backup backup, Priority before) {
 
 // ---- master -----------------------------------------------------------------------------------------------------------
 
+/// PROTOCOL.md, "Yielding": after its own silence a master announces, because others may have served. Their skew counts, not ours,
+/// which may have changed while we stood still: the least of any.
+Burst after_silence(const Self& self, const Master& master, Time now) {
+    const auto silence = now - (master.next_advert - self.interval);
+    return silence > self.down_adverts * self.interval ? Burst::plain : Burst::none;
+}
+
 /// One advert out of turn, which is then the next one; within a quarter interval of the last it waits for its quarter.
 Step extra_advert(const Self& self, Master master, Time now) {
     if (now < master.extra_allowed) {
         master.next_advert = std::min(master.next_advert, master.extra_allowed);
         return stay(master);
     }
+    const auto burst = after_silence(self, master, now);
     master.next_advert = now + self.interval;
     master.extra_allowed = now + self.interval / 4;
-    return {.next = master, .adverts = 1, .priority = self.priority};
+    return {.next = master, .adverts = 1, .priority = self.priority, .announce = burst};
 }
 
 /// When the bursts after this one may come, and will.
@@ -171,7 +179,7 @@ Step on_lower_advert(const Self& self, Master master, const Heard& heard, Time n
     master.challenger = heard;
     const auto burst = answer_in_contest(self, master, now);
     Step step = extra_advert(self, master, now);
-    step.announce = burst;
+    if (burst != Burst::none) step.announce = burst;
     return step;
 }
 
@@ -201,8 +209,7 @@ Step on_elapsed(const Self& self, Master master, Time now) {
     Step step{.next = master};
     if (now >= master.next_advert) {
         const auto late = now - master.next_advert;
-        if (late + self.interval > master_down(self, self.interval))
-            step.announce = Burst::plain; // others may have served
+        step.announce = after_silence(self, master, now);
         master.next_advert = late < self.interval ? master.next_advert + self.interval : now + self.interval;
         master.extra_allowed = now + self.interval / 4;
         step.adverts = 1;
