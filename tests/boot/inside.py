@@ -167,7 +167,10 @@ def upstream():
         include.write_text("include /var/lib/holdfast/nginx/*.conf;\nnonsense;\n")
         with socket.create_server(("127.0.0.1", 8082)):
             wait_for(lambda: "was not reloaded (failed)" in pool("Problem"), 10, "the problem")
-            results["upstream_state"], results["upstream_taken_back"] = pool("State"), file.read_text()
+            results["upstream_state"] = pool("State")
+            # It is tried again now and then, so for a moment the new file may stand there.
+            results["upstream_taken_back"] = wait_for(lambda: "8082 down" in (text := file.read_text()) and text, 5,
+                                                      "the file that nginx has read")
             include.write_text("include /var/lib/holdfast/nginx/*.conf;\n")
             wait_for(lambda: pool("Problem") == 's ""', 15, "nginx to take it")
             results["upstream_file"] = file.read_text()
