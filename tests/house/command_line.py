@@ -49,7 +49,7 @@ def from_source(text: str) -> Options:
             commands_of[made[1]] = made[2]
         if '->group("")' in statement:
             continue
-        for owner, option in re.findall(r'(\w+)?(?:\.|->)\s*(?:add_option|add_flag|set_version_flag)\(\s*"(-[\w,-]+)"', statement):
+        for owner, option in re.findall(r'(\w+)?(?:\.|->)\s*(?:add_option|add_option_function<[\w:]+>|add_flag|set_version_flag)\(\s*"(-[\w,-]+)"', statement):
             command = made[2] if made and owner not in commands_of else commands_of.get(owner)
             assert command is not None, f"whose option is {option} in: {statement.strip()}"
             result[command] |= words(option)
