@@ -162,7 +162,11 @@ def upstream():
     with socket.create_server(("127.0.0.1", 8081)):
         run("systemctl", "reload", "holdfast")
         wait_for(lambda: file.exists() and "8082 down" in file.read_text(), 10, "b down in the file")
-        wait_for(lambda: not workers() & before, 10, "a reload of nginx by systemd")
+        # A first reload may have told nginx of both servers, before a check had found b down.
+        told = lambda: int(run("busctl", "get-property", "org.freedesktop.systemd1", "/org/freedesktop/systemd1/unit/nginx_2eservice",
+                               "org.freedesktop.systemd1.Unit", "StateChangeTimestamp").split()[1]) / 1e6
+        wait_for(lambda: told() > file.stat().st_mtime and show("ActiveState", "nginx") == "active", 10, "a reload with b down")
+        wait_for(lambda: not workers() & before, 10, "the workers of before to go")
         results["upstream_problem_before"] = pool("Problem")
         include.write_text("include /var/lib/holdfast/nginx/*.conf;\nnonsense;\n")
         with socket.create_server(("127.0.0.1", 8082)):
@@ -234,7 +238,10 @@ def cut_short():
     os.kill(pid, signal.SIGKILL)
     killed = time.monotonic()
     wait_for(lambda: not has_address(), 10, "the address to go")
-    results["cut_short"] = [time.monotonic() - killed, mark.exists()]
+    gone = time.monotonic() - killed
+    wait_for(lambda: show("ActiveState") == "failed", 5, "the stop to end")  # with it ExecStopPost's last words
+    run("journalctl", "--sync")
+    results["cut_short"] = [gone, mark.exists()]
     results["cut_short_journal"] = run("journalctl", "-u", "holdfast", "--no-pager", "-n", "20", "-o", "cat")
     write(CONFIG)
 
