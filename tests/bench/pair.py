@@ -294,8 +294,10 @@ class Pair:
         self.world.undo(process.end)
         return Lines(process, parse_advert if program == "tap" else parse_address)
 
-    def start_tap(self) -> Lines:
-        return self._tool("tap", self.world.switch, "tap", *(port for h in self.world.hosts.values() for port in h.ports))
+    def start_tap(self, every: int = 1) -> Lines:
+        """Of lb1 only the virtual routers whose VRID `every`, a power of two, divides; of the others all."""
+        others = (port for host in self.world.hosts.values() if host is not self.lb1 for port in host.ports)
+        return self._tool("tap", self.world.switch, "tap", *others, "--every", str(every), *self.lb1.ports)
 
     def watch(self, host: Host) -> Lines:
         return self._tool(f"watch-{host.name}", host.namespace, "watch")

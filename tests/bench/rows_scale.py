@@ -60,15 +60,16 @@ def drained(tap, patience: float = 20.0):
 def instances(options):
     """255 and 1,020 instances at 10 ms: CPU per advert, adverts sent against due, takeovers"""
     interval, windows, seconds = 0.01, 5, 4.0
-    for cell, links in (("255", ["eth0"]), ("1,020 on 4 links", [f"l{i}" for i in range(4)])):
+    # A tap on all of 102,000 adverts/s costs their sender a tenth of its processor, and it has none to spare.
+    for cell, links, every in (("255", ["eth0"], 1), ("1,020 on 4 links", [f"l{i}" for i in range(4)], 8)):
         service = wide(interval, links, 255)
+        watched = [router for router in service.routers() if router[1] % every == 0]
         cost, wire, moves, lost = {}, {}, {}, {}
         for kind in KINDS:
             with Pair(kind, kind, service, tap=False) as pair:
                 time.sleep(2)
                 cost[kind] = list(measure_cpu(pair.world, pair.lb1, pair.lb2, pair.first.pids(), pair.second.pids(), windows))
-                # The tap takes a third of a processor at 100,000 adverts/s, so it stays away from the cost.
-                pair.tap = pair.start_tap()
+                pair.tap = pair.start_tap(every)  # not while the cost is measured
                 time.sleep(0.5)
                 since, before = now(), port_packets(pair.world, pair.lb1)
                 time.sleep(seconds)
@@ -76,11 +77,11 @@ def instances(options):
                 for daemon in (pair.second, pair.first):  # the tap has a backlog, and would never come to its end
                     daemon.crash()
                 drained(pair.tap)
-                wire[kind] = on_time((a for a in pair.tap.since(since) if a.host == "lb1"), interval, service.routers(), since, until,
-                                     interval / 2)
+                wire[kind] = on_time((a for a in pair.tap.since(since) if a.host == "lb1"), interval, watched, since, until, interval / 2)
                 moves[kind] = pair.takeovers(since)
                 # Without a move there is little else than adverts, so this tells whether the tap itself lost any.
-                lost[kind] = 0 if moves[kind] else max(0, packets - wire[kind]["sent"])
+                seen = wire[kind]["sent"] * len(service.vips) / len(watched)
+                lost[kind] = 0 if moves[kind] else max(0, round(packets - seen))
         best = {k: [min(part) for part in zip(*v)] for k, v in cost.items()}
         for index, what, ratio in ((0, "sent", 0.65), (1, "received", 0.8)):
             theirs, ours = best["keepalived"][index], best["holdfast"][index]
@@ -93,7 +94,7 @@ def instances(options):
         text = {k: f"{w['share'] * due:.0f} adverts/s of {due:.0f} ({w['share']:.2%}), {w['missing']} missing, {w['late']} late by 5 ms, "
                    f"longest gap {w['longest_ms']:.1f} ms, {moves[k]} takeovers" for k, w in wire.items()}
         ours = wire["holdfast"]
-        yield Figure("instances", f"{cell}, on the wire in {seconds:g} s", text["keepalived"], text["holdfast"],
+        yield Figure("instances", f"{cell}, {len(watched)} of them on the wire in {seconds:g} s", text["keepalived"], text["holdfast"],
                      ">= 99.9% of due, none missing, none late by half an interval, no takeover",
                      ours["share"] >= 0.999 and ours["missing"] == ours["late"] == moves["holdfast"] == 0,
                      f"the tap missed {lost['keepalived']} and {lost['holdfast']} packets" if max(lost.values()) > 0.01 * due else "",
