@@ -20,9 +20,11 @@ void Engine::on(std::span<const Event> events, Time now, Actions& out) {
         std::visit([this](const auto& e) { handle(e); }, event);
         drained = drained || std::holds_alternative<Elapsed>(event);
     }
+    watch_leases();
     // Woken late, nothing is written before the receive queues are drained; Elapsed says that they are.
     const bool asleep = now >= lease_watch_ && !drained;
     if (settle_needed_ && !asleep) settle();
+    watch_leases();
     if (routes_stale_) index_routes();
     if (announce_at_ <= now && !asleep) announce_due(); // behind every advert
     out_ = nullptr;
@@ -120,9 +122,7 @@ void Engine::entered(Router& router, const vrrp::State& before, vrrp::Reason rea
         }
         router.needs_assessment = true;
     }
-    lease_watch_ = never;
-    for (const auto& other : routers_)
-        if (other && other->serves()) lease_watch_ = std::min(lease_watch_, other->lease_deadline);
+    leases_changed_ = true;
     told_by_partner(router, before);
     if (router.failover) answer_failover(router);
     if (from == to) return;
@@ -147,10 +147,8 @@ void Engine::entered(Router& router, const vrrp::State& before, vrrp::Reason rea
 void Engine::record_edge(Transition transition) {
     transition.number = next_transition_++;
     transition.at = now_;
-    auto kept = *transitions_;
-    if (kept.size() == transitions_kept) kept.erase(kept.begin());
-    kept.push_back(std::make_shared<const Transition>(std::move(transition)));
-    transitions_ = std::make_shared<const std::vector<std::shared_ptr<const Transition>>>(std::move(kept));
+    if (transitions_.size() == transitions_kept) transitions_.pop_front();
+    transitions_.push_back(std::make_shared<const Transition>(std::move(transition)));
 }
 
 // ---- deadlines ----------------------------------------------------------------------------------------------------------
@@ -182,10 +180,17 @@ Time Engine::next_deadline() const {
     return deadline;
 }
 
+void Engine::watch_leases() {
+    if (!std::exchange(leases_changed_, false)) return;
+    lease_watch_ = never;
+    for (const auto& router : routers_)
+        if (router && router->serves()) lease_watch_ = std::min(lease_watch_, router->lease_deadline);
+}
+
 /// Woken past a lease, with nobody heard since (the receive queues are drained): still master. The addresses come back, then
 /// everybody is told.
 void Engine::look_at_leases() {
-    lease_watch_ = never;
+    leases_changed_ = true;
     for (auto& router : routers_) {
         if (!router) continue;
         if (router->lapsed(now_) && !is_under_lease(*router)) {
@@ -198,8 +203,8 @@ void Engine::look_at_leases() {
             router->lease_deadline = lease ? now_ + *lease : never;
             claim_addresses(*router);
         }
-        if (router->serves()) lease_watch_ = std::min(lease_watch_, router->lease_deadline);
     }
+    watch_leases();
     // What was put off while asleep comes before the timers: a stop must not be preceded by one more advert.
     settle_needed_ = true;
     settle();
@@ -222,9 +227,14 @@ void Engine::retry_waiting() {
 }
 
 void Engine::handle(const Elapsed&) {
+    constexpr std::uint64_t edges_a_turn = 64;
+    watch_leases();
     if (now_ >= lease_watch_) look_at_leases();
+    const auto edges_before = next_transition_;
     for (std::size_t slot = 0; slot < deadlines_.size(); ++slot) {
         if (deadlines_[slot] > now_ || !routers_[slot]) continue;
+        // Two thousand that take over at once: the first one's advert does not wait for the last one's work.
+        if (next_transition_ - edges_before >= edges_a_turn) break;
         if (const auto soon = slot + ahead; soon < deadlines_.size() && deadlines_[soon] <= now_ && routers_[soon])
             fetch_ahead(*routers_[soon]);
         elapsed(*routers_[slot]);

@@ -153,6 +153,7 @@ class Engine {
     void apply(Router&, const vrrp::Event&);
     void entered(Router&, const vrrp::State& before, vrrp::Reason);
     void look_at_leases();
+    void watch_leases();
     void retry_waiting();
     void finish_released();
     Time router_deadline(const Router&) const;
@@ -507,10 +508,12 @@ class Engine {
     std::map<AnnounceLaneKey, AnnounceLane> lanes_; ///< where announcements have a pace
     Time announce_at_{never};
     std::size_t first_to_announce_{0};
-    Time retry_at_{never};    ///< of addresses that back off or are about to be released
-    Time lease_watch_{never}; ///< the earliest lease deadline of a serving router
+    Time retry_at_{never};       ///< of addresses that back off or are about to be released
+    Time lease_watch_{never};    ///< the earliest lease deadline of a serving router
+    bool leases_changed_{false}; ///< it is to be found again
     std::uint64_t next_transition_{1};
-    std::shared_ptr<const std::vector<std::shared_ptr<const Transition>>> transitions_ =
+    std::deque<std::shared_ptr<const Transition>> transitions_; ///< the last ones, oldest first
+    std::shared_ptr<const std::vector<std::shared_ptr<const Transition>>> transitions_view_ =
         std::make_shared<const std::vector<std::shared_ptr<const Transition>>>();
     NoteLimiter limiter_;
     bool stopping_{false}, returning_{false}, finished_{false};

@@ -103,7 +103,10 @@ std::shared_ptr<const Snapshot> Engine::snapshot() {
     if (snapshot_ && !view_changed_) return snapshot_;
     auto next = std::make_shared<Snapshot>();
     next->node_name = config_->node_name;
-    next->transitions = transitions_;
+    if (transitions_view_->empty() ? !transitions_.empty() : transitions_view_->back() != transitions_.back())
+        transitions_view_ = std::make_shared<const std::vector<std::shared_ptr<const Transition>>>(transitions_.begin(),
+                                                                                                   transitions_.end());
+    next->transitions = transitions_view_;
     next->stopping = is_stopping();
     next->maintenance = maintenance_;
     for (const auto& router : routers_) {

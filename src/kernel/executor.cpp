@@ -15,7 +15,9 @@ namespace holdfast::kernel {
 namespace {
 
 constexpr Duration slice_time = 1ms;
-constexpr std::size_t largest_slice = 256;
+/// The kernel takes RTNL for each operation of a slice anew, and where others want it too most of the time is waiting: fewer at a
+/// time would hold nobody up for less, but pay two threads' waking for each.
+constexpr std::size_t smallest_slice = 16, largest_slice = 256;
 constexpr std::size_t receive_size = std::size_t{1} << 17; // dumps come in datagrams of up to 32 KiB, acks are small
 
 Time clock_now() {
@@ -34,7 +36,7 @@ Result<std::unique_ptr<Executor>, int> Executor::start(std::function<void(Outcom
 }
 
 Executor::Executor(NetlinkSocket socket, std::function<void(Outcome)> report)
-    : socket_{std::move(socket)}, report_{std::move(report)}, buffer_(receive_size) {
+    : socket_{std::move(socket)}, report_{std::move(report)}, slice_size_{smallest_slice}, buffer_(receive_size) {
     thread_ = std::thread{[this] { loop(); }};
     pthread_setname_np(thread_.native_handle(), "executor");
 }
@@ -68,7 +70,7 @@ void Executor::loop() {
     }
 }
 
-/// One sendmsg: the kernel runs the whole slice under RTNL, so its size follows what a millisecond carries.
+/// One sendmsg: nothing else is written before the whole slice is through, so its size follows what a millisecond carries.
 void Executor::execute(Slice& slice) {
     const auto began = clock_now();
     Slice timely;
@@ -92,7 +94,7 @@ void Executor::execute(Slice& slice) {
     collect_answers(timely, first_sequence);
     const auto took = clock_now() - began;
     if (took > slice_time)
-        slice_size_ = std::max<std::size_t>(1, slice_size_ / 2);
+        slice_size_ = std::max(smallest_slice, slice_size_ / 2);
     else if (timely.size() == slice_size_ && took < slice_time / 2)
         slice_size_ = std::min(largest_slice, slice_size_ * 2);
 }

@@ -66,7 +66,7 @@ class Executor {
     Mailbox<Request> requests_;
     std::vector<engine::WatchRoutes::Where> watched_;
     std::uint32_t sequence_{1};
-    std::size_t slice_size_{1}; ///< adapted to what a millisecond can carry
+    std::size_t slice_size_; ///< adapted to what a millisecond can carry
     std::vector<std::uint8_t> buffer_;
     std::thread thread_;
 };
