@@ -35,6 +35,10 @@ Json counters_json(const engine::Counters& values) {
     return result;
 }
 
+Json address_json(const engine::AddressView& view) {
+    return {{"Address", to_string(view.prefix)}, {"Link", view.link}, {"State", view.state}};
+}
+
 Json extra_json(const engine::ExtraView& view) {
     return {{"Text", view.text}, {"Installed", view.installed}, {"Refused", view.refused}};
 }
@@ -60,9 +64,7 @@ Json instance_json(const engine::InstanceView& view) {
         list(view.faults, [](const auto& fault) -> Json { return {{"Code", fault.code}, {"Text", fault.text}}; });
     json["Warnings"] =
         list(view.warnings, [](const auto& each) -> Json { return {{"Code", each.code}, {"Text", each.text}}; });
-    json["Addresses"] = list(view.addresses, [&](const auto& each) -> Json {
-        return {{"Address", to_string(each.prefix)}, {"Link", each.link}, {"State", each.state}};
-    });
+    json["Addresses"] = list(view.addresses, address_json);
     json["ExcludedAddresses"] = {{"Wanted", view.excluded.wanted}, {"Assigned", view.excluded.assigned}};
     json["Routes"] = list(view.routes, extra_json);
     json["Rules"] = list(view.rules, extra_json);
@@ -175,6 +177,7 @@ std::string describe(const Shown& shown) {
               {"NInstances", census.instances},
               {"NMaster", census.masters},
               {"NFault", census.faults}};
+    json["StaticAddresses"] = list(*shown.snapshot->static_addresses, address_json);
     json["StaticRoutes"] = list(shown.snapshot->static_routes, extra_json);
     json["StaticRules"] = list(shown.snapshot->static_rules, extra_json);
     json["Instances"] = list(shown.snapshot->instances, [](const auto& view) { return instance_json(*view); });

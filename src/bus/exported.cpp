@@ -44,6 +44,13 @@ std::vector<ObjectPath> trackers_of(const std::vector<model::TrackUse>& uses) {
     return result;
 }
 
+std::vector<Struct<std::string, std::string, std::string>> addresses(const std::vector<engine::AddressView>& views) {
+    std::vector<Struct<std::string, std::string, std::string>> result;
+    for (const auto& each : views)
+        result.emplace_back(to_string(each.prefix), each.link, std::string{each.state});
+    return result;
+}
+
 std::vector<Struct<std::string, bool>> extras(const std::vector<engine::ExtraView>& views) {
     std::vector<Struct<std::string, bool>> result;
     for (const auto& each : views)

@@ -45,6 +45,8 @@ engine::Takeover takeover_of(const Options&);
 engine::SetPriority priority_of(std::uint8_t);
 
 std::vector<ObjectPath> trackers_of(const std::vector<model::TrackUse>&);
+/// Of each: address, interface, state.
+std::vector<Struct<std::string, std::string, std::string>> addresses(const std::vector<engine::AddressView>&);
 std::vector<Struct<std::string, bool>> extras(const std::vector<engine::ExtraView>&);
 
 /// sdbus::Result moves only; an Answer is copied. A caller who has gone misses nothing: that is no error of ours, and a

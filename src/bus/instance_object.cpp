@@ -69,10 +69,7 @@ class Instance final : public Exported<org::holdfast1::Instance_adaptor, Instanc
         return result;
     }
     std::vector<Struct<std::string, std::string, std::string>> Addresses() override {
-        decltype(Addresses()) result;
-        for (const auto& each : view->addresses)
-            result.emplace_back(to_string(each.prefix), each.link, std::string{each.state});
-        return result;
+        return addresses(view->addresses);
     }
     std::vector<Struct<std::string, bool>> Routes() override { return extras(view->routes); }
     std::vector<Struct<std::string, bool>> Rules() override { return extras(view->rules); }

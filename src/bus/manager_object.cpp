@@ -71,6 +71,9 @@ class Manager final : public sdbus::AdaptorInterfaces<org::holdfast1::Manager_ad
     std::string LastReloadResult() override { return facts().last_reload_result; }
     Strings LastReloadErrors() override { return utf8(facts().last_reload_errors); }
     Strings Missing() override { return utf8(facts().missing); }
+    std::vector<Struct<std::string, std::string, std::string>> StaticAddresses() override {
+        return addresses(*shown_.snapshot->static_addresses);
+    }
     std::vector<Struct<std::string, bool>> StaticRoutes() override { return extras(shown_.snapshot->static_routes); }
     std::vector<Struct<std::string, bool>> StaticRules() override { return extras(shown_.snapshot->static_rules); }
     bool Maintenance() override { return snapshot().maintenance.has_value(); }

@@ -108,6 +108,11 @@ constexpr Row<Shown> node_rows[] = {
     {"LastReloadResult", fact_differs<&NodeFacts::last_reload_result>},
     {"LastReloadErrors", fact_differs<&NodeFacts::last_reload_errors>},
     {"Missing", fact_differs<&NodeFacts::missing>},
+    {"StaticAddresses",
+     [](const Shown& a, const Shown& b) {
+         return a.snapshot->static_addresses != b.snapshot->static_addresses &&
+                *a.snapshot->static_addresses != *b.snapshot->static_addresses;
+     }},
     {"StaticRoutes", snapshot_differs<&engine::Snapshot::static_routes>},
     {"StaticRules", snapshot_differs<&engine::Snapshot::static_rules>},
     {"Maintenance", snapshot_differs<&engine::Snapshot::maintenance>},

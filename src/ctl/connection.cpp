@@ -191,6 +191,7 @@ Json shaped(const std::string& property, const Json& value) {
         {"PriorityContributions", {"Tracker", "Weight"}},
         {"Addresses", {"Address", "Link", "State"}},
         {"Routes", {"Text", "Installed"}},
+        {"StaticAddresses", {"Address", "Link", "State"}},
         {"StaticRoutes", {"Text", "Installed"}},
         {"StaticRules", {"Text", "Installed"}},
         {"Rules", {"Text", "Installed"}},

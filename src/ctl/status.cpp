@@ -23,6 +23,16 @@ std::string ago(std::uint64_t realtime_usec) {
     return realtime_usec == 0 ? "" : age(realtime_usec) + " ago";
 }
 
+/// Routes and rules, of an instance or of the daemon itself.
+void print_extras(const Json& of, const char* routes, const char* rules) {
+    for (const auto& [key, what] : {std::pair{routes, "route"}, {rules, "rule"}})
+        for (const auto& each : of.value(key, Json::array()))
+            row(what, fmt::format("{}: {}", text(each, "Text"),
+                                  each["Installed"].get<bool>()   ? "installed"
+                                  : text(each, "Refused").empty() ? "absent"
+                                                                  : text(each, "Refused")));
+}
+
 void print_node(const Look& look, const Json& node) {
     const auto state = text(node, "State");
     print(fmt::format("{} {}  {}, holdfast {}", dot(look, state), bold(look, text(node, "NodeName")),
@@ -32,6 +42,9 @@ void print_node(const Look& look, const Json& node) {
     if (node["Maintenance"].get<bool>()) row("out", "in maintenance: " + text(node, "MaintenanceReason"));
     for (const auto& each : node["Missing"])
         row("missing", printable(each.get<std::string>()));
+    for (const auto& each : node.value("StaticAddresses", Json::array()))
+        row("address", fmt::format("{} dev {}: {}", text(each, "Address"), text(each, "Link"), text(each, "State")));
+    print_extras(node, "StaticRoutes", "StaticRules");
     if (node["LastReloadResult"] == "ok") return;
     row("reload", "the last one failed; the configuration before it is in force:");
     for (const auto& each : node["LastReloadErrors"])
@@ -79,13 +92,7 @@ void print_instance(const Look& look, const Json& instance) {
                                    each["State"] == "assigned" ? lease(instance) : ""));
     if (const auto& excluded = instance["ExcludedAddresses"]; excluded["Wanted"].get<std::size_t>() > 0)
         row("excluded", fmt::format("{} of {} assigned", number(excluded, "Assigned"), number(excluded, "Wanted")));
-    for (const auto* const kind : {"Routes", "Rules"})
-        for (const auto& each : instance[kind])
-            row(kind == std::string_view{"Routes"} ? "route" : "rule",
-                fmt::format("{}: {}", text(each, "Text"),
-                            each["Installed"].get<bool>()   ? "installed"
-                            : text(each, "Refused").empty() ? "absent"
-                                                            : text(each, "Refused")));
+    print_extras(instance, "Routes", "Rules");
     row("priority", priority(instance));
     if (instance["HeldBack"].get<bool>()) row("held back", "after a failover: it does not preempt its successor");
     for (const auto& fault : instance["Faults"])

@@ -137,7 +137,7 @@ void Engine::confirmed(const AddressKey& key, AddressSlot& slot) {
     // Until the kernel says that nobody else has it.
     address.tentative = known ? known->tentative : router && slot.adding && wanted(slot).dad;
     kernel_.set(address, now_);
-    if (slot.fixed) mark_groups_of_statics();
+    if (slot.fixed) statics_moved();
     if (!router) return;
     if (slot.issued_lease) {
         // When a third has passed, but never with less than master-down left: dying right before the renewal must not take the

@@ -11,6 +11,8 @@ constexpr Duration shortest_lease = 3s;
 /// Up to this many addresses a renewal round is cheap; above, the lease is stretched (PROTOCOL.md, "The lease").
 constexpr std::size_t cheap_addresses = 2000;
 constexpr Duration stretched_lease_each = 6ms;
+/// A few that changed among ten thousand need not wait until the sweep comes to them.
+constexpr std::size_t few = 64;
 
 } // namespace
 
@@ -54,14 +56,21 @@ void Engine::exchange_addresses(Router& router, std::shared_ptr<const model::Ins
     const auto old_keys = std::exchange(router.keys, {}), old_excluded = std::exchange(router.excluded.keys, {});
     std::vector<AddressKey> dropped;
     const auto fresh = dirty_addresses_.size();
+    std::vector<AddressKey> to_sweep; // count_addresses() begins one
     const auto claim_all = [&](const std::vector<model::VirtualAddress>& addresses, bool excluded) {
-        for (std::uint32_t item = 0; item < addresses.size(); ++item)
-            if (const auto link = link_of(router, addresses[item]))
-                claim(router, {*link, addresses[item].prefix()}, item, excluded, *before);
+        for (std::uint32_t item = 0; item < addresses.size(); ++item) {
+            const auto link = link_of(router, addresses[item]);
+            if (!link) continue;
+            const AddressKey key{*link, addresses[item].prefix()};
+            if (claim(router, key, item, excluded, *before)) continue;
+            if (!excluded) dirty_addresses_.push_back(key);
+            if (excluded && to_sweep.size() <= few) to_sweep.push_back(key);
+        }
     };
     if (router.link && !router.model->is_owner()) {
         claim_all(router.model->addresses, false);
         claim_all(router.model->excluded_addresses, true);
+        if (to_sweep.size() <= few) dirty_addresses_.insert(dirty_addresses_.end(), to_sweep.begin(), to_sweep.end());
     }
     for (const auto* keys : {&old_keys, &old_excluded})
         for (const auto& key : *keys) {
@@ -81,7 +90,8 @@ void Engine::exchange_addresses(Router& router, std::shared_ptr<const model::Ins
     settle_needed_ = router.view_changed = view_changed_ = true;
 }
 
-void Engine::claim(Router& router, const AddressKey& key, std::uint32_t item, bool excluded,
+/// Whether it was the router's before, with the same settings.
+bool Engine::claim(Router& router, const AddressKey& key, std::uint32_t item, bool excluded,
                    const model::Instance& before) {
     auto& slot = addresses_[key];
     slot.fixed.reset();
@@ -94,11 +104,11 @@ void Engine::claim(Router& router, const AddressKey& key, std::uint32_t item, bo
     slot.excluded = excluded;
     slot.item = item;
     (excluded ? router.excluded.keys : router.keys).push_back(key);
-    if (same) return;
+    if (same) return true;
     slot.renew_at = router.serves() ? now_ : never;
     slot.announce_on_confirm = router.serves();
     slot.release_at = never;
-    if (!excluded) dirty_addresses_.push_back(key); // the others are swept: count_addresses() begins
+    return false;
 }
 
 void Engine::count_addresses(Router& router) {

@@ -263,7 +263,7 @@ class Engine {
     const model::VirtualAddress& wanted(const AddressSlot&) const;
     std::optional<LinkIndex> link_of(const Router&, const model::VirtualAddress&) const;
     void claim_addresses(Router&);
-    void claim(Router&, const AddressKey&, std::uint32_t item, bool excluded, const model::Instance& before);
+    bool claim(Router&, const AddressKey&, std::uint32_t item, bool excluded, const model::Instance& before);
     void drop_claims(Router&);
     void exchange_addresses(Router&, std::shared_ptr<const model::Instance>);
     void count_addresses(Router&);
@@ -304,7 +304,8 @@ class Engine {
     void refuse_static(const AddressKey&, AddressSlot&, int error);
     void static_deleted(const AddressKey&, AddressSlot&);
     bool is_lost(const model::StaticAddress&) const;
-    void mark_groups_of_statics();
+    void statics_moved();
+    std::vector<AddressView> view_statics() const;
 
     // role.cpp
     void find_role();
@@ -521,6 +522,7 @@ class Engine {
     std::optional<std::string> maintenance_; ///< its reason, perhaps empty
     bool settle_needed_{false};
     bool view_changed_{true}, record_changed_{true};
+    std::shared_ptr<const std::vector<AddressView>> statics_view_; ///< nothing: to be made
     std::shared_ptr<const Snapshot> snapshot_;
     std::vector<std::shared_ptr<const InstanceView>> instance_views_; ///< by slot
     std::map<std::string, std::shared_ptr<const TrackerView>> tracker_views_;

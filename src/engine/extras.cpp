@@ -378,6 +378,7 @@ void Engine::extra_gone(const ExtraKey& key, bool told) {
     if (slot.operation) slot.gone_meanwhile = true;
     dirty_extras_.push_back(key);
     settle_needed_ = view_changed_ = true;
+    mark_group_of(slot);
     auto* router = router_of(slot);
     if (router) router->view_changed = true;
     slot.stale = true;

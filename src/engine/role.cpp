@@ -52,7 +52,7 @@ Engine::QuietLinks Engine::links_of_role() {
         for (const auto& [index, link] : kernel_.links())
             if (asks_for_role(link)) role_links_.insert(index);
         if (addresses_.size() <= looked_at_again) list_at_ = std::min(list_at_, now_ + look_again); // nobody tells
-    } else if (!is_role_left()) {
+    } else if (!role_links_.empty() && !is_role_left()) {
         role_links_.clear();
     }
     QuietLinks result;
@@ -64,11 +64,13 @@ Engine::QuietLinks Engine::links_of_role() {
 /// An address of ours is on `lo` still.
 bool Engine::is_role_left() const {
     const auto* const lo = kernel_.link(role_link);
-    return lo && std::ranges::any_of(addresses_, [&](const auto& entry) {
-               const auto& [key, slot] = entry;
-               const auto* const known = kernel_.address(key);
-               return key.link == lo->index && (slot.operation || (known && known->ours));
-           });
+    if (!lo) return false;
+    for (auto at = addresses_.lower_bound({lo->index, {}}); at != addresses_.end() && at->first.link == lo->index;
+         ++at) {
+        const auto* const known = kernel_.address(at->first);
+        if (at->second.operation || (known && known->ours)) return true;
+    }
+    return false;
 }
 
 /// Before the first address comes: a host that answers for it would take clients from their director.

@@ -190,6 +190,9 @@ struct Snapshot {
     std::vector<std::shared_ptr<const InstanceView>> instances;
     std::vector<std::shared_ptr<const TrackerView>> trackers;
     std::vector<ExtraView> static_routes, static_rules;
+    /// Of the file, and of the real server's role.
+    std::shared_ptr<const std::vector<AddressView>> static_addresses{
+        std::make_shared<const std::vector<AddressView>>()};
     std::vector<std::shared_ptr<const GroupView>> groups; ///< sync groups of the file, sorted by name
     /// The last 1,024, oldest first.
     std::shared_ptr<const std::vector<std::shared_ptr<const Transition>>> transitions;

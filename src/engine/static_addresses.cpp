@@ -51,7 +51,7 @@ void Engine::claim_statics() {
         dirty_addresses_.push_back(key);
     }
     links_dirty_ = settle_needed_ = true;
-    mark_groups_of_statics();
+    statics_moved();
 }
 
 std::optional<DesiredAddress> Engine::desired_static(const AddressKey& key, const StaticClaim& claim) const {
@@ -98,7 +98,7 @@ void Engine::refuse_static(const AddressKey& key, AddressSlot& slot, int error) 
         return;
     }
     slot.not_before = now_ + retry_later;
-    mark_groups_of_statics();
+    statics_moved();
     const auto* const link = kernel_.link(key.link);
     tell_limited(
         std::hash<IpAddress>{}(key.prefix.address), Severity::error, NoteKind::address_refused, "",
@@ -109,6 +109,7 @@ void Engine::refuse_static(const AddressKey& key, AddressSlot& slot, int error) 
 }
 
 void Engine::static_deleted(const AddressKey& key, AddressSlot& slot) {
+    statics_moved();
     if (slot.restores.is_fought_over(now_)) slot.not_before = now_ + RestorePace::pause;
     const auto* const link = kernel_.link(key.link);
     tell_limited(std::hash<IpAddress>{}(key.prefix.address) + 1, Severity::warning, NoteKind::address_deleted, "",
@@ -117,13 +118,29 @@ void Engine::static_deleted(const AddressKey& key, AddressSlot& slot) {
                              to_string(key.prefix), link ? link->name : "its link"));
 }
 
-/// A sync group may depend on them.
-void Engine::mark_groups_of_statics() {
+/// They are shown, and a sync group may depend on them.
+void Engine::statics_moved() {
+    statics_view_.reset();
+    view_changed_ = true;
     const auto is_tracked = [](const model::StaticAddress& address) { return !address.track_group.empty(); };
     if (std::ranges::none_of(config_->static_addresses, is_tracked)) return;
     for (auto& router : routers_)
         if (router && !router->group.empty()) router->needs_assessment = true;
     settle_needed_ = true;
+}
+
+std::vector<AddressView> Engine::view_statics() const {
+    std::vector<AddressView> result;
+    for (const auto& claim : wanted_statics()) {
+        auto& shown = result.emplace_back(claim.address.prefix(), "absent", claim.address.interface);
+        const auto* const link = kernel_.link(shown.link);
+        if (!link) continue;
+        const AddressKey key{link->index, shown.prefix};
+        shown.state = address_state(key);
+        const auto at = addresses_.find(key);
+        if (shown.state == "absent" && at != addresses_.end() && now_ < at->second.not_before) shown.state = "refused";
+    }
+    return result;
 }
 
 /// Not there, and not just being put back.

@@ -117,6 +117,8 @@ std::shared_ptr<const Snapshot> Engine::snapshot() {
         next->instances.push_back(cached);
     }
     view_extras(config_->static_routes, config_->static_rules, next->static_routes, next->static_rules);
+    if (!statics_view_) statics_view_ = std::make_shared<const std::vector<AddressView>>(view_statics());
+    next->static_addresses = statics_view_;
     std::ranges::sort(next->instances, {}, [](const auto& instance) { return instance->model->name; });
     for (const auto& [name, tracker] : trackers_) {
         auto& cached = tracker_views_[name];

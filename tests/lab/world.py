@@ -208,6 +208,9 @@ class Host:
         return run("env", f"DBUS_SYSTEM_BUS_ADDRESS={self.bus_address}", str(BUILD / "src/ctl/holdfastctl"), *arguments,
                    check=check)
 
+    def busctl(self, *arguments: str) -> str:
+        return run("busctl", f"--address={self.bus_address}", *arguments).strip()
+
     def status(self) -> dict:
         """Describe() of the node, or nothing while the daemon is away."""
         text = self.ctl("status", "--json", check=False)

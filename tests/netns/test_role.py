@@ -194,6 +194,10 @@ def test_static_addresses_come_go_and_are_put_back(world):
                     "- {address: fd77::50/64, interface: eth0}\n")
     host.start_holdfastd()
     wait_for(lambda: host.has("10.77.0.50") and host.has("fd77::50") and on_lo(host) == {"10.9.9.9/32"}, 5, "three addresses")
+    shown = lambda: [(each["Address"], each["Link"], each["State"]) for each in host.status()["StaticAddresses"]]
+    wait_for(lambda: shown() == [("10.77.0.50/24", "eth0", "assigned"), ("10.9.9.9/32", "lo", "assigned"), ("fd77::50/64", "eth0", "assigned")],
+             2, "all of them in the status")
+    assert "10.9.9.9/32 dev lo: assigned" in host.ctl("status")
     host.ip("address", "del", "10.77.0.50/24", "dev", "eth0")
     wait_for(lambda: host.has("10.77.0.50"), 2, "the address again", every=0.01)
     host.holdfastd.kill(signal.SIGTERM)
@@ -209,6 +213,9 @@ def test_a_static_address_without_its_link_is_a_fault_of_the_group_that_tracks_i
                     "static_addresses: [{address: 10.8.8.8/24, interface: inner, track_group: edge}]\n")
     host.start_holdfastd()
     wait_for(lambda: "address 10.8.8.8/24 on inner, which sync group edge tracks" in host.ctl("status", check=False), 5, "the fault")
+    assert [each["State"] for each in host.status()["StaticAddresses"]] == ["absent"]
     host.ip("link", "add", "inner", "type", "bridge")
     host.ip("link", "set", "inner", "up")
     wait_for(lambda: host.has("10.8.8.8", "inner") and host.has("10.77.0.100"), 5, "the address, and the group's")
+    property = ("get-property", "org.holdfast1", "/org/holdfast1", "org.holdfast1.Manager", "StaticAddresses")
+    wait_for(lambda: host.busctl(*property) == 'a(sss) 1 "10.8.8.8/24" "inner" "assigned"', 2, "the address on the bus")

@@ -151,6 +151,7 @@ def test_static_routes_and_rules_are_there_while_the_daemon_runs(world):
         wait_for(lambda: routes(host).keys() == {"10.55.0.0/16", "2001:db8:9::/48"} and rules(host) == {2000}, 2, "static ones")
     extras = lambda status: status.get("StaticRoutes", []) + status.get("StaticRules", [])
     assert [each["Installed"] for each in extras(pair.lb2.status())] == [True] * 3
+    assert "unreachable 2001:db8:9::/48" in (shown := pair.lb2.ctl("status")) and shown.count(": installed") == 3, shown
     pair.lb2.ip("route", "del", "10.55.0.0/16")
     wait_for(lambda: "10.55.0.0/16" in routes(pair.lb2), 1, "the route back")
     pair.lb2.holdfastd.kill()

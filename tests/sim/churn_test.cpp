@@ -24,7 +24,7 @@ constexpr std::size_t churned = 0; ///< the host
 struct Setting {
     const char* name;
     Priority priority{200}; ///< of the churned host; the other one has 150
-    bool virtual_mac{false}, keeps_index{false}, grouped{false};
+    bool virtual_mac{false}, ipvlan{false}, keeps_index{false}, grouped{false};
 };
 /// How fast the changes come, and how slowly the kernel answers beside that.
 struct Tempo {
@@ -54,6 +54,7 @@ class Pair {
                              .priority = is_churned ? setting.priority : Priority{150},
                              .addresses = {*parse_prefix("192.0.2.1/24")}};
             if (setting.virtual_mac) host.instance.virtual_mac.emplace();
+            if (setting.ipvlan) host.instance.ipvlan.emplace();
             if (setting.grouped) {
                 auto partner = host.instance;
                 partner.name = "web2";
@@ -195,7 +196,7 @@ TEST_P(Churn, EndsWhereAFreshStartEnds) {
 INSTANTIATE_TEST_SUITE_P(
     Interfaces, Churn,
     testing::Values(Setting{"master"}, Setting{"standby", Priority{100}},
-                    Setting{.name = "virtual_mac", .virtual_mac = true},
+                    Setting{.name = "virtual_mac", .virtual_mac = true}, Setting{.name = "ipvlan", .ipvlan = true},
                     Setting{.name = "same_index", .keeps_index = true},
                     Setting{.name = "virtual_mac_same_index", .virtual_mac = true, .keeps_index = true},
                     Setting{.name = "sync_group", .grouped = true}),

@@ -93,6 +93,18 @@ void draw_virtual_mac(Rng& rng, std::vector<HostOptions>& hosts) {
     }
 }
 
+/// And some of these share the interface's own, so the client never learns another one.
+void make_ipvlan(std::vector<HostOptions>& hosts) {
+    const auto change = [](model::Instance& instance) {
+        if (instance.virtual_mac) instance.ipvlan.emplace();
+        instance.virtual_mac.reset();
+    };
+    for (auto& host : hosts) {
+        change(host.instance);
+        std::ranges::for_each(host.partners, change);
+    }
+}
+
 Duration draw_duration(Rng& rng, FaultKind kind, Duration interval) {
     switch (kind) {
     case FaultKind::restart:
@@ -205,6 +217,7 @@ Schedule draw(std::uint64_t seed) {
         schedule.faults.push_back(fault);
     }
     draw_virtual_mac(rng, schedule.hosts);
+    if (seed % 3 == 0) make_ipvlan(schedule.hosts);
     draw_announcements(rng, schedule.hosts);
     draw_weights(rng, schedule.hosts);
     draw_signatures(rng, schedule);

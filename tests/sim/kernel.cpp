@@ -225,8 +225,9 @@ int World::apply_to_link(std::size_t index, const engine::Operation& operation) 
                                      const LinkIndex link{kernel.next_link.value++};
                                      kernel.macvlans[link] = {.index = link,
                                                               .name = add.name,
-                                                              .mac = add.mac,
+                                                              .mac = add.ipvlan ? hosts[index]->mac : add.mac,
                                                               .ours = true,
+                                                              .ipvlan = add.ipvlan,
                                                               .parent = add.parent,
                                                               .makes_ipv6_addresses = true};
                                      tell(index, engine::LinkChanged{kernel.macvlans[link]});

@@ -60,7 +60,7 @@ class Injector {
         case FaultKind::source: world_.delete_address(fault_.host, own_prefix()); break;
         case FaultKind::lost: world_.lose_news(fault_.host); break;
         case FaultKind::foreign:
-            if (!host.kernel.addresses.contains(vip()) && !original_.instance.virtual_mac)
+            if (!host.kernel.addresses.contains(vip()) && !original_.instance.has_own_link())
                 world_.add_foreign(fault_.host, vip());
             break;
         case FaultKind::client: world_.client_cuts.insert(fault_.host); break;
@@ -260,12 +260,12 @@ std::string to_string(const Schedule& schedule) {
     for (const auto& host : schedule.hosts) {
         text +=
             fmt::format("  router {} priority={} interval={} version={} preempt={} preempt_delay={} prompt={} lease={} "
-                        "addresses={} virtual_mac={} kernel={}\n",
+                        "addresses={} virtual_mac={} ipvlan={} kernel={}\n",
                         host.name, host.instance.priority.value, holdfast::to_string(host.instance.advert_interval),
                         static_cast<int>(host.instance.version), host.instance.preempt,
                         holdfast::to_string(host.instance.preempt_delay), host.instance.prompt, host.instance.lease.on,
                         host.instance.addresses.size(), host.instance.virtual_mac.has_value(),
-                        holdfast::to_string(host.kernel_delay));
+                        host.instance.ipvlan.has_value(), holdfast::to_string(host.kernel_delay));
         for (const auto& member : host.partners)
             text += fmt::format("    + {} priority={}{}\n", member.name, member.priority.value,
                                 member.track.empty() ? "" : " with trackers");
