@@ -49,6 +49,8 @@ constexpr std::array instance_words{
     ForeignWord{"vrrp_vmac_garp_intvl", "write announce_other_links, with a unit: 1min, or all 1min"},
     ForeignWord{"vrrp_min_garp", "announce_delay is 0s unless it is given: remove it"},
     ForeignWord{"vrrp_startup_delay", "write startup_delay, with a unit: 5s"},
+    ForeignWord{"vrrp_delay_after_boot", "write boot_delay, with a unit: 30s"},
+    ForeignWord{"dont_track_primary", "write track_link: off"},
     ForeignWord{"unicast_peer", "write unicast: {peers: [10.0.0.11, 10.0.0.12]}"},
     ForeignWord{"unicast_src_ip", "write source: {lb1: 10.0.0.11, lb2: 10.0.0.12}"},
     ForeignWord{"mcast_src_ip", "write source: {lb1: 10.0.0.11, lb2: 10.0.0.12}"},

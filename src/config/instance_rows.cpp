@@ -230,9 +230,17 @@ std::vector<Directive<Instance>> election_rows() {
                                "The master takes packets to the addresses even if it is not their owner; off: they are "
                                "dropped (by the nft program), as for a router that is nothing but a gateway.")
             .also_in_defaults(),
+        row<&Instance::track_link>(
+            "track_link", Flag{}, Reload::live,
+            "That `interface` is down or has no carrier is a fault; off: the instance goes on, where a cable leads "
+            "straight to the other host and is dark when that one is, and the addresses are on other interfaces.")
+            .also_in_defaults(),
         row<&Instance::startup_delay>(
             "startup_delay", Span{0s, hour}, Reload::live,
             "Wait after start and after each link-up, for switches that forward late (STP, LACP).")
+            .also_in_defaults(),
+        row<&Instance::boot_delay>("boot_delay", Span{0s, hour}, Reload::live,
+                                   "Wait until this host has been up for so long; a daemon that starts later does not.")
             .also_in_defaults(),
         row<&Instance::handover_timeout>(
             "handover_timeout", Span{0s, 1min}, Reload::live,

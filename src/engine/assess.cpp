@@ -211,7 +211,8 @@ std::vector<FaultCause> Engine::find_faults(Router& router, const Link* link) {
         faults.push_back({"link_missing", fmt::format("there is no interface {}", model.interface)});
         return faults;
     }
-    if (!link->up) faults.push_back({"link_down", fmt::format("{} is down or has no carrier", model.interface)});
+    if (!link->up && model.track_link)
+        faults.push_back({"link_down", fmt::format("{} is down or has no carrier", model.interface)});
     if (auto fault = find_source(router, link->index)) faults.push_back(std::move(*fault));
     if (auto fault = find_destinations(router)) faults.push_back(std::move(*fault));
     const auto listener = listeners_.find({link->index, model.family});
@@ -294,7 +295,7 @@ void Engine::examine(Router& router) {
     router.self.handover_timeout = model.handover_timeout;
     router.self.down_adverts = model.down_adverts;
     router.self.announce_lower_delay = model.announce_lower_delay;
-    if (link && link->up) {
+    if (link && (link->up || !model.track_link)) {
         if (!router.link_up_at) router.link_up_at = now_;
     } else {
         router.link_up_at.reset();
@@ -338,7 +339,7 @@ bool Engine::may_adopt(const Router& router, const Link& link) const {
            });
 }
 
-/// Master-down counts from carrier, own address and group membership, all three, and after `startup_delay`.
+/// Master-down counts from carrier, own address and group membership, all three, and after `startup_delay` and `boot_delay`.
 std::string Engine::find_waiting(Router& router) {
     const auto listener = listeners_.find({*router.link, router.model->family});
     if (listener == listeners_.end() || listener->second.state != Listener::State::open) return "the group membership";
@@ -346,9 +347,10 @@ std::string Engine::find_waiting(Router& router) {
     if (router.own.may_adopt) return {};
     std::string waiting;
     const auto begins = *router.link_up_at + router.model->startup_delay;
-    if (now_ < begins) {
-        waiting = "startup_delay";
-        router.wait_until = begins;
+    const auto booted = Time{} + router.model->boot_delay; // CLOCK_MONOTONIC begins with the host
+    if (now_ < std::max(begins, booted)) {
+        waiting = begins < booted ? "boot_delay" : "startup_delay";
+        router.wait_until = std::max(begins, booted);
     }
     for (const auto& use : router.uses) {
         const auto at = trackers_.find(use.tracker);

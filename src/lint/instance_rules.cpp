@@ -59,6 +59,20 @@ void owner_rules(const config::Loaded& loaded, Findings& findings) {
     });
 }
 
+/// Both hosts hold what neither of them is reached at, and fight over it when the link is back.
+void link_rules(const config::Loaded& loaded, Findings& findings) {
+    each_object(loaded, [&](const Instance& instance, const std::string& name, const std::string& path) {
+        const bool is_on_it = std::ranges::any_of(
+            instance.addresses, [](const model::VirtualAddress& address) { return address.interface.empty(); });
+        if (instance.track_link || instance.has_own_link() || !is_on_it) return;
+        findings.warn(path + "/track_link",
+                      fmt::format("'{}' goes on as master while {} has no carrier, where it has addresses that nobody "
+                                  "reaches then",
+                                  name, instance.interface),
+                      "give the addresses an interface of their own, or remove track_link");
+    });
+}
+
 void preemption_rules(const config::Loaded& loaded, Findings& findings) {
     each_object(loaded, [&](const Instance& instance, const std::string& name, const std::string& path) {
         if (instance.preempt || instance.is_owner()) return;

@@ -26,8 +26,9 @@ std::vector<config::Diagnostic> Findings::take() {
 }
 
 std::vector<config::Diagnostic> check(const config::Loaded& loaded) {
-    static constexpr std::array rules{owner_rules,   preemption_rules, weight_rules, priority_rules,       group_rules,
-                                      tracker_rules, notify_rules,     watch_rules,  authentication_rules, size_rules};
+    static constexpr std::array rules{owner_rules,    link_rules,           preemption_rules, weight_rules,
+                                      priority_rules, group_rules,          tracker_rules,    notify_rules,
+                                      watch_rules,    authentication_rules, size_rules};
     Findings findings{loaded.origins};
     for (const auto rule : rules)
         rule(loaded, findings);

@@ -24,6 +24,7 @@ class Findings {
 using Rule = void (*)(const config::Loaded&, Findings&);
 
 void owner_rules(const config::Loaded&, Findings&);
+void link_rules(const config::Loaded&, Findings&);
 void preemption_rules(const config::Loaded&, Findings&);
 void weight_rules(const config::Loaded&, Findings&);
 void priority_rules(const config::Loaded&, Findings&);

@@ -67,7 +67,9 @@ struct Instance {
     Duration preempt_delay{0};
     bool prompt{true}; ///< prompt takeover (PROTOCOL.md)
     bool accept{true};
+    bool track_link{true};          ///< the interface's being down is a fault
     Duration startup_delay{0};      ///< after start and after each link-up
+    Duration boot_delay{0};         ///< after the host's boot (CLOCK_MONOTONIC)
     Duration handover_timeout{3s};  ///< the most that leaving may take; 0: addresses go at once
     Duration announce_refresh{30s}; ///< gratuitous ARP or NA while master; 0: never
     unsigned announce_refresh_repeat{1};

@@ -21,7 +21,7 @@ struct Adopt {};
 struct Faulted {
     bool at_once{false};
 };
-/// No fault is left, but `startup_delay` or a tracker's first answer is still to be waited for.
+/// No fault is left, but `startup_delay`, `boot_delay` or a tracker's first answer is still to be waited for.
 struct Cleared {};
 /// Hand over: a planned stop, a `failover`, or a sync group that leaves. `with_partners`: as Leaving::waits_for_partners.
 struct Leave {

@@ -25,7 +25,9 @@ instances:
     preempt_delay: 0s
     prompt: true
     accept: true
+    track_link: true
     startup_delay: 0s
+    boot_delay: 0s
     handover_timeout: 3s
     announce_refresh: 30s
     announce_refresh_repeat: 1
@@ -70,7 +72,8 @@ TEST(Dump, IsReadBackToTheSameConfig) {
         "instances: {}\n",
         instance_with("    priority: 255\n    preempt: off\n    prompt: off\n    accept: off\n    lease: off\n    "
                       "preempt_delay: 1.25s\n"
-                      "    advert_interval: 40.95s\n    startup_delay: 90s\n    handover_timeout: 0s\n    "
+                      "    advert_interval: 40.95s\n    startup_delay: 90s\n    track_link: off\n    boot_delay: "
+                      "2min\n    handover_timeout: 0s\n    "
                       "announce_refresh: 90min\n"),
         instance_with(
             "    announce_delay: 5s\n    announce_repeat: 5\n    announce_refresh_repeat: 255\n    "

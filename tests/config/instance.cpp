@@ -93,15 +93,19 @@ TEST(Instance, ADurationCarriesItsUnit) {
         {"preempt_delay: 2h", "preempt_delay must be 0s to 1h, not '2h'", ""},
         {"preempt_delay: [1s]", "preempt_delay must be a duration from 0s to 1h, not a list", ""},
         {"startup_delay: 61min", "startup_delay must be 0s to 1h, not '61min'", ""},
+        {"boot_delay: 2h", "boot_delay must be 0s to 1h, not '2h'", ""},
+        {"track_link: maybe", "track_link must be true or false (on, off, yes, no), not 'maybe'", ""},
         {"handover_timeout: 61s", "handover_timeout must be 0s to 1min, not '61s'", ""},
         {"announce_refresh: 10ms", "announce_refresh must be 0s or 1s to 1d, not '10ms'", ""},
     });
-    const auto instance =
-        good(instance_with("    preempt_delay: 1.5s\n    startup_delay: 1min\n    handover_timeout: 0s\n"
-                           "    announce_refresh: 0s\n"))
-            .instances[0];
+    const auto instance = good(instance_with("    preempt_delay: 1.5s\n    startup_delay: 1min\n    boot_delay: 2min\n "
+                                             "   track_link: off\n    handover_timeout: 0s\n"
+                                             "    announce_refresh: 0s\n"))
+                              .instances[0];
     EXPECT_EQ(instance.preempt_delay, 1500ms);
     EXPECT_EQ(instance.startup_delay, 1min);
+    EXPECT_EQ(instance.boot_delay, 2min);
+    EXPECT_FALSE(instance.track_link);
     EXPECT_EQ(instance.handover_timeout, 0s);
     EXPECT_EQ(instance.announce_refresh, 0s);
 }

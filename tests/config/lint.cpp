@@ -47,6 +47,16 @@ TEST(Lint, AnOwnerAlwaysPreempts) {
 )");
 }
 
+TEST(Lint, AnUntrackedLinkHasNoAddressesOfItsOwn) {
+    EXPECT_EQ(
+        warnings(instance_with("    track_link: off\n")),
+        R"(holdfast.yaml:6:17: warning: 'web' goes on as master while eth0 has no carrier, where it has addresses that nobody reaches then
+    track_link: off
+                ^
+  hint: give the addresses an interface of their own, or remove track_link
+)");
+}
+
 TEST(Lint, WithoutPreemptionAWeightMovesNothing) {
     EXPECT_EQ(
         warnings(instance_with("    preempt: false\n    preempt_delay: 5s\n    track: [{tracker: t, weight: -5}]\n"

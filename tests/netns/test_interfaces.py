@@ -91,3 +91,29 @@ def test_every_order_of_changes_ends_as_a_fresh_start_would(world, kind):
     wanted = {"lo", "eth0", "vrrp.51"} if kind == "virtual" else {"lo", "eth0"}
     assert set(links(pair.lb1)) == wanted
     assert ask(world.add("client"), pair.vip)
+
+
+def test_a_cable_straight_to_a_host_that_died_is_no_fault_of_the_other(world):
+    """keepalived's dont_track_primary: the heartbeat's link is dark because the peer is."""
+    lb1, lb2 = hosts = [world.add(name) for name in ("lb1", "lb2")]
+    run("ip", "link", "add", "eth1", "netns", lb1.namespace, "type", "veth", "peer", "name", "eth1", "netns", lb2.namespace)
+    world.configure("instances:\n  web: {interface: eth1, vrid: 51, priority: {lb1: 200, lb2: 100}, advert_interval: 100ms, track_link: off,\n"
+                    "        addresses: [{address: 10.77.0.100/24, interface: eth0}]}\n")
+    for number, host in enumerate(hosts):
+        host.ip("address", "add", f"10.78.0.{number + 1}/24", "dev", "eth1")
+        host.ip("link", "set", "eth1", "up")
+        host.start_bus()
+        host.start_holdfastd()
+    instance = lambda host: next(iter(host.status().get("Instances", [])), {})
+    wait_for(lambda: lb1.has("10.77.0.100") and instance(lb2).get("State") == "backup", 5, "lb1 to serve, and lb2 to know")
+    lb1.holdfastd.kill()
+    lb1.ip("link", "set", "eth1", "down")
+    lb1.ip("link", "set", "eth0", "down")
+    wait_for(lambda: lb2.has("10.77.0.100"), 3, "lb2 to serve without a carrier")
+    assert "NO-CARRIER" in lb2.ip("link", "show", "eth1")
+    assert (instance(lb2)["State"], instance(lb2)["Faults"]) == ("master", [])
+    lb2.ip("link", "set", "eth1", "down")
+    lb2.ip("link", "set", "eth1", "up")
+    assert instance(lb2)["State"] == "master", "set down by hand, too"
+    lb2.ip("link", "del", "eth1")
+    wait_for(lambda: instance(lb2)["State"] == "fault", 2, "an interface that is not there to be a fault still")

@@ -92,6 +92,12 @@ void set_option(HostOptions& host, const std::string& key, const std::string& va
         instance.prompt = value != "off";
     else if (key == "handover")
         instance.handover_timeout = duration(value);
+    else if (key == "uptime") // when the transcript begins; the world begins at one hour
+        host.clock_offset = duration(value) - 1h;
+    else if (key == "boot_delay")
+        instance.boot_delay = duration(value);
+    else if (key == "track_link")
+        instance.track_link = value == "on";
     else if (key == "startup_delay")
         instance.startup_delay = duration(value);
     else if (key == "refresh")
