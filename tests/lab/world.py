@@ -193,12 +193,12 @@ class Host:
                           "--runtime-dir", self.directory / "run", "--state-dir", self.directory / "lib",
                           "--helper-dir", self.world.directory / "libexec", "--node-name", self.name, *extra)
 
-    def start_keepalived(self, configuration: str) -> Process:
-        """Debian's keepalived, VRRP alone, with every message in the log."""
+    def start_keepalived(self, configuration: str, part: str = "-P") -> Process:
+        """Debian's keepalived with every message in the log: VRRP alone, or virtual servers alone (-C)."""
         file = self.directory / "keepalived.conf"
         file.write_text(configuration)
-        return self.spawn("keepalived", "keepalived", "-n", "-l", "-D", "-P", "-f", file, "-p", self.directory / "ka.pid",
-                          "-r", self.directory / "ka-vrrp.pid")
+        return self.spawn("keepalived", "keepalived", "-n", "-l", "-D", part, "-f", file, "-p", self.directory / "ka.pid",
+                          "-r", self.directory / "ka-vrrp.pid", "-c", self.directory / "ka-checkers.pid")
 
     @property
     def holdfastd(self) -> Process:
