@@ -45,6 +45,8 @@ constexpr auto table = std::to_array<Rule>({
     {group, "Announce", Action::manage_state, change},
 
     {server, "Describe", Action::look},
+    {server, "AddServer", Action::manage_servers, change},
+    {server, "RemoveServer", Action::manage_servers, change},
     {real, "Describe", Action::look},
     {real, "Drain", Action::manage_servers, change},
     {real, "Disable", Action::manage_servers, change},

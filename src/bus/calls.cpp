@@ -25,6 +25,11 @@ void Calls::maintenance(std::optional<std::string> reason, Answer answer) {
           [reason = std::move(reason)](std::uint64_t id) { return MaintenanceRequested{id, reason}; });
 }
 
+void Calls::change(model::ServerChange change, Answer answer) {
+    admit(std::move(answer),
+          [change = std::move(change)](std::uint64_t id) { return ServerChangeRequested{id, change}; });
+}
+
 void Calls::admit(Answer answer, const std::function<ToLoop(std::uint64_t)>& ask_loop) {
     if (waiting_.size() >= most)
         return answer({error_busy, "too many calls wait for an answer already: try again when one has come", {}});
@@ -50,6 +55,10 @@ void Calls::answer(const ReloadEnded& ended) {
 void Calls::answer(const MaintenanceAnswered& answered) {
     if (answered.problem.empty()) return finish(answered.command, {{}, "written; the state follows", {}});
     finish(answered.command, {error_failed, answered.problem, {}});
+}
+
+void Calls::answer(const ServerChanged& changed) {
+    finish(changed.command, {changed.refusal ? error_name(*changed.refusal) : std::string{}, changed.text, {}});
 }
 
 void Calls::stopping() {

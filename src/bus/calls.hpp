@@ -31,10 +31,12 @@ class Calls {
     void reload(Answer answer);
     /// `reason`: nothing ends it.
     void maintenance(std::optional<std::string> reason, Answer answer);
+    void change(model::ServerChange change, Answer answer);
 
     void answer(const engine::Reply& reply);
     void answer(const ReloadEnded& ended);
     void answer(const MaintenanceAnswered& answered);
+    void answer(const ServerChanged& changed);
     void stopping();
 
   private:

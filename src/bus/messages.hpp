@@ -6,6 +6,7 @@
 #include "engine/action.hpp"
 #include "engine/event.hpp"
 #include "engine/snapshot.hpp"
+#include "model/server_change.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -69,6 +70,12 @@ struct MaintenanceAnswered {
     std::uint64_t command{};
     std::string problem; ///< empty: it is done
 };
+/// What became of a ServerChangeRequested, behind the snapshot that shows it.
+struct ServerChanged {
+    std::uint64_t command{};
+    std::optional<model::ChangeRefusal> refusal; ///< none: it is done
+    std::string text;                            ///< what was done, or why not
+};
 /// For the next process (FDSTORE=1): a descriptor, until it is forgotten or the unit stops.
 struct KeepDescriptor {
     std::string name; ///< letters, digits and dashes
@@ -83,7 +90,7 @@ struct Quit {}; ///< say STOPPING=1 if not said, flush, end the thread
 
 using ToBus = std::variant<Published, engine::Note, engine::Reply, ReloadBegan, ReloadEnded, Ready, Heartbeat,
                            WatchUnit, UnwatchUnit, RestartUnit, MoveUnits, ReloadUnit, MaintenanceAnswered,
-                           KeepDescriptor, ForgetDescriptor, AskOwnJob, Quit>;
+                           ServerChanged, KeepDescriptor, ForgetDescriptor, AskOwnJob, Quit>;
 
 // ---- bus thread to loop
 // -------------------------------------------------------------------------------------------------
@@ -105,6 +112,11 @@ struct MaintenanceRequested {
     std::uint64_t command{};
     std::optional<std::string> reason; ///< nothing: it is over
 };
+/// A D-Bus AddServer or RemoveServer; answered by ServerChanged.
+struct ServerChangeRequested {
+    std::uint64_t command{};
+    model::ServerChange change;
+};
 struct UnitObserved {
     engine::TrackerObserved observed;
 };
@@ -122,6 +134,6 @@ struct Missing {
 };
 
 using ToLoop = std::variant<CommandReceived, ServerCommandReceived, ReloadRequested, UnitObserved, UnitReloaded,
-                            MaintenanceRequested, OwnJobKnown, Missing>;
+                            MaintenanceRequested, ServerChangeRequested, OwnJobKnown, Missing>;
 
 } // namespace holdfast::bus

@@ -44,7 +44,7 @@ std::string real_server_path(std::string_view server, std::string_view name) {
 
 std::string error_name(engine::CommandError error) {
     switch (error) {
-    case engine::CommandError::no_such_server: return "org.holdfast1.Error.NoSuchServer";
+    case engine::CommandError::no_such_server: return error_no_such_server;
     case engine::CommandError::no_such_instance: return error_no_such_instance;
     case engine::CommandError::not_master: return "org.holdfast1.Error.NotMaster";
     case engine::CommandError::no_successor: return "org.holdfast1.Error.NoSuccessor";
@@ -54,6 +54,18 @@ std::string error_name(engine::CommandError error) {
     case engine::CommandError::no_peer: return "org.holdfast1.Error.NoPeer";
     case engine::CommandError::outranked: return "org.holdfast1.Error.Outranked";
     case engine::CommandError::unsupported: return "org.holdfast1.Error.Unsupported";
+    }
+    return error_failed;
+}
+
+std::string error_name(model::ChangeRefusal refusal) {
+    switch (refusal) {
+    case model::ChangeRefusal::no_such_server: return error_no_such_server;
+    case model::ChangeRefusal::exists: return "org.holdfast1.Error.ServerExists";
+    case model::ChangeRefusal::in_file: return "org.holdfast1.Error.ServerInFile";
+    case model::ChangeRefusal::invalid: return error_invalid_config;
+    case model::ChangeRefusal::limit: return error_limits_exceeded;
+    case model::ChangeRefusal::failed: break;
     }
     return error_failed;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/action.hpp"
+#include "model/server_change.hpp"
 
 #include <string>
 #include <string_view>
@@ -22,7 +23,9 @@ std::string real_server_path(std::string_view server, std::string_view name);
 
 /// "org.holdfast1.Error.NoSuchInstance"
 std::string error_name(engine::CommandError error);
+std::string error_name(model::ChangeRefusal refusal);
 inline constexpr const char* error_busy = "org.holdfast1.Error.Busy";
+inline constexpr const char* error_no_such_server = "org.holdfast1.Error.NoSuchServer";
 inline constexpr const char* error_no_such_instance = "org.holdfast1.Error.NoSuchInstance";
 inline constexpr const char* error_invalid_config = "org.holdfast1.Error.InvalidConfig";
 inline constexpr const char* error_access_denied = "org.freedesktop.DBus.Error.AccessDenied";

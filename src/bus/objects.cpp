@@ -96,7 +96,7 @@ void Objects::add_missing(bool signal) {
 
 void Objects::add_missing_servers(bool signal) {
     add_each(servers_, shown_.snapshot->virtual_servers, signal,
-             [this](const auto& view) { return make_server(connection_, view, shown_); });
+             [this](const auto& view) { return make_server(connection_, view, shown_, calls_); });
     add_each(reals_, real_servers(*shown_.snapshot), signal,
              [this](const auto& view) { return make_server(connection_, view, shown_, calls_); });
 }

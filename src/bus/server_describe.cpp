@@ -29,6 +29,7 @@ Json real_json(const engine::RealServerView& view, const engine::IpvsListed* lis
     const auto& model = *view.model;
     Json json{{"Name", model.name},
               {"Path", real_server_path(view.server->name, model.name)},
+              {"Origin", model::name(model.origin)},
               {"Address", to_string(model.address)},
               {"Port", model.port},
               {"State", view.state},

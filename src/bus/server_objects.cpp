@@ -16,8 +16,8 @@ using What = engine::ServerCommand::What;
 class VirtualServer final : public Exported<org::holdfast1::VirtualServer_adaptor, VirtualServerObject> {
   public:
     VirtualServer(sdbus::IConnection& connection, std::shared_ptr<const engine::VirtualServerView> view_,
-                  const Shown& shown)
-        : Exported{connection, virtual_server_path(view_->model->name), view_}, shown_{shown} {
+                  const Shown& shown, Calls& calls)
+        : Exported{connection, virtual_server_path(view_->model->name), view_}, shown_{shown}, calls_{calls} {
         registerAdaptor();
     }
     ~VirtualServer() override { unregisterAdaptor(); }
@@ -27,8 +27,16 @@ class VirtualServer final : public Exported<org::holdfast1::VirtualServer_adapto
     }
 
   private:
+    using Late = sdbus::Result<std::string>;
     const engine::IpvsListed* listed() const { return shown_.snapshot->ipvs.get(); }
 
+    void AddServer(Late&& result, std::string name, std::string directives, bool persistent) override {
+        calls_.change({view->model->name, std::move(name), std::move(directives), persistent},
+                      answer_with_text(std::move(result)));
+    }
+    void RemoveServer(Late&& result, std::string name) override {
+        calls_.change({view->model->name, std::move(name), std::nullopt}, answer_with_text(std::move(result)));
+    }
     std::string Describe() override { return describe(*view, listed()); }
     std::string Name() override { return view->model->name; }
     std::string Kind() override { return kind_name(*view); }
@@ -52,6 +60,7 @@ class VirtualServer final : public Exported<org::holdfast1::VirtualServer_adapto
     CounterList Counters() override { return counters(*view, listed()); }
 
     const Shown& shown_;
+    Calls& calls_;
 };
 
 class RealServer final : public Exported<org::holdfast1::RealServer_adaptor, RealServerObject> {
@@ -93,6 +102,7 @@ class RealServer final : public Exported<org::holdfast1::RealServer_adaptor, Rea
 
     std::string Name() override { return view->model->name; }
     ObjectPath VirtualServer() override { return object(virtual_server_path(view->server->name)); }
+    std::string Origin() override { return std::string{model::name(view->model->origin)}; }
     std::string Address() override { return to_string(view->model->address); }
     std::uint16_t Port() override { return view->model->port; }
     std::string State() override { return std::string{view->state}; }
@@ -118,9 +128,10 @@ class RealServer final : public Exported<org::holdfast1::RealServer_adaptor, Rea
 
 } // namespace
 
-std::unique_ptr<VirtualServerObject>
-make_server(sdbus::IConnection& connection, std::shared_ptr<const engine::VirtualServerView> view, const Shown& shown) {
-    return std::make_unique<VirtualServer>(connection, std::move(view), shown);
+std::unique_ptr<VirtualServerObject> make_server(sdbus::IConnection& connection,
+                                                 std::shared_ptr<const engine::VirtualServerView> view,
+                                                 const Shown& shown, Calls& calls) {
+    return std::make_unique<VirtualServer>(connection, std::move(view), shown, calls);
 }
 
 std::unique_ptr<RealServerObject> make_server(sdbus::IConnection& connection,

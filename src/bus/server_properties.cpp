@@ -49,6 +49,7 @@ std::vector<std::string> changed_properties(const RealServerView& a, const RealS
     const auto note = [&](bool differs, const char* name) {
         if (differs) names.emplace_back(name);
     };
+    note(a.model->origin != b.model->origin, "Origin");
     note(a.state != b.state, "State");
     note(a.since != b.since, "StateTimestamp");
     note(a.detail != b.detail, "Detail");

@@ -173,6 +173,7 @@ void Teller::handle(ToBus& any) {
                    [&](RestartUnit& restart) { units_.restart(restart.tracker); },
                    [&](MoveUnits& move) { units_.move(move); },
                    [&](MaintenanceAnswered& answered) { calls_.answer(answered); },
+                   [&](ServerChanged& changed) { calls_.answer(changed); },
                    [&](ReloadUnit& reload) { unit_reloads_.reload(std::move(reload)); },
                    [&](KeepDescriptor& keep) { notify_.keep(keep.name, keep.fd); },
                    [&](ForgetDescriptor& forget) { notify_.forget(forget.name); },

@@ -41,11 +41,14 @@ std::string_view one_of(std::string_view section) {
 /// One load from text to model. Its steps are in the order of load() below.
 class Load {
   public:
-    explicit Load(const Request& request)
-        : request_{request},
+    Load(const Request& request, OverlayMerge& overlays)
+        : request_{request}, overlays_{overlays},
           context_{sources_, problems_, request.node_name, request.credential, {}, {}, request.key_file} {}
 
-    std::expected<Loaded, std::vector<Diagnostic>> run();
+    /// Nothing: the problems say why.
+    std::optional<Loaded> run();
+    const Problems& problems() const { return problems_; }
+    const Sources& sources() const { return sources_; }
 
   private:
     void read_files();
@@ -68,6 +71,7 @@ class Load {
     void add_origins(Loaded&) const;
 
     const Request& request_;
+    OverlayMerge& overlays_;
     Sources sources_;
     Problems problems_;
     Context context_;
@@ -93,12 +97,18 @@ class Load {
 
 void Load::read_files() {
     if (request_.files.empty()) problems_.error({.file = static_cast<unsigned>(-1)}, "there is no configuration file");
+    overlays_.begin();
     for (const auto& file : request_.files) {
         const auto number = sources_.add(file);
+        if (file.origin != model::Origin::file) {
+            overlays_.read(sources_, number);
+            continue;
+        }
         auto root = parse_yaml(sources_, number, problems_);
         whole_ = whole_ && root;
         if (root) roots_.push_back(std::move(*root));
     }
+    overlays_.merge(sources_, roots_);
     for (const auto& root : roots_)
         collect_sections(root);
     for (const auto* entry : tracker_entries_)
@@ -385,7 +395,7 @@ void Load::add_origins(Loaded& loaded) const {
     }
 }
 
-std::expected<Loaded, std::vector<Diagnostic>> Load::run() {
+std::optional<Loaded> Load::run() {
     read_files();
     settle_node_name();
     read_defaults();
@@ -398,14 +408,44 @@ std::expected<Loaded, std::vector<Diagnostic>> Load::run() {
     read_servers();
     if (const auto* entry = single("log_unknown_vrids"))
         read_scalar(context_, "log_unknown_vrids", entry->value, Flag{}, [this](bool on) { log_unknown_vrids_ = on; });
-    if (problems_.failed()) return std::unexpected{problems_.diagnostics(sources_)};
+    if (problems_.failed()) return std::nullopt;
     return finish();
+}
+
+std::expected<Loaded, std::vector<Diagnostic>> load_files(const Request& request) {
+    OverlayMerge none;
+    Load load{request, none};
+    if (auto loaded = load.run()) return std::move(*loaded);
+    return std::unexpected{load.problems().diagnostics(load.sources())};
+}
+
+/// With as much of the overlays as there can be; each attempt says what can't.
+Loaded load_all(const Request& request, Loaded without) {
+    OverlayMerge overlays;
+    for (;;) {
+        Load load{request, overlays};
+        auto loaded = load.run();
+        if (loaded) {
+            without = std::move(*loaded);
+            break;
+        }
+        if (overlays.leave_out(load.problems(), load.sources())) continue;
+        overlays.leave_out_all(load.problems().diagnostics(load.sources()).front());
+        break;
+    }
+    without.left_out = overlays.left_out();
+    return without;
 }
 
 } // namespace
 
 std::expected<Loaded, std::vector<Diagnostic>> load(const Request& request) {
-    return Load{request}.run();
+    auto files = request;
+    std::erase_if(files.files, [](const Source& source) { return source.origin != model::Origin::file; });
+    // By themselves first: what was added goes with the host, and must not be what makes them valid.
+    auto loaded = load_files(files);
+    if (!loaded || files.files.size() == request.files.size()) return loaded;
+    return load_all(request, std::move(*loaded));
 }
 
 } // namespace holdfast::config

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "config/diagnostic.hpp"
+#include "config/overlay_merge.hpp"
 #include "config/source.hpp"
 #include "config/value.hpp"
 #include "model/config.hpp"
@@ -18,7 +19,7 @@ namespace holdfast::config {
 
 struct Request {
     std::string node_name;     ///< the host's name; `node_name:` in a file wins
-    std::vector<Source> files; ///< the main file first, then the drop-ins in name order
+    std::vector<Source> files; ///< the main file first, then the drop-ins in name order, then what was added
     /// The text of a service credential (systemd.exec(5), CREDENTIALS), nothing when there is none of this name. May be
     /// empty.
     std::function<std::optional<std::string>(const std::string& name)> credential{};
@@ -37,7 +38,8 @@ struct Origins {
 
 struct Loaded {
     model::Config config;
-    Origins origins; ///< for lint/
+    Origins origins;               ///< for lint/
+    std::vector<LeftOut> left_out; ///< of what was added: no reason to refuse the files
 };
 
 std::expected<Loaded, std::vector<Diagnostic>> load(const Request&);

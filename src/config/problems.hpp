@@ -21,13 +21,16 @@ class Problems {
     /// Sorted by place, each with its source line.
     std::vector<Diagnostic> diagnostics(const Sources&) const;
 
-  private:
     struct Problem {
         Mark mark;
         std::size_t order; ///< of what was found at one place
         std::string message;
         std::string hint;
     };
+    /// As they were found, without those that are only counted.
+    const std::vector<Problem>& kept() const { return problems_; }
+
+  private:
     std::vector<Problem> problems_;
     std::size_t count_{0};
 };

@@ -61,13 +61,14 @@ class Check {
         const auto& server = draft_.object;
         if (draft_.has("check") && draft_.has("checks"))
             error(draft_.given.at("checks").key, "has both check and checks", "put all into checks");
-        std::map<std::pair<IpAddress, std::uint16_t>, std::string> seen;
+        std::map<std::pair<IpAddress, std::uint16_t>, const RealServer*> seen;
         for (const auto& real : server.real_servers) {
-            const auto [first, fresh] = seen.emplace(std::pair{real.address, real.port}, real.name);
-            if (!fresh)
-                error(place_of(real.name),
-                      fmt::format("has {} twice: '{}' and '{}'", print(Endpoint{real.address, real.port}),
-                                  first->second, real.name),
+            const auto [at, fresh] = seen.emplace(std::pair{real.address, real.port}, &real);
+            const auto& first = *at->second;
+            if (!fresh) // what was added is at fault, not the file
+                error(place_of(real.origin < first.origin ? first.name : real.name),
+                      fmt::format("has {} twice: '{}' and '{}'", print(Endpoint{real.address, real.port}), first.name,
+                                  real.name),
                       "keep one, with the weight of both");
             if (server.nginx) continue;
             check_ports(real);

@@ -222,6 +222,7 @@ std::optional<Mark> read_real_servers(Context& context, const Node& node, Server
         }
         auto real = read_real_server(context, entry.key, entry.value, server.each);
         fine = fine && real;
+        if (real) real->origin = context.sources.origin(entry.mark.file);
         if (real) server.real_servers.push_back(std::move(*real));
     }
     std::ranges::sort(server.real_servers, {}, &RealServer::name);

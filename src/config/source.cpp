@@ -42,7 +42,7 @@ void shorten(std::string& line, std::size_t& caret) {
 
 unsigned Sources::add(const Source& source) {
     const bool marked = source.text.starts_with(byte_order_mark);
-    File file{source.name, source.text.substr(marked ? byte_order_mark.size() : 0), {0}};
+    File file{source.name, source.text.substr(marked ? byte_order_mark.size() : 0), source.origin, {0}};
     for (std::size_t at = 0; at < file.text.size(); ++at)
         if (file.text[at] == '\n') file.line_starts.push_back(at + 1);
     files_.push_back(std::move(file));

@@ -4,6 +4,7 @@
 
 #include "config/diagnostic.hpp"
 #include "config/tree.hpp"
+#include "model/origin.hpp"
 
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@ namespace holdfast::config {
 struct Source {
     std::string name;
     std::string text;
+    model::Origin origin{model::Origin::file}; ///< of the real servers in it
 };
 
 class Sources {
@@ -23,6 +25,7 @@ class Sources {
     unsigned add(const Source&);
     std::string_view text(unsigned file) const { return files_[file].text; }
     std::string_view name(unsigned file) const { return files_[file].name; }
+    model::Origin origin(unsigned file) const { return files_[file].origin; }
 
     /// From here to there (not included) nothing is ever shown.
     void hide(Mark from, Mark to);
@@ -40,6 +43,7 @@ class Sources {
     struct File {
         std::string name;
         std::string text;
+        model::Origin origin;
         std::vector<std::size_t> line_starts;
     };
     struct Region {

@@ -39,6 +39,20 @@ struct ServerOrder {
     bool wait{false};
 };
 void order(Connection&, const Look&, const ServerOrder&);
+/// A real server that is not in the configuration.
+struct AddedServer {
+    std::string name, address;           ///< "SERVER/NAME"; ADDRESS or ADDRESS:PORT
+    std::optional<std::uint64_t> weight; ///< nothing: the virtual server's
+    std::vector<std::string> more;       ///< "directive: value"
+    bool persistent{false};              ///< it outlives a reboot
+};
+void add(Connection&, const Look&, const AddedServer&);
+struct RemovedServer {
+    std::string name;
+    bool drain{false}; ///< first its connections end, for so long at most
+    std::optional<Duration> timeout;
+};
+void remove(Connection&, const Look&, const RemovedServer&);
 /// Prints the state; the status is 0 when all instances of this name are master here, else 1.
 int is_master(Connection&, const Look&, const std::string& name);
 enum class HealthKind {

@@ -5,6 +5,7 @@
 #include "ctl/output.hpp"
 #include "manager_proxy.hpp"
 #include "realserver_proxy.hpp"
+#include "virtualserver_proxy.hpp"
 
 #include <algorithm>
 #include <concepts>
@@ -100,10 +101,16 @@ Failure failure(const sdbus::Error& error, const std::string& action) {
             fmt::format("{}: holdfastd did not answer within {} s: holdfastctl status tells whether it was done after "
                         "all",
                         action, call_timeout.count())};
-    case Exit::no_object: return {exit, name, text + ": holdfastctl list shows those that there are"};
+    case Exit::no_object:
+        return {exit, name,
+                text + (name.ends_with(".NoSuchServer") ? ": holdfastctl ipvs shows those that there are"
+                                                        : ": holdfastctl list shows those that there are")};
     case Exit::invalid_config:
         return {exit, name,
-                "the configuration is not valid, so the one before stays in force; correct it and reload again:\n" +
+                (action == "reload"
+                     ? "the configuration is not valid, so the one before stays in force; correct it and "
+                       "reload again:\n"
+                     : "such a server is not valid, so nothing has changed:\n") +
                     text};
     default: return {exit, name, text};
     }
@@ -285,6 +292,16 @@ struct Connection::Bus {
         }
     };
 
+    struct VirtualServer final : sdbus::ProxyInterfaces<org::holdfast1::VirtualServer_proxy> {
+        VirtualServer(sdbus::IConnection& bus, const std::string& path)
+            : ProxyInterfaces{bus, service("org.holdfast1"), sdbus::ObjectPath{path}} {
+            registerProxy();
+        }
+        ~VirtualServer() { unregisterProxy(); }
+        void onStateChanged(const std::string&, const std::string&, const std::string&, const std::uint64_t&) override {
+        }
+    };
+
     explicit Bus(std::unique_ptr<sdbus::IConnection> opened) : connection{std::move(opened)} {}
 
     std::unique_ptr<sdbus::IConnection> connection;
@@ -401,6 +418,16 @@ std::string Connection::set_weight(const std::string& path, std::int32_t weight)
 
 std::string Connection::check_now(const std::string& path) {
     return calling("probe", [&] { return Bus::RealServer{*bus_->connection, path}.CheckNow(); });
+}
+
+std::string Connection::add_server(const std::string& path, const std::string& name, const std::string& directives,
+                                   bool persistent) {
+    return calling("add",
+                   [&] { return Bus::VirtualServer{*bus_->connection, path}.AddServer(name, directives, persistent); });
+}
+
+std::string Connection::remove_server(const std::string& path, const std::string& name) {
+    return calling("remove", [&] { return Bus::VirtualServer{*bus_->connection, path}.RemoveServer(name); });
 }
 
 void Connection::watch(const OnEvent& on_event, const std::function<void()>& ready) {

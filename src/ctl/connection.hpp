@@ -65,6 +65,10 @@ class Connection {
     std::string enable(const std::string& path);
     std::string set_weight(const std::string& path, std::int32_t weight);
     std::string check_now(const std::string& path);
+    /// Methods of org.holdfast1.VirtualServer of the object at this path.
+    std::string add_server(const std::string& path, const std::string& name, const std::string& directives,
+                           bool persistent);
+    std::string remove_server(const std::string& path, const std::string& name);
     /// Subscribes before anything is asked, then calls `ready` and hands out events for ever.
     [[noreturn]] void watch(const OnEvent& on_event, const std::function<void()>& ready);
 

@@ -17,13 +17,13 @@ struct PageLine {
 };
 
 struct Line {
-    std::string json{"off"}, name, hold, weight, timeout, lines, reason, address, host,
+    std::string json{"off"}, name, hold, weight, timeout, lines, reason, address, host, endpoint,
         helper_directory{HELPER_DIRECTORY};
     PageLine page;
-    std::vector<std::string> properties;
+    std::vector<std::string> properties, more;
     std::uint64_t rounds{};
     bool value_only{}, force{}, complete{}, complete_servers{}, wait{}, liveness{}, readiness{}, nagios{}, follow{},
-        explain{}, direct{};
+        explain{}, direct{}, persistent{}, drain{};
 };
 
 constexpr const char* statuses =
@@ -47,6 +47,33 @@ void declare_digest(CLI::App& digest, Line& line) {
         ->check(CLI::IsMember({"md5", "MD5", "sha256", "SHA256"}));
     digest.add_option("-t,--timeout", line.timeout, "5s, or seconds");
     digest.add_option("--helper-dir", line.helper_directory, "where holdfast-prober is");
+}
+
+void declare_servers(CLI::App& app, Line& line) {
+    const auto for_server = [&](const char* command, const char* help) {
+        auto* const sub = app.add_subcommand(command, help);
+        sub->add_option("SERVER/NAME", line.name, "real server, as web-http/lb1")->required();
+        return sub;
+    };
+    auto* drain = for_server("drain", "no new connections for a real server; it leaves when those it has are over");
+    drain->add_option("--timeout", line.timeout, "it leaves after so long anyway: 60s, 5min, 1h");
+    drain->add_flag("--wait", line.wait, "show its connections until it has left");
+    for_server("disable", "take a real server out of the table at once");
+    for_server("enable", "end drain and disable");
+    for_server("weight", "give a real server another weight until the next start")
+        ->add_option("WEIGHT", line.weight, "0 to 65535, or file: what the file says")
+        ->required();
+    for_server("probe", "check a real server now");
+    auto* add = for_server("add", "one more real server for a virtual server, until this host starts again");
+    add->add_option("ADDRESS[:PORT]", line.endpoint, "where it is; IPv6 with a port as [2001:db8::1]:80")->required();
+    add->add_option("--weight", line.weight, "0 to 65535; without it the virtual server's");
+    add->add_option("--set", line.more, "another directive: 'check: {tcp: {}}'; may be repeated")
+        ->allow_extra_args(false);
+    add->add_flag("--persistent", line.persistent, "also when this host has started again");
+    auto* remove = for_server("remove", "take away a real server that was added");
+    auto* first =
+        remove->add_flag("--drain", line.drain, "no new connections, and when those it has are over, remove it");
+    remove->add_option("--timeout", line.timeout, "remove it after so long anyway: 60s, 5min, 1h")->needs(first);
 }
 
 void declare(CLI::App& app, Line& line) {
@@ -107,20 +134,7 @@ void declare(CLI::App& app, Line& line) {
     app.add_subcommand("connections", "what the kernel balances now, with the names of the file")
         ->add_option("SERVER[/NAME]", line.name, "only of this virtual or real server");
     declare_digest(*app.add_subcommand("digest", "the digest that a check of a page is to expect"), line);
-    const auto for_server = [&](const char* command, const char* help) {
-        auto* const sub = app.add_subcommand(command, help);
-        sub->add_option("SERVER/NAME", line.name, "real server, as web-http/lb1")->required();
-        return sub;
-    };
-    auto* drain = for_server("drain", "no new connections for a real server; it leaves when those it has are over");
-    drain->add_option("--timeout", line.timeout, "it leaves after so long anyway: 60s, 5min, 1h");
-    drain->add_flag("--wait", line.wait, "show its connections until it has left");
-    for_server("disable", "take a real server out of the table at once");
-    for_server("enable", "end drain and disable");
-    for_server("weight", "give a real server another weight until the next start")
-        ->add_option("WEIGHT", line.weight, "0 to 65535, or file: what the file says")
-        ->required();
-    for_server("probe", "check a real server now");
+    declare_servers(app, line);
 }
 
 std::optional<Duration> duration_of(const char* option, const std::string& text) {
@@ -181,6 +195,9 @@ void perform(Connection& connection, const std::string& command, const Line& lin
                            {line.name.empty() ? std::nullopt : std::optional{line.name == "on"}, line.reason});
     if (command == "ipvs") return ipvs(connection, look, line.name);
     if (command == "connections") return connections(connection, look, line.name);
+    if (command == "add")
+        return add(connection, look, {line.name, line.endpoint, weight_of(line.weight), line.more, line.persistent});
+    if (command == "remove") return remove(connection, look, {line.name, line.drain, timeout});
     order(connection, look, {command, line.name, weight_of(line.weight), timeout, line.wait});
 }
 

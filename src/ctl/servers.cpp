@@ -1,4 +1,6 @@
 // `ipvs`, `drain`, `disable`, `enable`, `weight`, `probe`: virtual servers and the real servers behind them.
+#include "ctl/servers.hpp"
+
 #include "ctl/commands.hpp"
 
 #include <chrono>
@@ -43,11 +45,12 @@ void print_server(const Look& look, const Json& server) {
         print("    " + printable(service.get<std::string>()));
     if (const auto problem = text(server, "Problem"); !problem.empty()) print("    problem: " + problem);
     std::vector<std::vector<std::string>> rows{
-        {"   ", "SERVER", "ADDRESS", "FORWARD", "STATE", "WEIGHT", "ACTIVE", "INACTIVE", "CHECK"}};
+        {"   ", "SERVER", "ADDRESS", "FORWARD", "STATE", "WEIGHT", "ACTIVE", "INACTIVE", "ORIGIN", "CHECK"}};
     for (const auto& real : server["RealServers"])
         rows.push_back({"   ", text(real, "Name"), endpoint(real), text(real, "Forwarding"), text(real, "State"),
                         real["InTable"].get<bool>() ? std::to_string(real["Weight"].get<std::uint64_t>()) : "-",
-                        count(real, "active_connections"), count(real, "inactive_connections"), text(real, "Detail")});
+                        count(real, "active_connections"), count(real, "inactive_connections"), text(real, "Origin"),
+                        text(real, "Detail")});
     fmt::print("{}", table(rows));
 }
 
@@ -56,40 +59,54 @@ Failure no_such_server(const std::string& name) {
             fmt::format("there is no virtual server '{}': holdfastctl ipvs shows those that there are", name)};
 }
 
-/// "SERVER/NAME" of a real server.
-Json find_real(const Json& node, const std::string& name) {
+} // namespace
+
+ServerName parse_server_name(const std::string& name) {
     const auto slash = name.find('/');
     if (slash == std::string::npos)
         usage(fmt::format("'{}' names no real server: write SERVER/NAME, as web-http/lb1", name));
-    for (const auto& server : node["VirtualServers"]) {
-        if (server["Name"] != name.substr(0, slash)) continue;
-        for (const auto& real : server["RealServers"])
-            if (real["Name"] == name.substr(slash + 1)) return real;
-        throw Failure{
-            Exit::no_object, "org.holdfast1.Error.NoSuchServer",
-            fmt::format("virtual server '{}' has no real server '{}': holdfastctl ipvs shows those that there are",
-                        name.substr(0, slash), name.substr(slash + 1))};
-    }
-    throw no_such_server(name.substr(0, slash));
+    return {name.substr(0, slash), name.substr(slash + 1)};
 }
 
-/// A line whenever the number of connections changes, until the server is out of the table.
-void wait_for_drain(Connection& connection, const std::string& name) {
+Json find_server(const Json& node, const std::string& name) {
+    for (const auto& server : node["VirtualServers"])
+        if (server["Name"] == name) return server;
+    throw no_such_server(name);
+}
+
+Json find_real(const Json& node, const ServerName& name) {
+    const auto server = find_server(node, name.server);
+    for (const auto& real : server["RealServers"])
+        if (real["Name"] == name.real) return real;
+    throw Failure{
+        Exit::no_object, "org.holdfast1.Error.NoSuchServer",
+        fmt::format("virtual server '{}' has no real server '{}': holdfastctl ipvs shows those that there are",
+                    name.server, name.real)};
+}
+
+bool wait_for_drain(Connection& connection, const Look& look, const std::string& name) {
+    const auto say = [&](const std::string& line) {
+        if (look.json == JsonStyle::off) print(line);
+        std::fflush(stdout);
+    };
     std::string said;
     for (;;) {
-        const auto real = find_real(connection.describe(), name);
-        if (real["State"] != "draining") return print(fmt::format("{} is {} again", name, text(real, "State")));
-        if (!real["InTable"].get<bool>()) return print(fmt::format("{} has drained", name));
+        const auto real = find_real(connection.describe(), parse_server_name(name));
+        if (real["State"] != "draining") {
+            say(fmt::format("{} is {} again", name, text(real, "State")));
+            return false;
+        }
+        if (!real["InTable"].get<bool>()) {
+            say(fmt::format("{} has drained", name));
+            return true;
+        }
         auto line = fmt::format("{}: {} active, {} inactive connections", name, count(real, "active_connections"),
                                 count(real, "inactive_connections"));
-        if (line != said) print(line);
-        std::fflush(stdout);
+        if (line != said) say(line);
         said = std::move(line);
         std::this_thread::sleep_for(look_every);
     }
 }
-
-} // namespace
 
 void ipvs(Connection& connection, const Look& look, const std::string& name) {
     const auto node = connection.describe();
@@ -104,7 +121,7 @@ void ipvs(Connection& connection, const Look& look, const std::string& name) {
 }
 
 void order(Connection& connection, const Look& look, const ServerOrder& order) {
-    const auto path = find_real(connection.describe(), order.server)["Path"].get<std::string>();
+    const auto path = find_real(connection.describe(), parse_server_name(order.server))["Path"].get<std::string>();
     const auto answer = order.command == "drain"     ? connection.drain(path, order.timeout)
                         : order.command == "disable" ? connection.disable(path)
                         : order.command == "enable"  ? connection.enable(path)
@@ -113,7 +130,7 @@ void order(Connection& connection, const Look& look, const ServerOrder& order) {
                             : connection.check_now(path);
     if (look.json != JsonStyle::off) return print(Json{{"Result", answer}}, look.json);
     print(printable(answer));
-    if (order.wait) wait_for_drain(connection, order.server);
+    if (order.wait) wait_for_drain(connection, look, order.server);
 }
 
 } // namespace holdfast::ctl

@@ -52,8 +52,9 @@ Branch server_branch(const Look& look, const Json& server) {
         branch.below.push_back({printable(service.get<std::string>())});
     for (const auto& real : server["RealServers"])
         branch.below.push_back(
-            {fmt::format("{} {} {}, weight {}", text(real, "Name"), text(real, "Address"),
-                         coloured(look, text(real, "State"), text(real, "State")), real["Weight"].dump())});
+            {fmt::format("{} {} {}, weight {}{}", text(real, "Name"), text(real, "Address"),
+                         coloured(look, text(real, "State"), text(real, "State")), real["Weight"].dump(),
+                         real["Origin"] == "file" ? "" : ", " + text(real, "Origin"))});
     return branch;
 }
 

@@ -1,19 +1,16 @@
 #include "daemon/loader.hpp"
 
-#include "base/fd.hpp"
 #include "base/text.hpp"
 #include "config/dump.hpp"
-#include "config/load.hpp"
+#include "daemon/server_changes.hpp"
+#include "daemon/text_file.hpp"
 #include "lint/lint.hpp"
 #include "wire/digest.hpp"
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <expected>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <pthread.h>
@@ -23,30 +20,7 @@ namespace holdfast::daemon {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::size_t largest_file = std::size_t{1} << 20;
 constexpr std::size_t most_files = 1000;
-
-/// The whole file; directories, devices and FIFOs are refused before anything can hang.
-std::expected<std::string, std::string> read_file(const fs::path& path) {
-    const Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
-    struct stat info{};
-    if (!fd || ::fstat(fd.get(), &info) != 0)
-        return std::unexpected{fmt::format("{}: error: can't be read: {}\n", path.string(), std::strerror(errno))};
-    if (!S_ISREG(info.st_mode))
-        return std::unexpected{fmt::format("{}: error: it is not a regular file\n", path.string())};
-    std::string text(largest_file + 1, '\0');
-    std::size_t size = 0;
-    while (size < text.size()) {
-        const auto got = ::read(fd.get(), text.data() + size, text.size() - size);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0)
-            return std::unexpected{fmt::format("{}: error: can't be read: {}\n", path.string(), std::strerror(errno))};
-        if (got == 0) break;
-        size += static_cast<std::size_t>(got);
-    }
-    text.resize(size); // one byte over the limit is enough for config/ to refuse it
-    return text;
-}
 
 std::vector<fs::path> drop_ins(const fs::path& config) {
     std::vector<fs::path> result;
@@ -61,7 +35,7 @@ std::vector<fs::path> drop_ins(const fs::path& config) {
 std::optional<std::string> read_credential(const std::string& name) {
     const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
     if (!directory || !is_name(name) || name == "." || name == "..") return std::nullopt;
-    auto text = read_file(fs::path{directory} / name);
+    auto text = read_text(fs::path{directory} / name);
     if (!text) return std::nullopt;
     while (text->ends_with('\n'))
         text->pop_back();
@@ -76,7 +50,7 @@ config::Parsed<std::string> read_key_file(const std::string& path) {
         return std::unexpected{config::Complaint{
             fmt::format("can be used by other users than its owner (mode {:04o})", info.st_mode & 07777U),
             fmt::format("chmod 600 {}", path)}};
-    auto text = read_file(path);
+    auto text = read_text(path);
     if (!text)
         return std::unexpected{
             config::Complaint{"can't be read as a key", "it must be a regular file that the daemon may read"}};
@@ -117,42 +91,55 @@ std::vector<std::string> rendered(const Diagnostics& diagnostics) {
 } // namespace
 
 LoadedConfig load_config(const Options& options) {
-    config::Request request{
-        .node_name = options.node_name, .files = {}, .credential = read_credential, .key_file = read_key_file};
     auto paths = drop_ins(options.config);
     paths.insert(paths.begin(), options.config);
-    LoadedConfig result;
+    ConfigTexts texts;
+    std::vector<std::string> problems, warnings;
     for (const auto& path : paths) {
-        auto text = read_file(path);
+        auto text = read_text(path);
         if (text)
-            request.files.push_back({path.string(), std::move(*text)});
+            texts.files.push_back({path.string(), std::move(*text)});
         else
-            result.problems.push_back(text.error());
+            problems.push_back(fmt::format("{}: error: {}\n", path.string(), text.error()));
     }
-    if (!result.problems.empty()) return result;
-    const auto loaded = config::load(request);
-    if (!loaded) {
-        result.problems = rendered(loaded.error());
-        return result;
-    }
-    if (const auto refused = refused_digest(loaded->config)) {
-        result.problems.push_back(*refused);
-        return result;
-    }
-    result.problems = rendered(lint::check(*loaded));
-    result.hash = fmt::format("{:016x}", config::hash(loaded->config));
-    result.config = std::make_shared<const model::Config>(loaded->config);
+    if (!problems.empty()) return {.config = nullptr, .problems = std::move(problems)};
+    auto result = load_texts(options, std::move(texts), read_overlays(options, warnings));
+    std::ranges::move(warnings, std::back_inserter(result.problems));
     return result;
 }
 
-Loader::Loader(Options options, std::function<void(LoadedConfig)> done)
-    : options_{std::move(options)}, done_{std::move(done)} {
+LoadedConfig load_texts(const Options& options, ConfigTexts texts, const std::vector<config::Source>& overlays) {
+    const auto once = [](auto& known, const std::string& name, auto read) {
+        const auto at = known.find(name);
+        return at != known.end() ? at->second : known.emplace(name, read(name)).first->second;
+    };
+    config::Request request{
+        .node_name = options.node_name,
+        .files = texts.files,
+        .credential = [&](const std::string& name) { return once(texts.credentials, name, read_credential); },
+        .key_file = [&](const std::string& path) { return once(texts.key_files, path, read_key_file); }};
+    std::ranges::copy(overlays, std::back_inserter(request.files));
+    const auto loaded = config::load(request);
+    if (!loaded) return {.config = nullptr, .problems = rendered(loaded.error())};
+    if (auto refused = refused_digest(loaded->config)) return {.config = nullptr, .problems = {std::move(*refused)}};
+    LoadedConfig result{.config = std::make_shared<const model::Config>(loaded->config),
+                        .hash = fmt::format("{:016x}", config::hash(loaded->config)),
+                        .problems = rendered(lint::check(*loaded)),
+                        .texts = std::make_shared<const ConfigTexts>(std::move(texts)),
+                        .left_out = loaded->left_out};
+    for (const auto& left_out : loaded->left_out)
+        result.problems.push_back(config::render(config::as_warning(left_out)));
+    return result;
+}
+
+Loader::Loader(Options options, LoadedConfig in_force, std::function<void(LoadedConfig)> done)
+    : options_{std::move(options)}, in_force_{std::move(in_force)}, done_{std::move(done)} {
     thread_ = std::thread{[this] { loop(); }};
     pthread_setname_np(thread_.native_handle(), "loader");
 }
 
 Loader::~Loader() {
-    requests_.push(Request::stop);
+    requests_.push(Stop{});
     thread_.join();
 }
 
@@ -161,10 +148,23 @@ void Loader::loop() {
         pollfd wait[2] = {{requests_.fd(), POLLIN, 0}, {garbage_.fd(), POLLIN, 0}};
         ::poll(wait, 2, -1);
         garbage_.take();
-        const auto requests = requests_.take();
-        if (std::ranges::find(requests, Request::stop) != requests.end()) return;
-        if (!requests.empty()) done_(load_config(options_)); // several requests at once are one reading
+        auto requests = requests_.take();
+        const auto is_stop = [](const Request& request) { return std::holds_alternative<Stop>(request); };
+        if (std::ranges::any_of(requests, is_stop)) return;
+        for (auto& request : requests) {
+            if (auto* const change = std::get_if<bus::ServerChangeRequested>(&request))
+                answer(change_servers(options_, in_force_, *change));
+            else
+                answer(load_config(options_));
+        }
     }
+}
+
+void Loader::answer(LoadedConfig loaded) {
+    if (loaded.config) in_force_ = loaded;
+    loaded.texts.reset(); // what only this thread uses is freed by it
+    loaded.left_out.clear();
+    done_(std::move(loaded));
 }
 
 } // namespace holdfast::daemon

@@ -36,8 +36,9 @@ Loop::Loop(Parts parts)
     auto observer = kernel::Observer::open();
     HF_ASSERT(observer);
     observer_ = std::make_unique<kernel::Observer>(std::move(*observer));
-    reloads_ = std::make_unique<Reloads>(parts_.options,
+    reloads_ = std::make_unique<Reloads>(parts_.options, parts_.config,
                                          [this](LoadedConfig loaded) { from_loader_.push(std::move(loaded)); });
+    parts_.config.texts.reset(); // the loader's
     wires_ = std::make_unique<Wires>(Wires::Door{
         .deliver = [this](const engine::Event& event, Time arrived) { deliver(event, arrived); },
         .expect = [this](const engine::Event& event) { engine_.expect(event); },

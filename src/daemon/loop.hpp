@@ -71,6 +71,9 @@ class Loop {
     void on_outcomes();
     void on_bus();
     void on_loaded();
+    void on_reloaded(LoadedConfig&);
+    void on_changed(LoadedConfig&);
+    void put_in_force(const LoadedConfig&);
     void on_signal(int number);
     void end(bool restart);
     void stop();

@@ -80,6 +80,7 @@ void Loop::on_bus() {
                        [&](bus::ReloadRequested& m) { begin_reload(m.command); },
                        [&](bus::UnitObserved& m) { deliver(m.observed); },
                        [&](bus::MaintenanceRequested& m) { maintenance_->set({m.command, std::move(m.reason)}); },
+                       [&](bus::ServerChangeRequested& m) { reloads_->change(std::move(m)); },
                        [&](bus::UnitReloaded& m) { upstreams_->reloaded(m.id, std::move(m.problem)); },
                        [&](bus::OwnJobKnown& m) {
                            if (job_until_ != never) end(m.restart);
@@ -170,31 +171,55 @@ void Loop::begin_reload(std::optional<std::uint64_t> command) {
 }
 
 void Loop::on_loaded() {
-    for (auto& loaded : from_loader_.take()) {
-        facts_->last_reload_result = loaded.config ? "ok" : "failed";
-        facts_->last_reload_errors = loaded.config ? std::vector<std::string>{} : loaded.problems;
-        facts_changed_ = true;
-        if (loaded.config) {
-            facts_->config_hash = loaded.hash;
-            facts_->config_loaded_usec = read_clock(CLOCK_REALTIME) / 1us;
-            reloads_->dispose(std::exchange(parts_.config.config, loaded.config));
-            mailer_->configure(loaded.config->mail);
-            deliver(engine::ConfigLoaded{loaded.config});
-        }
-        const auto kind = loaded.config ? engine::NoteKind::config_loaded : engine::NoteKind::config_rejected;
-        parts_.tell_bus(engine::Note{
-            loaded.config ? engine::Severity::notice : engine::Severity::error,
-            kind,
-            "",
-            loaded.config ? fmt::format("configuration {} loaded", loaded.hash)
-                          : fmt::format("configuration rejected, the old one stays in force: {} problem(s)",
-                                        loaded.problems.size()),
-            {},
-            {},
-            {}});
-        answers_.emplace_back(bus::ReloadEnded{reloads_->answered(), loaded.config != nullptr, loaded.problems});
-        if (reloads_->ended()) answers_.emplace_back(bus::ReloadBegan{});
-    }
+    for (auto& loaded : from_loader_.take())
+        if (loaded.change)
+            on_changed(loaded);
+        else
+            on_reloaded(loaded);
+}
+
+void Loop::on_reloaded(LoadedConfig& loaded) {
+    facts_->last_reload_result = loaded.config ? "ok" : "failed";
+    facts_->last_reload_errors = loaded.config ? std::vector<std::string>{} : loaded.problems;
+    facts_changed_ = true;
+    put_in_force(loaded);
+    const auto kind = loaded.config ? engine::NoteKind::config_loaded : engine::NoteKind::config_rejected;
+    parts_.tell_bus(engine::Note{
+        loaded.config ? engine::Severity::notice : engine::Severity::error,
+        kind,
+        "",
+        loaded.config
+            ? fmt::format("configuration {} loaded", loaded.hash)
+            : fmt::format("configuration rejected, the old one stays in force: {} problem(s)", loaded.problems.size()),
+        {},
+        {},
+        {}});
+    answers_.emplace_back(bus::ReloadEnded{reloads_->answered(), loaded.config != nullptr, loaded.problems});
+    if (reloads_->ended()) answers_.emplace_back(bus::ReloadBegan{});
+}
+
+void Loop::on_changed(LoadedConfig& loaded) {
+    put_in_force(loaded);
+    if (loaded.config)
+        parts_.tell_bus(engine::Note{engine::Severity::notice,
+                                     engine::NoteKind::server_changed,
+                                     "",
+                                     fmt::format("{}: configuration {}", loaded.change->text, loaded.hash),
+                                     {},
+                                     {},
+                                     {}});
+    answers_.emplace_back(std::move(*loaded.change));
+}
+
+/// Nothing to put: it is refused.
+void Loop::put_in_force(const LoadedConfig& loaded) {
+    if (!loaded.config) return;
+    facts_->config_hash = loaded.hash;
+    facts_->config_loaded_usec = read_clock(CLOCK_REALTIME) / 1us;
+    facts_changed_ = true;
+    reloads_->dispose(std::exchange(parts_.config.config, loaded.config));
+    mailer_->configure(loaded.config->mail);
+    deliver(engine::ConfigLoaded{loaded.config});
 }
 
 } // namespace holdfast::daemon

@@ -14,6 +14,15 @@ std::string_view name(Protocol protocol) {
     return "?";
 }
 
+std::string_view name(Origin origin) {
+    switch (origin) {
+    case Origin::file: return "file";
+    case Origin::runtime: return "runtime";
+    case Origin::persistent: return "persistent";
+    }
+    return "?";
+}
+
 std::string_view name(Forwarding::Method method) {
     switch (method) {
     case Forwarding::Method::nat: return "nat";

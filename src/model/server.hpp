@@ -5,6 +5,7 @@
 #include "base/ip.hpp"
 #include "base/time.hpp"
 #include "model/check.hpp"
+#include "model/origin.hpp"
 #include "model/upstream.hpp"
 
 #include <cstdint>
@@ -63,6 +64,7 @@ struct RealServer {
     std::string host;                                     ///< the node that it is; empty: none of ours
     std::vector<Check> checks;                            ///< all have to be up
     Words notify_up, notify_down;
+    Origin origin{Origin::file};
     bool operator==(const RealServer&) const = default;
 };
 

@@ -50,17 +50,17 @@ std::optional<std::string> read_file(const fs::path& path) {
     return text;
 }
 
-std::expected<void, std::string> replace_file(const fs::path& path, std::string_view text) {
+std::expected<void, std::string> replace_file(const fs::path& path, std::string_view text, Readers readers) {
     std::error_code error;
     if (fs::create_directories(path.parent_path(), error))
         fs::permissions(path.parent_path(), fs::perms{0755}, error); // nginx's master is root, in a pod perhaps not
     const Fd directory{::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (!directory) return failed("opened", path.parent_path());
     const auto fresh = path.parent_path() / ("." + path.filename().string() + ".new");
-    constexpr mode_t all_may_read = 0644;
-    const Fd fd{::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, all_may_read)};
+    const mode_t mode = readers == Readers::all ? 0644 : 0600;
+    const Fd fd{::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode)};
     if (!fd) return failed("written", fresh);
-    if (::fchmod(fd.get(), all_may_read) != 0 || !write_all(fd.get(), text) || ::fsync(fd.get()) != 0) {
+    if (::fchmod(fd.get(), mode) != 0 || !write_all(fd.get(), text) || ::fsync(fd.get()) != 0) {
         const auto why = failed("written", fresh);
         ::unlink(fresh.c_str());
         return why;

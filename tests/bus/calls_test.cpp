@@ -103,6 +103,39 @@ TEST_F(Commands, ReloadTellsEveryProblem) {
     EXPECT_EQ(answer.text, "a.yaml:1:1: error: one\na.yaml:2:1: error: two \uFFFD");
 }
 
+TEST_F(Commands, AVirtualServerTakesChangesOfItsServers) {
+    const auto model = std::make_shared<model::VirtualServer>();
+    model->name = "shop";
+    const auto view = std::make_shared<engine::VirtualServerView>();
+    view->model = model;
+    view->state = "serving";
+    const auto shown = std::make_shared<engine::Snapshot>(*snapshot({master("web")}));
+    shown->virtual_servers.push_back(view);
+    daemon.publish(shown);
+    using enum model::ChangeRefusal;
+    for (const auto& [refusal, name] : {std::pair{std::optional{no_such_server}, "org.holdfast1.Error.NoSuchServer"},
+                                        {std::optional{exists}, "org.holdfast1.Error.ServerExists"},
+                                        {std::optional{in_file}, "org.holdfast1.Error.ServerInFile"},
+                                        {std::optional{invalid}, "org.holdfast1.Error.InvalidConfig"},
+                                        {std::optional{limit}, "org.freedesktop.DBus.Error.LimitsExceeded"},
+                                        {std::optional{failed}, "org.freedesktop.DBus.Error.Failed"},
+                                        {std::nullopt, ""}}) {
+        auto call = std::async(std::launch::async, [] {
+            return Client{}.call("/org/holdfast1/virtual_server/shop", "org.holdfast1.VirtualServer", "RemoveServer",
+                                 "r1");
+        });
+        const auto request = daemon.next<ServerChangeRequested>();
+        ASSERT_TRUE(request);
+        EXPECT_EQ(request->change.server, "shop");
+        EXPECT_EQ(request->change.real, "r1");
+        EXPECT_EQ(request->change.directives, std::nullopt);
+        daemon.post(ServerChanged{request->command, refusal, "so it is"});
+        const auto answer = call.get();
+        EXPECT_EQ(answer.error, name);
+        EXPECT_EQ(refusal ? answer.text : answer.values, refusal ? "so it is" : "s so it is");
+    }
+}
+
 TEST_F(Commands, OneReloadAnswersAllWhoWait) {
     auto one = reload(), two = reload();
     const auto first = daemon.next<ReloadRequested>(), second = daemon.next<ReloadRequested>();

@@ -320,7 +320,7 @@ TEST(Loader, ReadsTheFileAndItsDropInsOffTheCallersThread) {
     daemon::Options options;
     options.config = main_file;
     options.node_name = "lb1";
-    daemon::Loader loader{options, [&done](daemon::LoadedConfig loaded) { done.push(std::move(loaded)); }};
+    daemon::Loader loader{options, {}, [&done](daemon::LoadedConfig loaded) { done.push(std::move(loaded)); }};
     loader.load();
     auto loaded = take(done, 1);
     ASSERT_EQ(loaded.size(), 1U);

@@ -161,7 +161,7 @@ ARGUMENTS = {
     "is-master i": ["inside"], "log ": INSTANCES, "monitor --json i": ["inside"],
     "drain ": SERVERS, "enable m": ["mail/m1"], "probe web-http/": ["web-http/lb1", "web-http/lb2"], "disable mail": ["mail/m1"],
     "ipvs ": ["mail", "web-http"], "connections m": ["mail", "mail/m1"], "maintenance ": ["off", "on"],
-    "weight mail/m1 ": ["file"], "show web -p S": ["State", "StateReason"], "show --property ": PROPERTIES,
+    "weight mail/m1 ": ["file"], "add m": ["mail/"], "remove mail": ["mail/m1"], "add mail/m2 10.0.0.1 ": [], "show web -p S": ["State", "StateReason"], "show --property ": PROPERTIES,
     "digest --hash ": ["md5", "sha256"], "failover web --hold 60": ["60s"], "failover --hold 60s w": ["web", "web/ipv4", "web/ipv6"],
     "list ": [], "reload ": [], "show web ": [], "top -n ": []}
 

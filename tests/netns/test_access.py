@@ -35,7 +35,8 @@ ARGUMENTS = {"Properties.Get": ["ss", "org.holdfast1.Manager", "State"], "Proper
                                                                      ("Announce", ["s", "web"]))},
              **{f"{kind}.{name}": arguments for kind in ("Instance", "SyncGroup")
                 for name, arguments in (("Takeover", ["a{sv}", "0"]), ("SetPriority", ["y", "100"]))}, "SetMaintenance": ["bs", "false", ""],
-             "Drain": ["a{sv}", "0"], "SetWeight": ["i", "2"], "set LogControl1.LogLevel": ["info"],
+             "Drain": ["a{sv}", "0"], "AddServer": ["ssb", "r2", "{address: 127.0.0.2}", "false"],
+             "RemoveServer": ["s", "r2"], "SetWeight": ["i", "2"], "set LogControl1.LogLevel": ["info"],
              "set LogControl1.LogTarget": ["console"]}
 # The instance's link does not exist, so it has a state, fault, and nothing moves.
 CONFIG = """instances:

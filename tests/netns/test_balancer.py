@@ -249,6 +249,22 @@ class Directors:
         wait_for(lambda: self.where() == ([name], [name]), 5, f"address and table on {name} alone")
 
 
+def test_a_server_is_added_and_removed_while_a_connection_of_another_goes_on(world):
+    lab = Balanced(world, servers=3)
+    lab.text = lab.text.replace(f", s3: {{address: {lab.servers['s3'].real}}}", "")
+    world.configure(lab.text)
+    lab.lb.start_holdfastd()
+    wait_for(lambda: [r["State"] for r in lab.view()["RealServers"]] == ["up", "up"], 5, "both up")
+    talk = Talk(lab.client, lab.lb.directory / "gate")
+    lab.lb.ctl("add", "web/s3", lab.servers["s3"].real, "--weight", "3")
+    wait_for(lambda: lab.in_table().get(lab.endpoint("s3")) == ("-m", 3), 5, "s3 in the kernel's table")
+    assert {get(lab.client) for _ in range(6)} == {"s1", "s2", "s3"}
+    assert lab.real("s3")["Origin"] == "runtime"
+    assert lab.lb.ctl("remove", "web/s3", "--drain", "--timeout", "1s").strip().endswith("web/s3 is removed")
+    assert lab.in_table() == {lab.endpoint("s1"): ("-m", 1), lab.endpoint("s2"): ("-m", 1)}
+    assert talk.finish() in ("s1", "s2")
+
+
 def test_a_service_follows_its_master_and_the_table_comes_before_the_address(world):
     """Two directors, one table at a time."""
     lab = Directors(world)

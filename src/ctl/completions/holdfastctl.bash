@@ -14,6 +14,7 @@ _holdfastctl_words() {
         instance) holdfastctl --complete 2>/dev/null ;;
         real) holdfastctl --complete-servers 2>/dev/null ;;
         virtual) holdfastctl --complete-servers 2>/dev/null | sed 's|/.*||' | sort -u ;;
+        new) _holdfastctl_words virtual | sed 's|$|/|' ;;
         server) _holdfastctl_words virtual; _holdfastctl_words real ;;
         switch) echo on off ;;
         priority) echo reset ;;
@@ -25,13 +26,14 @@ _holdfastctl_words() {
 _holdfastctl() {
     local -A arguments=([status]=instance [show]=instance [monitor]=instance [log]=instance [is-master]=instance
         [failover]=instance [takeover]=instance [priority]="instance priority" [announce]=instance [maintenance]=switch [ipvs]=virtual [connections]=server [drain]=real [disable]=real
-        [enable]=real [weight]="real weight" [probe]=real [digest]=url [list]="" [tree]="" [top]="" [health]="" [reload]="")
+        [enable]=real [weight]="real weight" [probe]=real [add]=new [remove]=real [digest]=url [list]="" [tree]="" [top]="" [health]="" [reload]="")
     local -A options=([show]="-p --property --value" [top]="-n --rounds" [log]="-n --lines -f --follow -x --explain"
         [health]="--liveness --readiness --nagios" [failover]=--hold [takeover]=--force [maintenance]=--reason [drain]="--timeout --wait"
+        [add]="--weight --set --persistent" [remove]="--drain --timeout"
         [digest]="--md5 --sha256 -s --server -p --port -u --url -S --use-ssl -I --use-sni -V --virtualhost -H --hash
             -t --timeout --helper-dir")
     local takes_value=" -p --property -n --rounds --lines --hold --reason --timeout -t -s --server --port -u --url -V
-        --virtualhost -H --hash --host --helper-dir --address "
+        --virtualhost -H --hash --host --helper-dir --address --weight --set "
     local current=${COMP_WORDS[COMP_CWORD]} option="" command="" given=() i
 
     # bash makes three words of --hold=60s.
@@ -75,7 +77,7 @@ _holdfastctl() {
         COMPREPLY=($(compgen -W "${!arguments[*]}" -- "$current"))
     else
         local kinds=(${arguments[$command]-})
-        [ "${kinds[0]-}" != url ] || compopt -o nospace 2>/dev/null
+        [[ " url new " != *" ${kinds[0]-} "* ]] || compopt -o nospace 2>/dev/null
         COMPREPLY=($(compgen -W "$(_holdfastctl_words "${kinds[${#given[@]}]-}")" -- "$current"))
     fi
 }

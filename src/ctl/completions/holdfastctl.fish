@@ -15,7 +15,7 @@ function __holdfastctl_properties
 end
 # The command and its arguments, without options and their values.
 function __holdfastctl_given
-    set -l valued -p --property -n --rounds --lines --hold --reason --timeout -t -s --server --port -u --url -V --virtualhost -H --hash --helper-dir --address
+    set -l valued -p --property -n --rounds --lines --hold --reason --timeout -t -s --server --port -u --url -V --virtualhost -H --hash --helper-dir --address --weight --set
     set -l is_value no
     for word in (commandline -opc)[2..-1]
         if test $is_value = yes
@@ -72,10 +72,13 @@ complete -c holdfastctl -n __holdfastctl_bare -a disable -d 'take a real server 
 complete -c holdfastctl -n __holdfastctl_bare -a enable -d 'end drain and disable'
 complete -c holdfastctl -n __holdfastctl_bare -a weight -d 'give a real server another weight'
 complete -c holdfastctl -n __holdfastctl_bare -a probe -d 'check a real server now'
+complete -c holdfastctl -n __holdfastctl_bare -a add -d 'one more real server for a virtual server'
+complete -c holdfastctl -n __holdfastctl_bare -a remove -d 'take away a real server that was added'
 
 complete -c holdfastctl -n "__holdfastctl_has status show monitor log is-master failover takeover priority announce; and not __holdfastctl_second" -a '(holdfastctl --complete 2>/dev/null)'
-complete -c holdfastctl -n "__holdfastctl_has drain disable enable weight probe connections; and not __holdfastctl_second" -a '(holdfastctl --complete-servers 2>/dev/null)'
+complete -c holdfastctl -n "__holdfastctl_has drain disable enable weight probe remove connections; and not __holdfastctl_second" -a '(holdfastctl --complete-servers 2>/dev/null)'
 complete -c holdfastctl -n "__holdfastctl_has ipvs connections; and not __holdfastctl_second" -a '(__holdfastctl_virtual)'
+complete -c holdfastctl -n "__holdfastctl_has add; and not __holdfastctl_second" -a "(__holdfastctl_virtual | string replace -r '\$' /)"
 complete -c holdfastctl -n "__holdfastctl_has weight; and __holdfastctl_second" -a file -d 'what the file says'
 complete -c holdfastctl -n "__holdfastctl_has maintenance; and not __holdfastctl_second" -a 'on off'
 complete -c holdfastctl -n "__holdfastctl_has maintenance" -l reason -x -d 'one line for people'
@@ -93,6 +96,11 @@ complete -c holdfastctl -n "__holdfastctl_has takeover" -l force -d 'also when n
 complete -c holdfastctl -n "__holdfastctl_has priority; and __holdfastctl_second" -a reset -d 'what the file says'
 complete -c holdfastctl -n "__holdfastctl_has drain" -l timeout -x -a '60s 5min 1h' -d 'it leaves after so long anyway'
 complete -c holdfastctl -n "__holdfastctl_has drain" -l wait -d 'show its connections until it has left'
+complete -c holdfastctl -n "__holdfastctl_has add" -l weight -x -d 'its weight'
+complete -c holdfastctl -n "__holdfastctl_has add" -l set -x -d 'another directive'
+complete -c holdfastctl -n "__holdfastctl_has add" -l persistent -d 'also when this host has started again'
+complete -c holdfastctl -n "__holdfastctl_has remove" -l drain -d 'when its connections are over'
+complete -c holdfastctl -n "__holdfastctl_has remove" -l timeout -x -a '60s 5min 1h' -d 'after so long anyway'
 complete -c holdfastctl -n "__holdfastctl_has digest" -l md5 -d 'MD5 instead of SHA-256'
 complete -c holdfastctl -n "__holdfastctl_has digest" -l sha256 -d 'the default'
 complete -c holdfastctl -n "__holdfastctl_has digest" -s s -l server -x -d 'where the page is'
