@@ -12,7 +12,7 @@ import xml.dom.minidom as dom
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-PAGES = ["holdfastd.8", "holdfastctl.1", "holdfast.yaml.5", "org.holdfast1.5"]
+PAGES = ["holdfastd.8", "holdfastctl.1", "holdfast.yaml.5", "org.holdfast1.5", "holdfast-metrics.8"]
 INTERFACES = [*(f"org.holdfast1.{name}" for name in ("Manager", "Instance", "SyncGroup", "Tracker", "VirtualServer", "RealServer")),
               "org.freedesktop.LogControl1"]
 

@@ -51,7 +51,7 @@ Loop::Loop(Parts parts)
         .forget = [this](std::string name) { parts_.tell_bus(bus::ForgetDescriptor{std::move(name)}); },
         .now = [this] { return now_; }});
     trackers_ = std::make_unique<Trackers>(
-        parts_.options.helper_directory,
+        Trackers::Helpers{.programs = parts_.options.helper_directory, .sockets = parts_.options.helper_sockets},
         Trackers::Door{
             .deliver = [this](engine::Event event) { deliver(event); },
             .tell_bus = parts_.tell_bus,
@@ -282,6 +282,7 @@ void Loop::publish() {
         ready_told_ = true;
         forget_unused();
         parts_.tell_bus(bus::Ready{});
+        trackers_->prepare();
     }
 }
 

@@ -21,6 +21,9 @@ Options parse_options(int argc, char** argv) {
     app.add_option("--state-dir", options.state_directory, "what outlives a reboot")->capture_default_str();
     app.add_option("--helper-dir", options.helper_directory, "where holdfast-prober and holdfast-runner are")
         ->capture_default_str();
+    app.add_option("--helpers", options.helper_sockets,
+                   "where systemd listens for them (DIR/prober, DIR/runner); without it they are started as children")
+        ->envname("HOLDFAST_HELPERS");
     app.add_option("--node-name", options.node_name, "this host's name in the configuration [the host's name]");
     app.add_option_function<std::string>(
         "--restart-takes",

@@ -8,17 +8,20 @@
 
 namespace holdfast::daemon {
 
-Trackers::Trackers(std::filesystem::path helper_directory, Door door)
-    : directory_{std::move(helper_directory)}, door_{std::move(door)},
+Trackers::Trackers(Helpers helpers, Door door)
+    : where_{std::move(helpers)}, door_{std::move(door)},
       bfd_{{.deliver = door_.deliver, .watch = door_.watch, .unwatch = door_.unwatch, .now = door_.now}} {}
 
 Trackers::~Trackers() = default;
 
-// ---- the helpers, started when the first tracker needs them -------------------------------------------------------------
+// ---- the helpers --------------------------------------------------------------------------------------------------------
 
-std::unique_ptr<ipc::Helper> Trackers::spawn(const std::string& program) {
+std::unique_ptr<ipc::Helper> Trackers::begin(const std::string& role) {
+    const auto name = "holdfast-" + role;
     auto helper = std::make_unique<ipc::Helper>(
-        ipc::Helper::Options{.name = program, .command = {(directory_ / program).string()}});
+        ipc::Helper::Options{.name = name,
+                             .command = {(where_.programs / name).string()},
+                             .socket = where_.sockets.empty() ? std::filesystem::path{} : where_.sockets / role});
     auto* raw = helper.get();
     door_.watch(raw->fd(), [this, raw] { handle(raw->on_readable(door_.now())); });
     handle(helper->start(door_.now()));
@@ -26,13 +29,19 @@ std::unique_ptr<ipc::Helper> Trackers::spawn(const std::string& program) {
 }
 
 ipc::Helper& Trackers::prober() {
-    if (!prober_) prober_ = spawn("holdfast-prober");
+    if (!prober_) prober_ = begin("prober");
     return *prober_;
 }
 
 ipc::Helper& Trackers::runner() {
-    if (!runner_) runner_ = spawn("holdfast-runner");
+    if (!runner_) runner_ = begin("runner");
     return *runner_;
+}
+
+void Trackers::prepare() {
+    if (where_.sockets.empty()) return;
+    prober();
+    runner();
 }
 
 // ---- trackers -----------------------------------------------------------------------------------------------------------
@@ -106,7 +115,7 @@ void Trackers::stop(const std::string& name) {
 void Trackers::handle(std::vector<ipc::HelperEvent> events) {
     for (auto& event : events) {
         if (const auto* died = std::get_if<ipc::HelperDied>(&event)) {
-            door_.warn(fmt::format("{}; its last verdicts hold, it is started again in {}", died->reason,
+            door_.warn(fmt::format("{}; its last verdicts hold, it is tried again in {}", died->reason,
                                    to_string(died->retry)));
             continue;
         }

@@ -29,8 +29,19 @@ class Trackers {
         std::function<Time()> now;
     };
 
-    Trackers(std::filesystem::path helper_directory, Door door);
+    /// One way for the whole life of the daemon, because its sandbox goes with it: what must see all processes is not started
+    /// where others are hidden.
+    struct Helpers {
+        std::filesystem::path programs; ///< the directory of those that are started as children
+        std::filesystem::path sockets;  ///< the directory where systemd listens for them; empty: children
+    };
+
+    Trackers(Helpers helpers, Door door);
     ~Trackers();
+
+    /// Asks systemd for both helpers, whether anything needs them yet or not: while a host shuts down it starts nothing more,
+    /// and the first script may be that of the stop. Children are started when they are needed.
+    void prepare();
 
     void start(const model::Tracker& tracker);
     void stop(const std::string& name);
@@ -60,7 +71,7 @@ class Trackers {
     ipc::Helper& helper(By who) { return who == By::prober ? prober() : runner(); }
     ipc::Helper& prober();
     ipc::Helper& runner();
-    std::unique_ptr<ipc::Helper> spawn(const std::string& program);
+    std::unique_ptr<ipc::Helper> begin(const std::string& role);
     void subscribe(ipc::Helper& helper, Watch watch, const ipc::Request& request);
     void watch_processes(ipc::WatchId id, const model::Tracker& tracker, const model::ProcessTracker& process);
     void handle(std::vector<ipc::HelperEvent> events);
@@ -70,7 +81,7 @@ class Trackers {
     void on_report(ipc::Ended&);
     void report(const Watch& watch);
 
-    std::filesystem::path directory_;
+    Helpers where_;
     Door door_;
     Bfd bfd_;
     std::unique_ptr<ipc::Helper> prober_, runner_;

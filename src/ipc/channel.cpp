@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstring>
 #include <fmt/format.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <utility>
 
@@ -60,6 +62,11 @@ Sent Channel::send(ByteView bytes, std::span<const int> fds) {
         default: return Sent::full;
         }
     }
+}
+
+bool Channel::unread() const {
+    int bytes = 0;
+    return ::ioctl(socket_.get(), SIOCOUTQ, &bytes) == 0 && bytes > 0;
 }
 
 std::expected<Packet, Nothing> Channel::receive() {

@@ -31,6 +31,8 @@ class Channel {
 
     int fd() const { return socket_.get(); }
     explicit operator bool() const { return static_cast<bool>(socket_); }
+    /// Something that we have sent waits to be read at the other end.
+    bool unread() const;
 
     /// One packet; the descriptors stay the caller's. At most max_packet bytes, max_descriptors descriptors.
     Sent send(ByteView bytes, std::span<const int> fds = {});

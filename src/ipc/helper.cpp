@@ -2,12 +2,14 @@
 
 #include "base/assert.hpp"
 #include "ipc/codec.hpp"
+#include "ipc/connect.hpp"
 #include "ipc/pidfd.hpp"
 
 #include <algorithm>
 #include <csignal>
 #include <fmt/format.h>
 #include <sys/wait.h>
+#include <utility>
 
 namespace holdfast::ipc {
 
@@ -27,7 +29,7 @@ Request ending(const Request& request) {
 } // namespace
 
 Helper::Helper(Options options) : options_{std::move(options)} {
-    HF_ASSERT(!options_.command.empty() && epoll_.fd() >= 0);
+    HF_ASSERT((!options_.command.empty() || !options_.socket.empty()) && epoll_.fd() >= 0);
 }
 
 Helper::~Helper() {
@@ -45,18 +47,31 @@ std::vector<HelperEvent> Helper::start(Time now) {
 
 void Helper::launch(Time now, Events& events) {
     retry_at_ = never;
-    auto pair = channel_pair();
-    if (!pair) return failed(pair.error(), now, events);
-    auto child = spawn(options_.command, pair->second);
-    if (!child) return failed(child.error(), now, events);
-    child_ = std::move(*child);
-    channel_ = Channel{std::move(pair->first)};
+    auto socket = options_.socket.empty() ? start_child() : connect();
+    if (!socket) return failed(socket.error(), now, events);
+    channel_ = Channel{std::move(*socket)};
     started_at_ = now;
     pending_ = wanted_;
-    epoll_.set(child_.pidfd.get(), EPOLLIN);
+    if (!options_.socket.empty()) untaken_since_ = now;
     epoll_.set(channel_.fd(), EPOLLIN);
     events.emplace_back(HelperStarted{child_.pid});
     flush(now);
+}
+
+Result<Fd> Helper::start_child() {
+    auto pair = channel_pair();
+    if (!pair) return unexpected{pair.error()};
+    auto child = spawn(options_.command, pair->second);
+    if (!child) return unexpected{child.error()};
+    child_ = std::move(*child);
+    epoll_.set(child_.pidfd.get(), EPOLLIN);
+    return std::move(pair->first);
+}
+
+Result<Fd> Helper::connect() const {
+    auto socket = connect_to(options_.socket);
+    if (socket) return socket;
+    return unexpected{fmt::format("{}; systemctl status {}.socket", socket.error(), options_.name)};
 }
 
 Result<void> Helper::subscribe(const Request& request, Time now) {
@@ -120,6 +135,7 @@ void Helper::receive(Events& events) {
             if (packet.error() == Nothing::ever) condemn("closed its socket");
             return;
         }
+        untaken_since_ = never;
         if (!accept(*packet, events)) return;
     }
 }
@@ -144,19 +160,22 @@ bool Helper::accept(Packet& packet, Events& events) {
     return true;
 }
 
-// SIGKILL also when it seems to be gone: its end of the socket may be closed while it hangs.
+// SIGKILL also when a child seems to be gone: its end of the socket may be closed while it hangs. A unit is systemd's to kill
+// (WatchdogSec=); the next one answers the next connection.
 void Helper::condemn(std::string reason) {
     epoll_.remove(channel_.fd());
     channel_ = Channel{};
     told_.clear();
     pending_.clear();
-    blocked_since_ = never;
+    blocked_since_ = untaken_since_ = never;
     condemned_ = std::move(reason);
-    send_signal(child_.pidfd, SIGKILL);
+    if (child_.pid > 0) send_signal(child_.pidfd, SIGKILL);
 }
 
 // Never waits: until the process has ended, its pidfd stays in the epoll set and calls again.
 void Helper::collect(Time now, Events& events) {
+    if (!options_.socket.empty() && !condemned_.empty())
+        return failed(fmt::format("{} (journalctl -u {})", std::exchange(condemned_, {}), options_.name), now, events);
     if (child_.pid <= 0) return;
     siginfo_t info{};
     const int result = ::waitid(P_PIDFD, static_cast<id_t>(child_.pidfd.get()), &info, WEXITED | WNOHANG);
@@ -179,17 +198,18 @@ void Helper::failed(std::string reason, Time now, Events& events) {
 }
 
 Time Helper::next_deadline() const {
-    if (blocked_since_ != never) return blocked_since_ + options_.stuck_after;
-    return retry_at_;
+    const Time since = std::min(blocked_since_, untaken_since_);
+    return since != never ? since + options_.stuck_after : retry_at_;
 }
 
 std::vector<HelperEvent> Helper::on_deadline(Time now) {
     Events events;
     if (now < next_deadline()) return events;
-    if (blocked_since_ != never)
-        condemn("did not take its messages"); // its pidfd calls collect
-    else
+    if (blocked_since_ != never || (untaken_since_ != never && channel_.unread()))
+        condemn("did not take its messages");
+    else if (std::exchange(untaken_since_, never) == never)
         launch(now, events);
+    collect(now, events); // of a child its pidfd may say it later
     return events;
 }
 

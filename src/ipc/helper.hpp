@@ -1,14 +1,15 @@
-// The daemon's side of one helper: a child process that is kept alive, and the subscriptions that it must know. It is
-// driven from outside: the loop polls `fd()`, which never changes, and calls back at `next_deadline()`; nothing here
-// blocks. Invariant: what the helper has been told plus what waits in `pending_` is exactly `wanted_`; a new helper
-// starts from nothing and is told all of `wanted_`. While there is no helper, the last verdicts simply stay (nothing is
-// reported).
+// The daemon's side of one helper: a child process that is kept alive, or a connection to a unit that systemd keeps alive,
+// and the subscriptions that it must know. It is driven from outside: the loop polls `fd()`, which never changes, and calls
+// back at `next_deadline()`; nothing here blocks. Invariant: what the helper has been told plus what waits in `pending_` is
+// exactly `wanted_`; a new helper starts from nothing and is told all of `wanted_`. While there is no helper, the last
+// verdicts simply stay (nothing is reported).
 #pragma once
 
 #include "ipc/channel.hpp"
 #include "ipc/epoll.hpp"
 #include "ipc/spawn.hpp"
 
+#include <filesystem>
 #include <map>
 #include <set>
 #include <string>
@@ -22,9 +23,9 @@ struct Reported {
     Report report;
     std::vector<Fd> fds;
 };
-/// The helper runs and is being told everything.
+/// The helper runs, or systemd has been asked for it, and is being told everything.
 struct HelperStarted {
-    pid_t pid{-1};
+    pid_t pid{-1}; ///< of a child
 };
 /// The helper ended, misbehaved or could not be started; it is tried again after `retry`.
 struct HelperDied {
@@ -39,14 +40,15 @@ class Helper {
     struct Options {
         std::string name;                 ///< in messages: "holdfast-prober"
         std::vector<std::string> command; ///< absolute path of the program, then its arguments
+        std::filesystem::path socket{};   ///< where systemd listens for it; empty: it is a child of ours, by `command`
         Duration first_retry{100ms};      ///< doubles with each death in a row
         Duration longest_retry{5s};
         Duration healthy_after{10s}; ///< a helper that lived so long died for the first time
-        Duration stuck_after{5s};    ///< alive, but for so long it has not taken what we have for it: killed
+        Duration stuck_after{5s};    ///< alive, but for so long it has not taken what we have for it: killed, or left
     };
 
     explicit Helper(Options options);
-    /// Kills the helper and waits for its end (a few hundred microseconds).
+    /// Kills a child and waits for its end (a few hundred microseconds); a unit ends by itself when its connection does.
     ~Helper();
     Helper(const Helper&) = delete;
     Helper& operator=(const Helper&) = delete;
@@ -68,7 +70,7 @@ class Helper {
     Time next_deadline() const;
     std::vector<HelperEvent> on_deadline(Time now);
 
-    /// Of the running helper, for status pages and tests; -1 while it is down.
+    /// Of the running child, for status pages and tests; -1 while it is down, and of a unit.
     pid_t pid() const { return child_.pid; }
     int pidfd() const { return child_.pidfd.get(); }
 
@@ -76,6 +78,8 @@ class Helper {
     using Events = std::vector<HelperEvent>;
 
     void launch(Time now, Events& events);
+    Result<Fd> start_child();
+    Result<Fd> connect() const;
     void receive(Events& events);
     bool accept(Packet& packet, Events& events);
     void flush(Time now);
@@ -91,6 +95,7 @@ class Helper {
     Time started_at_{never};
     Time retry_at_{never};
     Time blocked_since_{never}; ///< since when pending messages have met a full socket
+    Time untaken_since_{never}; ///< connected, and nothing says yet that somebody is at the other end
     unsigned deaths_{0};        ///< in a row
 
     std::map<WatchId, Request> wanted_;

@@ -1,5 +1,6 @@
 #include "ipc/service.hpp"
 
+#include "ipc/connect.hpp"
 #include "ipc/spawn.hpp"
 
 #include <array>
@@ -27,6 +28,7 @@ namespace {
 
 constexpr unsigned nobody = 65534;
 constexpr unsigned lines_a_minute = 10;
+constexpr Duration connection_wait = 10s; ///< of a helper that systemd has started again, and nobody asks for
 
 int option_of(int fd, int option) {
     int value = -1;
@@ -42,13 +44,13 @@ Result<Channel, int> find_socket(const Service& service) {
     }
     Fd socket{helper_socket};
     if (option_of(helper_socket, SO_ACCEPTCONN) == 1) {
-        pollfd listening{helper_socket, POLLIN, 0};
-        ::poll(&listening, 1, -1); // systemd may have made it non-blocking
-        socket.reset(::accept4(helper_socket, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-        if (!socket) {
-            warn(service.name, fmt::format("cannot accept a connection: {}", std::strerror(errno)));
+        auto connection = accept_from(helper_socket, connection_wait, service.name);
+        if (!connection) {
+            warn(service.name, connection.error());
             return unexpected{EX_OSERR};
         }
+        if (!*connection) return unexpected{EX_OK};
+        socket = std::move(*connection);
     } else {
         ::fcntl(helper_socket, F_SETFD, FD_CLOEXEC);
     }
@@ -91,7 +93,8 @@ bool give_up_root() {
 }
 
 Result<void> drop_privileges(const Service& service) {
-    const std::uint64_t keep = read_capabilities().permitted & service.keep_capabilities;
+    const Capabilities had = read_capabilities();
+    const std::uint64_t keep = had.permitted & service.keep_capabilities;
     clear_bounding_set(keep);
     ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     if (service.become_nobody && ::geteuid() == 0 && !give_up_root())
@@ -99,7 +102,9 @@ Result<void> drop_privileges(const Service& service) {
             fmt::format("cannot become user {}: {}; it wants CAP_SETUID and CAP_SETGID, or to be started as "
                         "an ordinary user",
                         nobody, std::strerror(errno))};
-    if (!write_capabilities(keep) || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    // Where there is nothing to give up, the unit's seccomp filter need not allow the call either.
+    const bool gives_up = had.effective != keep || had.permitted != keep || had.inheritable != 0;
+    if ((gives_up && !write_capabilities(keep)) || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return unexpected{fmt::format("cannot give up its capabilities: {}", std::strerror(errno))};
     const Capabilities left = read_capabilities();
     if (((left.effective | left.permitted | left.inheritable) & ~keep) != 0)

@@ -18,11 +18,10 @@ struct Service {
     std::uint64_t keep_capabilities{0}; ///< bits by number (capabilities(7)); kept only if the process has them
 };
 
-/// Everything before the loop. The error is the exit status to end with, its reason already on stderr: 0 after --help
-/// and
+/// Everything before the loop. The error is the exit status to end with, its reason already on stderr: 0 after --help and
 /// --version, 64 (EX_USAGE) without a socket as descriptor 3, 77 (EX_NOPERM) when privileges cannot be given up.
 /// The socket is a connected one (a child of holdfastd) or a listening one of systemd's socket activation; of that, one
-/// connection is accepted, and waited for.
+/// connection is accepted, and waited for; 0 too if nobody comes.
 Result<Channel, int> begin_service(const Service& service, std::span<char* const> arguments);
 
 /// CLOCK_MONOTONIC. The helpers read their own clock; the daemon's rooms are given theirs.

@@ -46,6 +46,7 @@ void Prober::run() {
                 return;
         }
         const Time now = ipc::clock_now();
+        watchdog_.on_deadline(now);
         if (now >= curl_.next_deadline()) curl_.on_timer();
         if (now >= http_.next_deadline()) http_.on_timer(now);
         if (now >= sockets_.next_deadline()) sockets_.on_timer(now);
@@ -54,7 +55,8 @@ void Prober::run() {
 }
 
 Time Prober::next_deadline() const {
-    return std::min({curl_.next_deadline(), http_.next_deadline(), sockets_.next_deadline(), due_.next()});
+    return std::min({watchdog_.next_deadline(), curl_.next_deadline(), http_.next_deadline(), sockets_.next_deadline(),
+                     due_.next()});
 }
 
 // False: the daemon is gone.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "ipc/channel.hpp"
+#include "ipc/watchdog.hpp"
 #include "prober/http.hpp"
 #include "prober/mail.hpp"
 #include "prober/talk.hpp"
@@ -41,6 +42,7 @@ class Prober {
 
     ipc::Channel channel_;
     ipc::Epoll epoll_;
+    ipc::Watchdog watchdog_;
     CurlMulti curl_{epoll_};
     HttpDriver http_;
     SocketProbes sockets_;

@@ -143,8 +143,9 @@ std::optional<std::string> failure_of(const Fd& failure, const model::Words& arg
     const char* why = std::strerror(said.error);
     switch (said.stage) {
     case Stage::user:
-        return fmt::format("cannot become user '{}': {}; start holdfastd as root for that, or leave user out", user,
-                           why);
+        return fmt::format("cannot become user '{}': {}; holdfast-runner needs CAP_SETUID and CAP_SETGID for that "
+                           "(script-users.conf), or leave user out",
+                           user, why);
     case Stage::capabilities: return fmt::format("cannot give up capabilities: {}", why);
     case Stage::program: break;
     }

@@ -35,6 +35,7 @@ void Runner::run() {
         for (const auto& event : ready)
             if (!on_ready(event)) return;
         const Time now = ipc::clock_now();
+        watchdog_.on_deadline(now);
         scripts_.on_deadline(now);
         files_.on_deadline(now);
         fifos_.on_deadline(now);
@@ -55,7 +56,8 @@ bool Runner::on_ready(const epoll_event& event) {
 }
 
 Time Runner::next_deadline() const {
-    return std::min({next_scan(), scripts_.next_deadline(), files_.next_deadline(), fifos_.next_deadline()});
+    return std::min({watchdog_.next_deadline(), next_scan(), scripts_.next_deadline(), files_.next_deadline(),
+                     fifos_.next_deadline()});
 }
 
 Time Runner::next_scan() const {

@@ -5,6 +5,7 @@
 
 #include "ipc/channel.hpp"
 #include "ipc/epoll.hpp"
+#include "ipc/watchdog.hpp"
 #include "runner/fifos.hpp"
 #include "runner/files.hpp"
 #include "runner/outbox.hpp"
@@ -49,6 +50,7 @@ class Runner {
     ipc::Channel channel_;
     Proc proc_;
     ipc::Epoll epoll_;
+    ipc::Watchdog watchdog_;
     Outbox outbox_{channel_, epoll_};
     Scripts scripts_{epoll_, [this](const ipc::Report& report) { outbox_.tell(report); }};
     Files files_{epoll_, [this](const ipc::Report& report) { outbox_.tell(report); }};

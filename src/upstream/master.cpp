@@ -10,6 +10,7 @@
 #include <cstring>
 #include <fmt/format.h>
 #include <fstream>
+#include <poll.h>
 #include <set>
 #include <sys/syscall.h>
 #include <thread>
@@ -28,12 +29,17 @@ std::optional<pid_t> read_pid(const std::filesystem::path& path) {
     return error == std::errc{} && pid > 1 ? std::optional{pid} : std::nullopt;
 }
 
-/// A PID may belong to somebody else by now: nginx calls its master so.
-bool is_nginx(pid_t pid) {
+/// What the process calls itself; empty: it has ended, or is hidden from us.
+std::string name_of(pid_t pid) {
     std::ifstream file{fmt::format("/proc/{}/comm", pid)};
     std::string name;
     std::getline(file, name);
-    return name.starts_with("nginx");
+    return name;
+}
+
+bool has_ended(const Fd& process) {
+    pollfd state{process.get(), POLLIN, 0};
+    return ::poll(&state, 1, 0) == 1;
 }
 
 std::set<pid_t> children(pid_t pid) {
@@ -50,7 +56,13 @@ std::expected<void, std::string> reload_master(const std::filesystem::path& pid_
     const auto pid = read_pid(pid_file);
     if (!pid) return {};
     const Fd process{static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0))};
-    if (!process || !is_nginx(*pid)) return {};
+    if (!process) return {};
+    const auto name = name_of(*pid); // the PID may belong to somebody else by now: nginx calls its master so
+    if (name.empty() && !has_ended(process))
+        return std::unexpected{fmt::format("nginx (process {} of {}) is hidden from holdfastd (ProtectProc=): name its "
+                                           "unit in place of its PID file",
+                                           *pid, pid_file.string())};
+    if (!name.starts_with("nginx")) return {};
     const auto before = children(*pid);
     if (::syscall(SYS_pidfd_send_signal, process.get(), SIGHUP, nullptr, 0) != 0 && errno != ESRCH)
         return std::unexpected{fmt::format("nginx (process {} of {}) can't be told to reload: {}", *pid,

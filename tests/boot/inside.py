@@ -6,10 +6,12 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
 import time
+import urllib.request
 
 from booted_host import (OBJECT, has_address, install, play, plug, property_of, run, show, state, wait_for, write)
 
@@ -20,18 +22,23 @@ instances:
     vrid: 51
     advert_interval: 100ms
     addresses: [192.0.2.10/24]
-    notify: {all: [/bin/sh, -c, 'echo "$HOLDFAST_STATE" >> /run/holdfast/told'], units: {master: [onmaster.service], backup: [onbackup.service]}}
+    notify: {all: [/bin/sh, -c, 'echo "$HOLDFAST_STATE" >> /run/holdfast-runner/told'], units: {master: [onmaster.service], backup: [onbackup.service]}}
     track: [nginx, mended, {tracker: page, weight: 10}, {tracker: workers, weight: 5}, {tracker: scripted, weight: 3},
-            {tracker: other, weight: 1}]
+            {tracker: door, weight: 2}, {tracker: other, weight: 1}]
 trackers:
   mended: {unit: mended.service, restart: 3s}
   nginx: {unit: nginx.service}
   page: {http: "http://127.0.0.1/", interval: 200ms}
   workers: {process: nginx}
-  scripted: {script: [/usr/bin/test, -d, /run/holdfast], interval: 200ms}
-  other: {script: [/bin/true], user: nobody, interval: 200ms}
+  scripted: {script: [/usr/bin/test, -e, /run/flag], interval: 200ms}
+  door: {tcp: "127.0.0.1:8099", interval: 200ms}
+  other: {script: [/bin/sh, -c, 'test "$(id -un)" = nobody && grep -q "^CapPrm:[[:space:]]*0*$" /proc/self/status'], user: nobody, interval: 200ms}
 """
+HELPERS = ("holdfast-prober", "holdfast-runner")
+ALL = "y 120"  # 100, and the weights of all trackers but `other`
+FLAG = pathlib.Path("/run/flag")
 results: dict[str, object] = {}
+doors: list[socket.socket] = []
 
 
 def setup():
@@ -39,6 +46,8 @@ def setup():
     for name in ("onmaster", "onbackup"):
         pathlib.Path(f"/etc/systemd/system/{name}.service").write_text("[Service]\nExecStart=/bin/sleep infinity\n")
     install(CONFIG)
+    FLAG.touch()
+    doors.append(socket.create_server(("127.0.0.1", 8099), backlog=1000))
     rules = pathlib.Path("/etc/polkit-1/rules.d/49-test.rules")
     rules.parent.mkdir(exist_ok=True, parents=True)
     example = pathlib.Path("/usr/share/doc/holdfast/holdfast.rules").read_text()
@@ -121,11 +130,80 @@ def restart():
 
 
 def helpers():
-    """The prober and the runner, inside the unit's sandbox."""
-    wait_for(lambda: property_of("EffectivePriority") == "y 118", 5, "the weights")
+    """The prober and the runner, each in a unit and a sandbox of its own."""
+    wait_for(lambda: property_of("EffectivePriority") == ALL, 5, "the weights")
     results["other"] = tracker("other")["Detail"]
-    results["told"] = pathlib.Path("/run/holdfast/told").read_text().split()
-    results["effective_priority"] = property_of("EffectivePriority")
+    results["told"] = pathlib.Path("/run/holdfast-runner/told").read_text().split()
+    for unit in HELPERS:
+        results[f"cgroup:{unit}"] = pathlib.Path(f"/proc/{show('MainPID', unit)}/cgroup").read_text()
+        results[f"user:{unit}"] = run("ps", "-o", "user:32=", "-p", show("MainPID", unit))
+        results[f"rights:{unit}"] = [line for line in pathlib.Path(f"/proc/{show('MainPID', unit)}/status").read_text().splitlines()
+                                     if line.startswith(("CapPrm", "CapEff", "CapBnd", "NoNewPrivs"))]
+    results["children"] = run("pgrep", "-P", show("MainPID"), check=False)
+
+
+def script_users():
+    """The shipped drop-in lets scripts run as their users."""
+    drop_in = pathlib.Path("/etc/systemd/system/holdfast-runner.service.d")
+    drop_in.mkdir()
+    shutil.copy("/usr/share/holdfast/script-users.conf", drop_in)
+    run("systemctl", "daemon-reload")
+    run("systemctl", "restart", "holdfast-runner")
+    wait_for(lambda: property_of("EffectivePriority") == "y 121", 10, "the script of another user")
+    results["other_as_nobody"] = tracker("other")["Status"]
+    shutil.rmtree(drop_in)
+    run("systemctl", "daemon-reload")
+    run("systemctl", "restart", "holdfast-runner")
+    wait_for(lambda: tracker("other")["Status"] == "down" and property_of("EffectivePriority") == ALL, 10, "the runner without rights")
+
+
+def lost(unit: str, end) -> dict:
+    """Ends the unit's process by `end`, and looks on until another one is there."""
+    wait_for(lambda: property_of("EffectivePriority") == ALL, 10, "all trackers up")
+    monitor = subprocess.Popen(["ip", "-o", "monitor", "address", "dev", "eth0"], stdout=subprocess.PIPE, text=True)
+    pid, before, began, seen = int(show("MainPID", unit)), property_of("StateTimestampMonotonic"), time.monotonic(), set()
+    end(pid)
+
+    def another() -> bool:
+        seen.add((state(), property_of("EffectivePriority")))
+        return show("MainPID", unit) not in (str(pid), "0")
+
+    wait_for(another, 20, f"another {unit}")
+    started = int(show("ExecMainStartTimestampMonotonic", unit)) / 1e6
+    seen.add((state(), property_of("EffectivePriority")))
+    unmoved = before == property_of("StateTimestampMonotonic")
+    # It works: what it watches fails, and is noticed.
+    if unit == "holdfast-prober":
+        doors.pop().close()
+        wait_for(lambda: tracker("door")["Status"] == "down", 10, "the prober's news")
+        doors.append(socket.create_server(("127.0.0.1", 8099), backlog=1000))
+    else:
+        FLAG.unlink()
+        wait_for(lambda: tracker("scripted")["Status"] == "down", 10, "the runner's news")
+        FLAG.touch()
+    wait_for(lambda: property_of("EffectivePriority") == ALL, 10, "all trackers up again")
+    monitor.terminate()
+    return {"seen": sorted(map(list, seen)), "unmoved": unmoved and before == property_of("StateTimestampMonotonic"), "after": started - began,
+            "deletions": [line for line in monitor.communicate()[0].splitlines() if line.startswith("Deleted")]}
+
+
+def helpers_killed():
+    for unit in HELPERS:
+        tries = results[f"killed:{unit}"] = []
+        while len(tries) < 3 and not (tries and tries[-1]["after"] < 1):  # this machine may be busy
+            tries.append(lost(unit, lambda pid: os.kill(pid, signal.SIGKILL)))
+
+
+def helpers_hang():
+    for unit in HELPERS:
+        results[f"hung:{unit}"] = lost(unit, lambda pid: os.kill(pid, signal.SIGSTOP))
+        results[f"hung_result:{unit}"] = run("journalctl", "-u", unit, "--no-pager", "-o", "cat", "--grep", "[Ww]atchdog")
+
+
+def metrics():
+    run("systemctl", "start", "holdfast-metrics.socket")
+    with urllib.request.urlopen("http://127.0.0.1:9810/metrics", timeout=20) as answer:
+        results["metrics"] = answer.read().decode()
 
 
 def journal():
@@ -220,6 +298,9 @@ def watchdog():
 def stop():
     run("systemctl", "stop", "holdfast")
     results["stopped"] = [show("Result"), has_address()]
+    wait_for(lambda: all(show("ActiveState", unit) == "inactive" for unit in HELPERS), 5, "the helpers to end with their daemon")
+    ended = lambda unit, which: int(show(f"{which}TimestampMonotonic", unit))
+    results["helpers_outlive_the_daemon"] = [ended(unit, "ExecMainExit") >= ended("holdfast", "ExecMainExit") for unit in HELPERS]
     wait_for(lambda: show("ActiveState", "onmaster") == "inactive", 3, "the master's unit to stop with its holdfast")
     write("instances: [")
     done = subprocess.run(["systemctl", "start", "holdfast"], capture_output=True, text=True)
@@ -247,10 +328,12 @@ def cut_short():
 
 
 def unit_file():
-    results["verify"] = \
-        subprocess.run(["systemd-analyze", "verify", "--man=no", "holdfast.service"], capture_output=True, text=True).stderr
-    for unit in ("holdfast", "holdfast-metrics"):
+    units = [file.name for file in pathlib.Path("/usr/lib/systemd/system").glob("holdfast*.*")]
+    results["units"] = sorted(units)
+    results["verify"] = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True).stderr
+    for unit in ("holdfast", "holdfast-metrics", *HELPERS):
         results[f"security:{unit}"] = run("systemd-analyze", "security", "--no-pager", f"{unit}.service", check=False).splitlines()[-1]
 
 
-play((setup, start, rights, unit_tracker, restart, helpers, journal, reload, upstream, killed, watchdog, stop, cut_short, unit_file), results)
+play((setup, start, rights, unit_tracker, restart, helpers, script_users, helpers_killed, helpers_hang, metrics, journal, reload,
+      upstream, killed, watchdog, stop, cut_short, unit_file), results)

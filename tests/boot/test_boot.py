@@ -7,8 +7,8 @@ import re
 import pytest
 
 
-@pytest.mark.parametrize("step", ["setup", "start", "rights", "unit_tracker", "restart", "helpers", "journal", "reload", "upstream", "killed", "watchdog", "stop", "cut_short",
-                                  "unit_file"])
+@pytest.mark.parametrize("step", ["setup", "start", "rights", "unit_tracker", "restart", "helpers", "script_users", "helpers_killed", "helpers_hang",
+                                  "metrics", "journal", "reload", "upstream", "killed", "watchdog", "stop", "cut_short", "unit_file"])
 def test_every_step_ran(booted, step):
     assert f"broken:{step}" not in booted, booted[f"broken:{step}"]
 
@@ -58,7 +58,45 @@ def test_the_unit_tracker_reacts_at_once(booted):
 
 def test_scripts_run_in_the_units_sandbox_and_a_user_it_cannot_become_is_named(booted):
     assert booted["other"].startswith("cannot become user 'nobody': Operation not permitted"), booted["other"]
+    assert "script-users.conf" in booted["other"]
     assert booted["told"][:4] == ["BACKUP", "MASTER", "FAULT", "BACKUP"], booted["told"]
+
+
+def test_the_shipped_drop_in_lets_scripts_run_as_their_users(booted):
+    assert booted["other_as_nobody"] == "up"
+
+
+HELPERS = ("holdfast-prober", "holdfast-runner")
+
+
+@pytest.mark.parametrize("unit", HELPERS)
+def test_a_helper_is_a_unit_of_its_own_without_rights(booted, unit):
+    assert f"/{unit}.service" in booted[f"cgroup:{unit}"]
+    assert booted[f"user:{unit}"] == unit
+    rights = dict(line.split(":\t") for line in booted[f"rights:{unit}"])
+    assert rights.pop("NoNewPrivs") == "1" and set(rights.values()) == {"0" * 16} and len(rights) == 3, rights
+    assert booted["children"] == "", "the daemon starts none itself"
+
+
+def unnoticed(lost: dict) -> bool:
+    return lost["seen"] == [["master", "y 120"]] and lost["unmoved"] and lost["deletions"] == []
+
+
+@pytest.mark.parametrize("unit", HELPERS)
+def test_a_killed_helper_is_back_within_a_second_and_nothing_moves(booted, unit):
+    tries = booted[f"killed:{unit}"]
+    assert all(unnoticed(each) for each in tries), tries
+    assert tries[-1]["after"] < 1, tries
+
+
+@pytest.mark.parametrize("unit", HELPERS)
+def test_a_hung_helper_is_replaced_by_the_watchdog_and_nothing_moves(booted, unit):
+    assert unnoticed(booted[f"hung:{unit}"]), booted[f"hung:{unit}"]
+    assert "atchdog timeout" in booted[f"hung_result:{unit}"], booted[f"hung_result:{unit}"]
+
+
+def test_metrics_are_served_from_their_own_unit(booted):
+    assert re.search(r'^holdfast_vrrp_state\{vrrp="web",.*state="master"\} 1$', booted["metrics"], re.MULTILINE), booted["metrics"][:2000]
 
 
 def test_units_follow_the_state(booted):
@@ -99,6 +137,7 @@ def test_the_watchdog_is_fed_by_the_loop_and_restarts_a_stopped_one(booted):
 
 def test_stop_removes_the_address_and_a_bad_file_is_not_retried(booted):
     assert booted["stopped"] == ["success", False]
+    assert booted["helpers_outlive_the_daemon"] == [True, True]
     code, status, restarts, active = booted["bad_start"]
     assert (code != 0, status, restarts, active) == (True, "78", "0", "failed")
 
@@ -109,9 +148,11 @@ def test_a_stop_that_was_cut_short_is_cleared_up_before_the_lease_ends(booted):
     assert "192.0.2.10/24 was left by a stop that was cut short: removed" in booted["cut_short_journal"], booted["cut_short_journal"]
 
 
-def test_the_unit_file_is_clean_and_tight(booted):
+def test_the_unit_files_are_clean_and_tight(booted):
     assert "holdfast" not in booted["verify"], booted["verify"]
-    for unit, most in (("holdfast", 2.3), ("holdfast-metrics", 1.5)):
+    assert {f"holdfast-{name}.{kind}" for name in ("prober", "runner", "metrics") for kind in ("socket", "service")} <= set(booted["units"])
+    # The runner's scripts may use the network, and it sees all processes: nobody else does.
+    for unit, most in (("holdfast", 2.0), ("holdfast-prober", 1.5), ("holdfast-metrics", 1.5), ("holdfast-runner", 1.6)):
         line = booted[f"security:{unit}"]
         exposure = re.search(r": ([0-9]+\.[0-9])", line)
         assert exposure and float(exposure[1]) <= most, line

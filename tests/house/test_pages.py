@@ -45,6 +45,12 @@ def test_every_option_of_the_program_stands_in_its_page_and_no_other(program, pa
     assert documented(section(text_of(page), "OPTIONS")) == command_line.options_of(program)[""]
 
 
+def test_every_option_of_holdfast_metrics_stands_in_its_page_and_no_other():
+    source = (ROOT / "src/metrics/main.cpp").read_text()
+    wanted = set(re.findall(r'^    "  (--[\w-]+)', source, re.MULTILINE)) | {"-h", "--help", "--version"}
+    assert documented(section(text_of("holdfast-metrics.8"), "OPTIONS")) == wanted
+
+
 def test_every_command_of_holdfastctl_stands_in_its_page_with_its_options_and_no_other():
     wanted = {command: options - {"-h", "--help"} for command, options in command_line.options_of("holdfastctl").items() if command}
     assert commands_in(text_of("holdfastctl.1")) == wanted
@@ -166,7 +172,7 @@ def test_the_page_is_lint_clean(name, tmp_path):
 
 def test_the_pages_that_the_programs_and_units_name_exist():
     named = {found for pattern in ("systemd/*", "docs/man/*.scd") for file in ROOT.glob(pattern)
-             for found in re.findall(r"man:([\w.]+\(\d\))|\*((?:holdfast|org\.holdfast)[\w.]*)\*\((\d)\)", file.read_text())}
+             for found in re.findall(r"man:([\w.-]+\(\d\))|\*((?:holdfast|org\.holdfast)[\w.-]*)\*\((\d)\)", file.read_text())}
     pages_named = {whole or f"{name}({number})" for whole, name, number in named}
     assert pages_named
     assert {re.sub(r"\((\d)\)$", r".\1", page) for page in pages_named} <= set(pages.PAGES)

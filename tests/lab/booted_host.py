@@ -23,7 +23,7 @@ def wait_for(condition, seconds: float, what: str):
     end = time.monotonic() + seconds
     while not (value := condition()):
         if time.monotonic() > end:
-            raise TimeoutError(f"{what} after {seconds} s\n" + run("journalctl", "-u", "holdfast", "-n", "30", "--no-pager", check=False))
+            raise TimeoutError(f"{what} after {seconds} s\n" + run("journalctl", "-u", "holdfast*", "-n", "30", "--no-pager", check=False))
         time.sleep(0.01)
     return value
 
