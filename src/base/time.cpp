@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <fmt/format.h>
 #include <string_view>
 
@@ -48,7 +49,7 @@ std::optional<Duration> parse_duration(const std::string& text) {
         if (name != unit.name) continue;
         const double ns = number * static_cast<double>(unit.value.count());
         if (ns > static_cast<double>(longest.count())) return std::nullopt;
-        return Duration{static_cast<Duration::rep>(ns + 0.5)};
+        return Duration{std::llround(ns)};
     }
     return std::nullopt;
 }

@@ -10,7 +10,7 @@ namespace {
 
 class SyncGroup final : public Exported<org::holdfast1::SyncGroup_adaptor, GroupObject> {
   public:
-    SyncGroup(sdbus::IConnection& connection, std::shared_ptr<const engine::GroupView> shown, Calls& calls)
+    SyncGroup(sdbus::IConnection& connection, const std::shared_ptr<const engine::GroupView>& shown, Calls& calls)
         : Exported{connection, group_path(shown->model->name), shown}, calls_{calls} {
         registerAdaptor();
     }
@@ -54,9 +54,9 @@ class SyncGroup final : public Exported<org::holdfast1::SyncGroup_adaptor, Group
 
 } // namespace
 
-std::unique_ptr<GroupObject> make_object(sdbus::IConnection& connection, std::shared_ptr<const engine::GroupView> shown,
-                                         Calls& calls) {
-    return std::make_unique<SyncGroup>(connection, std::move(shown), calls);
+std::unique_ptr<GroupObject> make_object(sdbus::IConnection& connection,
+                                         const std::shared_ptr<const engine::GroupView>& shown, Calls& calls) {
+    return std::make_unique<SyncGroup>(connection, shown, calls);
 }
 
 } // namespace holdfast::bus

@@ -11,7 +11,7 @@ namespace {
 
 class Instance final : public Exported<org::holdfast1::Instance_adaptor, InstanceObject> {
   public:
-    Instance(sdbus::IConnection& connection, std::shared_ptr<const engine::InstanceView> shown, Calls& calls)
+    Instance(sdbus::IConnection& connection, const std::shared_ptr<const engine::InstanceView>& shown, Calls& calls)
         : Exported{connection, instance_path(shown->model->name), shown}, calls_{calls} {
         registerAdaptor();
     }
@@ -116,8 +116,8 @@ class Instance final : public Exported<org::holdfast1::Instance_adaptor, Instanc
 } // namespace
 
 std::unique_ptr<InstanceObject> make_object(sdbus::IConnection& connection,
-                                            std::shared_ptr<const engine::InstanceView> shown, Calls& calls) {
-    return std::make_unique<Instance>(connection, std::move(shown), calls);
+                                            const std::shared_ptr<const engine::InstanceView>& shown, Calls& calls) {
+    return std::make_unique<Instance>(connection, shown, calls);
 }
 
 } // namespace holdfast::bus

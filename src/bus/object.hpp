@@ -51,9 +51,11 @@ using RealServerObject = StateObject<engine::RealServerView>;
 
 /// They are on the bus as long as they live, and show what `shown` holds at the time.
 std::unique_ptr<ManagerObject> make_manager(sdbus::IConnection&, const Shown& shown, Calls&);
-std::unique_ptr<InstanceObject> make_object(sdbus::IConnection&, std::shared_ptr<const engine::InstanceView>, Calls&);
-std::unique_ptr<GroupObject> make_object(sdbus::IConnection&, std::shared_ptr<const engine::GroupView>, Calls&);
-std::unique_ptr<TrackerObject> make_object(sdbus::IConnection&, std::shared_ptr<const engine::TrackerView>, Calls&);
+std::unique_ptr<InstanceObject> make_object(sdbus::IConnection&, const std::shared_ptr<const engine::InstanceView>&,
+                                            Calls&);
+std::unique_ptr<GroupObject> make_object(sdbus::IConnection&, const std::shared_ptr<const engine::GroupView>&, Calls&);
+std::unique_ptr<TrackerObject> make_object(sdbus::IConnection&, const std::shared_ptr<const engine::TrackerView>&,
+                                           Calls&);
 /// Their counters are those of `shown`.
 std::unique_ptr<VirtualServerObject> make_server(sdbus::IConnection&, std::shared_ptr<const engine::VirtualServerView>,
                                                  const Shown& shown, Calls&);

@@ -9,7 +9,7 @@ namespace {
 
 class Tracker final : public Exported<org::holdfast1::Tracker_adaptor, TrackerObject> {
   public:
-    Tracker(sdbus::IConnection& connection, std::shared_ptr<const engine::TrackerView> shown, Calls&)
+    Tracker(sdbus::IConnection& connection, const std::shared_ptr<const engine::TrackerView>& shown, Calls&)
         : Exported{connection, tracker_path(shown->model->name), shown} {
         registerAdaptor();
     }
@@ -35,8 +35,8 @@ class Tracker final : public Exported<org::holdfast1::Tracker_adaptor, TrackerOb
 } // namespace
 
 std::unique_ptr<TrackerObject> make_object(sdbus::IConnection& connection,
-                                           std::shared_ptr<const engine::TrackerView> shown, Calls& calls) {
-    return std::make_unique<Tracker>(connection, std::move(shown), calls);
+                                           const std::shared_ptr<const engine::TrackerView>& shown, Calls& calls) {
+    return std::make_unique<Tracker>(connection, shown, calls);
 }
 
 } // namespace holdfast::bus
