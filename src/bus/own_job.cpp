@@ -30,7 +30,7 @@ void OwnJob::read(const char* path, const char* interface, const char* property,
     connection_.ask(std::move(owned), answer_limit, std::move(then));
 }
 
-void OwnJob::ask(std::function<void(bool restart)> then) {
+void OwnJob::ask(const std::function<void(bool restart)>& then) {
     const auto on_type = [then](sd_bus_message* answer) {
         const char* type = nullptr;
         then(is_answer(answer) && sd_bus_message_read(answer, "v", "s", &type) > 0 &&

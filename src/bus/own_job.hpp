@@ -14,7 +14,7 @@ class OwnJob {
     OwnJob& operator=(const OwnJob&) = delete;
 
     /// `then` is told whether the job is a restart. Whatever is unclear (no bus, no answer in time, no job) is none.
-    void ask(std::function<void(bool restart)> then);
+    void ask(const std::function<void(bool restart)>& then);
 
   private:
     void read(const char* path, const char* interface, const char* property, std::function<void(sd_bus_message*)> then);
