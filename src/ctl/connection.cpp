@@ -3,26 +3,24 @@
 #include "ctl/connection.hpp"
 
 #include "ctl/output.hpp"
+#include "ctl/signals.hpp"
 #include "manager_proxy.hpp"
 #include "realserver_proxy.hpp"
 #include "virtualserver_proxy.hpp"
 
 #include <algorithm>
-#include <concepts>
 #include <cstdlib>
 #include <fmt/format.h>
 #include <map>
 #include <sdbus-c++/sdbus-c++.h>
 #include <string_view>
-#include <tuple>
 
 namespace holdfast::ctl {
 namespace {
 
-using Changed = std::map<std::string, sdbus::Variant>;
+using Options = std::map<std::string, sdbus::Variant>;
 
 constexpr std::chrono::seconds call_timeout{10};
-constexpr std::string_view instance_root = "/org/holdfast1/instance/";
 constexpr std::string_view dbus_error = "org.freedesktop.DBus.Error.";
 
 #if defined(HOLDFAST_SDBUS_V1)
@@ -143,130 +141,6 @@ auto calling(const std::string& action, const auto& call) {
     }
 }
 
-// ---- values of signals as the JSON of Describe()
-// ------------------------------------------------------------------------
-
-Json plain(const std::string& text) {
-    return text;
-}
-Json plain(const sdbus::ObjectPath& path) {
-    return std::string{path};
-}
-Json plain(bool value) {
-    return value;
-}
-Json plain(std::integral auto value) {
-    return value;
-}
-template <typename... Parts>
-Json plain(const sdbus::Struct<Parts...>& parts) {
-    const std::tuple<Parts...>& tuple = parts; // std::apply does not know sdbus::Struct
-    return std::apply([](const auto&... part) { return Json::array({plain(part)...}); }, tuple);
-}
-template <typename Value>
-Json plain(const std::vector<Value>& values) {
-    auto list = Json::array();
-    for (const auto& value : values)
-        list.push_back(plain(value));
-    return list;
-}
-
-template <typename... Types>
-Json first_of(const sdbus::Variant& value) {
-    Json json;
-    const auto fits = [&]<typename Type>(Type*) {
-        if (!value.containsValueOfType<Type>()) return false;
-        json = plain(value.get<Type>());
-        return true;
-    };
-    (fits(static_cast<Types*>(nullptr)) || ...);
-    return json;
-}
-
-Json named(const Json& parts, const std::vector<const char*>& keys) {
-    auto object = Json::object();
-    for (std::size_t i = 0; i < keys.size() && i < parts.size(); ++i)
-        object[keys[i]] = parts[i];
-    return object;
-}
-
-/// A structure's parts get the names that they have in Describe().
-Json shaped(const std::string& property, const Json& value) {
-    static const std::map<std::string, std::vector<const char*>> keys{
-        {"StateReason", {"Code", "Text"}},
-        {"Faults", {"Code", "Text"}},
-        {"PriorityContributions", {"Tracker", "Weight"}},
-        {"Addresses", {"Address", "Link", "State"}},
-        {"Routes", {"Text", "Installed"}},
-        {"StaticAddresses", {"Address", "Link", "State"}},
-        {"StaticRoutes", {"Text", "Installed"}},
-        {"StaticRules", {"Text", "Installed"}},
-        {"Rules", {"Text", "Installed"}},
-        {"ExcludedAddresses", {"Wanted", "Assigned"}},
-        {"ActiveRouter", {"Address", "Priority", "LastSeenUSec"}},
-    };
-    const auto found = keys.find(property);
-    if (found == keys.end()) return value;
-    if (value.empty() || !value[0].is_array()) return value.empty() ? value : named(value, found->second);
-    auto list = Json::array();
-    for (const auto& each : value)
-        list.push_back(named(each, found->second));
-    return list;
-}
-
-Json changed_json(const Changed& changed) {
-    using sdbus::Struct;
-    using std::string;
-    auto json = Json::object();
-    for (const auto& [name, value] : changed)
-        json[name] =
-            shaped(name, first_of<string, bool, std::uint8_t, std::uint64_t, std::uint32_t, Struct<string, string>,
-                                  Struct<std::uint32_t, std::uint32_t>, Struct<string, std::uint8_t, std::uint64_t>,
-                                  std::vector<Struct<string, string>>, std::vector<Struct<string, bool>>,
-                                  std::vector<Struct<string, std::int32_t>>,
-                                  std::vector<Struct<string, string, string>>, std::vector<sdbus::ObjectPath>>(value));
-    return json;
-}
-
-/// The reverse of sd_bus_path_encode, for each part of NAME/ipv4: "_2d" is "-".
-std::string name_of(std::string_view path) {
-    path.remove_prefix(std::min(path.size(), instance_root.size()));
-    std::string name;
-    for (std::size_t i = 0; i < path.size(); ++i) {
-        if (path[i] != '_' || i + 2 >= path.size()) {
-            name += path[i];
-            continue;
-        }
-        name += static_cast<char>(std::strtol(std::string{path.substr(i + 1, 2)}.c_str(), nullptr, 16));
-        i += 2;
-    }
-    return name;
-}
-
-Json state_changed(auto& message, const std::string& name) {
-    std::string from, to, reason;
-    std::uint64_t usec{};
-    message >> from >> to >> reason >> usec;
-    return {{"Event", "StateChanged"}, {"Name", name}, {"Old", from}, {"New", to}, {"Reason", reason}, {"USec", usec}};
-}
-
-Json properties_changed(auto& message, const std::string& name) {
-    std::string interface;
-    Changed changed;
-    std::vector<std::string> invalidated;
-    message >> interface >> changed >> invalidated;
-    return {{"Event", "PropertiesChanged"},
-            {"Name", name},
-            {"Properties", changed_json(changed)},
-            {"Invalidated", invalidated}};
-}
-
-Json owner_changed(auto& message) {
-    std::string name, before, after;
-    message >> name >> before >> after;
-    return {{"Event", after.empty() ? "DaemonStopped" : "DaemonStarted"}};
-}
-
 } // namespace
 
 void usage(const std::string& text) {
@@ -364,7 +238,7 @@ Json Connection::describe() {
 }
 
 std::string Connection::failover(const std::string& name, std::optional<Duration> hold) {
-    Changed options;
+    Options options;
     if (hold)
         options["hold-usec"] = sdbus::Variant{
             static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(*hold).count())};
@@ -372,7 +246,7 @@ std::string Connection::failover(const std::string& name, std::optional<Duration
 }
 
 std::string Connection::takeover(const std::string& name, bool force) {
-    Changed options;
+    Options options;
     if (force) options["force"] = sdbus::Variant{true};
     return calling("takeover", [&] { return bus_->manager.Takeover(name, options); });
 }
@@ -394,7 +268,7 @@ std::vector<std::string> Connection::reload() {
 }
 
 std::string Connection::drain(const std::string& path, std::optional<Duration> timeout) {
-    Changed options;
+    Options options;
     if (timeout)
         options["timeout-usec"] = sdbus::Variant{
             static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(*timeout).count())};
