@@ -16,6 +16,9 @@ constexpr Duration counters_every = 1s; ///< views of counters are this fresh
 constexpr Duration last_lines = 300ms;
 constexpr Duration last_scripts = 10s;
 
+// After READY: an adoption has the processors for itself.
+constexpr Duration helpers_later = 1s;
+
 } // namespace
 
 // ---- set-up -------------------------------------------------------------------------------------------------------------
@@ -282,7 +285,7 @@ void Loop::publish() {
         ready_told_ = true;
         forget_unused();
         parts_.tell_bus(bus::Ready{});
-        trackers_->prepare();
+        trackers_->prepare(now_ + helpers_later);
     }
 }
 

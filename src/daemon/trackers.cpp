@@ -38,7 +38,8 @@ ipc::Helper& Trackers::runner() {
     return *runner_;
 }
 
-void Trackers::prepare() {
+void Trackers::prepare_now() {
+    prepare_at_ = never;
     if (where_.sockets.empty()) return;
     prober();
     runner();
@@ -221,11 +222,12 @@ void Trackers::report(const Watch& watch) {
 
 Time Trackers::next_deadline() const {
     if (!refused_.empty()) return Time{};
-    return std::min(
-        {bfd_.next_deadline(), prober_ ? prober_->next_deadline() : never, runner_ ? runner_->next_deadline() : never});
+    return std::min({prepare_at_, bfd_.next_deadline(), prober_ ? prober_->next_deadline() : never,
+                     runner_ ? runner_->next_deadline() : never});
 }
 
 void Trackers::on_deadline() {
+    if (prepare_at_ <= door_.now()) prepare_now();
     if (bfd_.next_deadline() <= door_.now()) bfd_.on_deadline();
     for (auto& refused : std::exchange(refused_, {}))
         on_report(refused);

@@ -39,9 +39,9 @@ class Trackers {
     Trackers(Helpers helpers, Door door);
     ~Trackers();
 
-    /// Asks systemd for both helpers, whether anything needs them yet or not: while a host shuts down it starts nothing more,
-    /// and the first script may be that of the stop. Children are started when they are needed.
-    void prepare();
+    /// At `when`, asks systemd for both helpers, whether anything needs them yet or not: while a host shuts down it starts
+    /// nothing more, and the first script may be that of the stop. Children are started when they are needed.
+    void prepare(Time when) { prepare_at_ = when; }
 
     void start(const model::Tracker& tracker);
     void stop(const std::string& name);
@@ -71,6 +71,7 @@ class Trackers {
     ipc::Helper& helper(By who) { return who == By::prober ? prober() : runner(); }
     ipc::Helper& prober();
     ipc::Helper& runner();
+    void prepare_now();
     std::unique_ptr<ipc::Helper> begin(const std::string& role);
     void subscribe(ipc::Helper& helper, Watch watch, const ipc::Request& request);
     void watch_processes(ipc::WatchId id, const model::Tracker& tracker, const model::ProcessTracker& process);
@@ -85,6 +86,7 @@ class Trackers {
     Door door_;
     Bfd bfd_;
     std::unique_ptr<ipc::Helper> prober_, runner_;
+    Time prepare_at_{never};
     std::map<ipc::WatchId, Watch> watches_;
     struct Once {
         By helper;
