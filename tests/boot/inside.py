@@ -200,6 +200,22 @@ def helpers_hang():
         results[f"hung_result:{unit}"] = run("journalctl", "-u", unit, "--no-pager", "-o", "cat", "--grep", "[Ww]atchdog")
 
 
+def no_socket():
+    """A socket that somebody stopped: named with its cure, nothing falls back, and it works again when it is there."""
+    before = property_of("StateTimestampMonotonic")
+    run("systemctl", "stop", "holdfast-prober.socket", "holdfast-prober.service")
+    wait_for(lambda: "cannot connect to /run/holdfast/prober" in run("journalctl", "-u", "holdfast", "-o", "cat"), 10, "the news of it")
+    results["no_socket"] = [line for line in run("journalctl", "-u", "holdfast", "-o", "cat").splitlines() if "cannot connect to /run" in line][0]
+    results["no_socket_held"] = [property_of("EffectivePriority"), run("pgrep", "-P", show("MainPID"), check=False)]
+    run("systemctl", "start", "holdfast-prober.socket")
+    wait_for(lambda: show("ActiveState", "holdfast-prober") == "active", 15, "the prober")
+    doors.pop().close()
+    wait_for(lambda: tracker("door")["Status"] == "down", 10, "the prober's news")
+    doors.append(socket.create_server(("127.0.0.1", 8099), backlog=1000))
+    wait_for(lambda: property_of("EffectivePriority") == ALL, 10, "all trackers up again")
+    results["no_socket_unmoved"] = before == property_of("StateTimestampMonotonic")
+
+
 def metrics():
     run("systemctl", "start", "holdfast-metrics.socket")
     with urllib.request.urlopen("http://127.0.0.1:9810/metrics", timeout=20) as answer:
@@ -335,5 +351,5 @@ def unit_file():
         results[f"security:{unit}"] = run("systemd-analyze", "security", "--no-pager", f"{unit}.service", check=False).splitlines()[-1]
 
 
-play((setup, start, rights, unit_tracker, restart, helpers, script_users, helpers_killed, helpers_hang, metrics, journal, reload,
+play((setup, start, rights, unit_tracker, restart, helpers, script_users, helpers_killed, helpers_hang, no_socket, metrics, journal, reload,
       upstream, killed, watchdog, stop, cut_short, unit_file), results)

@@ -8,7 +8,7 @@ import pytest
 
 
 @pytest.mark.parametrize("step", ["setup", "start", "rights", "unit_tracker", "restart", "helpers", "script_users", "helpers_killed", "helpers_hang",
-                                  "metrics", "journal", "reload", "upstream", "killed", "watchdog", "stop", "cut_short", "unit_file"])
+                                  "no_socket", "metrics", "journal", "reload", "upstream", "killed", "watchdog", "stop", "cut_short", "unit_file"])
 def test_every_step_ran(booted, step):
     assert f"broken:{step}" not in booted, booted[f"broken:{step}"]
 
@@ -93,6 +93,13 @@ def test_a_killed_helper_is_back_within_a_second_and_nothing_moves(booted, unit)
 def test_a_hung_helper_is_replaced_by_the_watchdog_and_nothing_moves(booted, unit):
     assert unnoticed(booted[f"hung:{unit}"]), booted[f"hung:{unit}"]
     assert "atchdog timeout" in booted[f"hung_result:{unit}"], booted[f"hung_result:{unit}"]
+
+
+def test_a_socket_that_is_not_there_is_named_with_its_cure_and_no_child_stands_in(booted):
+    assert re.search(r"holdfast-prober: cannot connect to /run/holdfast/prober: .*; systemctl status holdfast-prober\.socket; its last verdicts hold",
+                     booted["no_socket"]), booted["no_socket"]
+    assert booted["no_socket_held"] == ["y 120", ""]
+    assert booted["no_socket_unmoved"]
 
 
 def test_metrics_are_served_from_their_own_unit(booted):
