@@ -10,8 +10,8 @@
 
 namespace holdfast::config {
 
-inline constexpr std::size_t largest_file = 1024 * 1024; ///< bytes
-inline constexpr std::size_t longest_line = 64 * 1024;   ///< bytes
+inline constexpr std::size_t largest_file = std::size_t{1024} * 1024; ///< bytes
+inline constexpr std::size_t longest_line = std::size_t{64} * 1024;   ///< bytes
 inline constexpr unsigned deepest_nesting = 32;
 inline constexpr unsigned most_open_brackets = 512; ///< before the library queues tokens for each
 inline constexpr std::size_t most_nodes = 200'000;
