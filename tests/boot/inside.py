@@ -243,6 +243,20 @@ def reload():
     wait_for(lambda: '"ok"' in property_of("LastReloadResult", "Manager", "/org/holdfast1"), 3, "the good reload")
 
 
+def added():
+    """Real servers that are added, under the unit's sandbox, and what a restart finds of them."""
+    origins = lambda: {real["Name"]: real["Origin"] for real in json.loads(run("holdfastctl", "--json=short", "ipvs", "pool"))[0]["RealServers"]}
+    run("holdfastctl", "add", "pool/c", "127.0.0.1:8083")
+    run("holdfastctl", "add", "pool/d", "127.0.0.1:8084", "--persistent")
+    results["added"] = origins()
+    run("systemctl", "restart", "holdfast")
+    results["added_restarted"] = origins()
+    results["added_files"] = run("stat", "-c", "%U %a", "/run/holdfast/servers.yaml", "/var/lib/holdfast/servers.yaml").split("\n")
+    for name in ("pool/c", "pool/d"):
+        run("holdfastctl", "remove", name)
+    results["added_removed"] = origins()
+
+
 def upstream():
     """nginx balances: health changes its file, systemd reloads it, and what nginx refuses is taken back."""
     include, file = pathlib.Path("/etc/nginx/conf.d/holdfast.conf"), pathlib.Path("/var/lib/holdfast/nginx/pool.conf")
@@ -272,6 +286,7 @@ def upstream():
             include.write_text("include /var/lib/holdfast/nginx/*.conf;\n")
             wait_for(lambda: pool("Problem") == 's ""', 15, "nginx to take it")
             results["upstream_file"] = file.read_text()
+    added()
     write(CONFIG)
     run("systemctl", "reload", "holdfast")
 

@@ -170,3 +170,10 @@ def test_nginx_is_reloaded_by_systemd_and_what_it_refuses_is_taken_back(booted):
     assert booted["upstream_state"] == 's "degraded"'
     assert "127.0.0.1:8082 down; # b" in booted["upstream_taken_back"], "the file that nginx has read"
     assert "server 127.0.0.1:8082; # b" in booted["upstream_file"]
+
+
+def test_added_servers_are_kept_under_the_units_sandbox(booted):
+    all_four = {"a": "file", "b": "file", "c": "runtime", "d": "persistent"}
+    assert booted["added"] == booted["added_restarted"] == all_four
+    assert set(booted["added_files"]) <= {"holdfast 600", ""}
+    assert booted["added_removed"] == {"a": "file", "b": "file"}
