@@ -139,6 +139,14 @@ void CurlMulti::on_timer() {
     finish_all();
 }
 
+void CurlMulti::look_at_all() {
+    constexpr int rounds = 4; // libcurl 8.14 takes an answer in parts
+    int running = 0;
+    for (int i = 0; i < rounds; ++i)
+        curl_multi_perform(multi_, &running);
+    finish_all();
+}
+
 void CurlMulti::finish_all() {
     int left = 0;
     while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {

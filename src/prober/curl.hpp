@@ -49,6 +49,8 @@ class CurlMulti {
     void on_socket(int fd, std::uint32_t events);
     Time next_deadline() const { return deadline_; }
     void on_timer();
+    /// Whatever has come on any socket: for a process that stood still, and works off all of it at once.
+    void look_at_all();
 
   private:
     static int socket_changed(CURL*, curl_socket_t, int what, void* self, void*);

@@ -183,6 +183,8 @@ void HttpDriver::cancel(ipc::WatchId id) {
 
 /// What has come in time is not late because this host was: the socket is looked at once more.
 void HttpDriver::on_timer(Time now) {
+    constexpr Duration stood_still = 10ms;
+    if (deadlines_.next() + stood_still <= now) curl_.look_at_all();
     while (const auto id = deadlines_.take(now)) {
         curl_socket_t fd = CURL_SOCKET_BAD;
         curl_easy_getinfo(probes_.at(*id)->easy, CURLINFO_ACTIVESOCKET, &fd);
