@@ -65,7 +65,8 @@ void declare_servers(CLI::App& app, Line& line) {
         ->required();
     for_server("probe", "check a real server now");
     auto* add = for_server("add", "one more real server for a virtual server, until this host starts again");
-    add->add_option("ADDRESS[:PORT]", line.endpoint, "where it is; IPv6 with a port as [2001:db8::1]:80")->required();
+    add->add_option("ADDRESS", line.endpoint, "ADDRESS or ADDRESS:PORT; IPv6 with a port as [2001:db8::1]:80")
+        ->required();
     add->add_option("--weight", line.weight, "0 to 65535; without it the virtual server's");
     add->add_option("--set", line.more, "another directive: 'check: {tcp: {}}'; may be repeated")
         ->allow_extra_args(false);
