@@ -346,11 +346,11 @@ std::string Engine::find_waiting(Router& router) {
     if (!router.address_link) return fmt::format("the interface {}", router.model->address_interface());
     if (router.own.may_adopt) return {};
     std::string waiting;
-    const auto begins = *router.link_up_at + router.model->startup_delay;
+    const auto started = *router.link_up_at + router.model->startup_delay;
     const auto booted = Time{} + router.model->boot_delay; // CLOCK_MONOTONIC begins with the host
-    if (now_ < std::max(begins, booted)) {
-        waiting = begins < booted ? "boot_delay" : "startup_delay";
-        router.wait_until = std::max(begins, booted);
+    if (const auto begins = std::max(started, booted); now_ < begins) {
+        waiting = started < booted ? "boot_delay" : "startup_delay";
+        router.wait_until = begins;
     }
     for (const auto& use : router.uses) {
         const auto at = trackers_.find(use.tracker);

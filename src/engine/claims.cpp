@@ -56,21 +56,20 @@ void Engine::exchange_addresses(Router& router, std::shared_ptr<const model::Ins
     const auto old_keys = std::exchange(router.keys, {}), old_excluded = std::exchange(router.excluded.keys, {});
     std::vector<AddressKey> dropped;
     const auto fresh = dirty_addresses_.size();
-    std::vector<AddressKey> to_sweep; // count_addresses() begins one
+    std::vector<AddressKey> changed; // of the excluded ones: count_addresses() begins a sweep for them
     const auto claim_all = [&](const std::vector<model::VirtualAddress>& addresses, bool excluded) {
         for (std::uint32_t item = 0; item < addresses.size(); ++item) {
             const auto link = link_of(router, addresses[item]);
             if (!link) continue;
             const AddressKey key{*link, addresses[item].prefix()};
             if (claim(router, key, item, excluded, *before)) continue;
-            if (!excluded) dirty_addresses_.push_back(key);
-            if (excluded && to_sweep.size() <= few) to_sweep.push_back(key);
+            (excluded ? changed : dirty_addresses_).push_back(key);
         }
     };
     if (router.link && !router.model->is_owner()) {
         claim_all(router.model->addresses, false);
         claim_all(router.model->excluded_addresses, true);
-        if (to_sweep.size() <= few) dirty_addresses_.insert(dirty_addresses_.end(), to_sweep.begin(), to_sweep.end());
+        if (changed.size() <= few) dirty_addresses_.insert(dirty_addresses_.end(), changed.begin(), changed.end());
     }
     for (const auto* keys : {&old_keys, &old_excluded})
         for (const auto& key : *keys) {

@@ -21,7 +21,7 @@ curl_socket_t open_for(void* asked, curlsocktype, curl_sockaddr* address) {
     static const model::ProbeSocket plain;
     auto fd = open_socket(address->family, address->socktype, address->protocol,
                           transfer.how != nullptr ? *transfer.how : plain);
-    if (fd) return fd->release();
+    if (fd) return transfer.socket = fd->release();
     transfer.socket_problem = fd.error();
     return CURL_SOCKET_BAD;
 }
@@ -136,14 +136,6 @@ void CurlMulti::on_timer() {
     deadline_ = never; // libcurl sets the next one
     int running = 0;
     curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running);
-    finish_all();
-}
-
-void CurlMulti::look_at_all() {
-    constexpr int rounds = 4; // libcurl 8.14 takes an answer in parts
-    int running = 0;
-    for (int i = 0; i < rounds; ++i)
-        curl_multi_perform(multi_, &running);
     finish_all();
 }
 

@@ -33,6 +33,7 @@ struct Transfer {
     Time started{};
     Duration timeout{0};
     const model::ProbeSocket* how{nullptr}; ///< how its sockets are made; nothing: as they come
+    curl_socket_t socket{CURL_SOCKET_BAD};  ///< the last one that was opened for it; perhaps closed again
     std::string socket_problem;             ///< why there is none
 };
 
@@ -49,8 +50,6 @@ class CurlMulti {
     void on_socket(int fd, std::uint32_t events);
     Time next_deadline() const { return deadline_; }
     void on_timer();
-    /// Whatever has come on any socket: for a process that stood still, and works off all of it at once.
-    void look_at_all();
 
   private:
     static int socket_changed(CURL*, curl_socket_t, int what, void* self, void*);

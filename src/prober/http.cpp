@@ -183,11 +183,8 @@ void HttpDriver::cancel(ipc::WatchId id) {
 
 /// What has come in time is not late because this host was: the socket is looked at once more.
 void HttpDriver::on_timer(Time now) {
-    constexpr Duration stood_still = 10ms;
-    if (deadlines_.next() + stood_still <= now) curl_.look_at_all();
     while (const auto id = deadlines_.take(now)) {
-        curl_socket_t fd = CURL_SOCKET_BAD;
-        curl_easy_getinfo(probes_.at(*id)->easy, CURLINFO_ACTIVESOCKET, &fd);
+        const auto fd = probes_.at(*id)->socket; // not CURLINFO_ACTIVESOCKET: libcurl 8.14 does not tell it in time
         pollfd ready{fd, POLLIN, 0};
         if (fd != CURL_SOCKET_BAD && ::poll(&ready, 1, 0) == 1) curl_.on_socket(fd, EPOLLIN);
         const auto at = probes_.find(*id);
