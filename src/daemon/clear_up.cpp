@@ -13,7 +13,6 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sysexits.h>
-#include <thread>
 
 namespace holdfast::daemon {
 namespace {
@@ -32,17 +31,6 @@ std::optional<engine::Event> next(Mailbox<kernel::Outcome>& outcomes, std::vecto
     auto result = event ? std::optional{std::move(*event)} : std::nullopt;
     waiting.erase(waiting.begin());
     return result;
-}
-
-/// A child that the dead daemon had just made has its lock until it runs its program.
-Result<Fd> lock_when_free(const std::filesystem::path& directory) {
-    constexpr int tries = 50;
-    auto lock = lock_runtime_directory(directory);
-    for (int i = 1; !lock && i < tries; ++i) {
-        std::this_thread::sleep_for(10ms);
-        lock = lock_runtime_directory(directory);
-    }
-    return lock;
 }
 
 bool belongs_to(const engine::KernelAddress& address, const engine::Record& record) {
@@ -68,7 +56,7 @@ bool StopMark::is_set() const {
 int clear_up(const Options& options) {
     const StopMark mark{options.runtime_directory};
     if (!mark.is_set()) return EX_OK;
-    const auto lock = lock_when_free(options.runtime_directory);
+    const auto lock = lock_runtime_directory(options.runtime_directory);
     if (!lock) {
         std::fputs(fmt::format("<5>holdfastd: nothing is cleared up: {}\n", lock.error()).c_str(), stderr);
         return EX_OK; // it is theirs

@@ -1,5 +1,7 @@
 #include "daemon/process.hpp"
 
+#include "base/time.hpp"
+
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -11,11 +13,23 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <thread>
 
 namespace holdfast::daemon {
 namespace {
 
+/// Long enough for a killed daemon's packet sockets, each of which waits for the kernel's readers (RCU) as it closes.
+constexpr Duration patience = 500ms;
 constexpr int real_time_priority = 10; // as in the unit file; above ordinary threads, below the kernel's own
+
+bool lock_within(const Fd& fd, Duration limit) {
+    constexpr Duration pause = 10ms;
+    for (auto left = limit; ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0; left -= pause) {
+        if (left <= 0ms) return false;
+        std::this_thread::sleep_for(pause);
+    }
+    return true;
+}
 
 } // namespace
 
@@ -28,7 +42,7 @@ Result<Fd> lock_runtime_directory(const std::filesystem::path& directory) {
     const auto path = directory / "lock";
     Fd fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
     if (!fd) return unexpected{fmt::format("can't open {}: {}", path.string(), std::strerror(errno))};
-    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (!lock_within(fd, patience)) {
         std::string holder;
         std::getline(std::ifstream{path}, holder);
         return unexpected{

@@ -12,6 +12,8 @@
 namespace holdfast::daemon {
 
 /// Creates the directory and locks it; the error names the process that has it. Holding the Fd holds the lock.
+/// Waits half a second for a holder that is dying: its other descriptors may be closed before this one, and a child that
+/// it had just made holds the lock until it runs its program.
 Result<Fd> lock_runtime_directory(const std::filesystem::path& directory);
 
 /// The first capability that is missing (capabilities(7)), as a sentence with its cure.
