@@ -224,6 +224,10 @@ std::vector<Directive<Tracker>> part_rows() {
             "up_delay", Span{0s, hour}, "How long the link has to be up until it counts; only with interface."),
         part_row<InterfaceTracker, &InterfaceTracker::down_delay>(
             "down_delay", Span{0s, hour}, "How long the link has to be down until it counts; only with interface."),
+        part_row<InterfaceTracker, &InterfaceTracker::poll>("poll", Span{0s, hour},
+                                                            "How often its driver is asked for the carrier too "
+                                                            "(ethtool's \"Link detected\"), where it does not tell the "
+                                                            "kernel of a change; 0s: never; only with interface."),
         part_row<UnitTracker, &UnitTracker::restart>(
             "restart", Span{0s, hour},
             "A unit that failed is restarted once and has so long to be active again; 0s: never; only with unit."),

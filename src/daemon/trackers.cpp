@@ -53,9 +53,11 @@ void Trackers::start(const model::Tracker& tracker) {
         subscribe(prober(), {.tracker = tracker.name, .by_prober = true}, request);
     };
     std::visit(Overloaded{
-                   [](const model::InterfaceTracker&) {}, // the engine sees links itself
-                   [](const model::RouteTracker&) {},     // and routes
-                   [](const model::ServerTracker&) {},    // and decides about virtual servers
+                   [&](const model::InterfaceTracker& link) { // the engine sees links itself
+                       if (link.poll > Duration{0}) probe(ipc::StartCarrier{id, link.interface, link.poll});
+                   },
+                   [](const model::RouteTracker&) {},  // and routes
+                   [](const model::ServerTracker&) {}, // and decides about virtual servers
                    [&](const model::UnitTracker& unit) { door_.tell_bus(bus::WatchUnit{tracker.name, unit.unit}); },
                    [&](const model::HttpTracker& http) {
                        probe(ipc::StartHttp{id, http.url, tracker.interval, tracker.timeout});
@@ -135,11 +137,12 @@ void Trackers::on_report(ipc::Verdict& verdict) {
         return repeated->second.told(verdict);
     const auto at = watches_.find(verdict.id);
     if (at == watches_.end()) return;
-    door_.deliver(
-        engine::TrackerObserved{.tracker = at->second.tracker,
-                                .observation = verdict.ok ? engine::Observation::up : engine::Observation::down,
-                                .detail = std::move(verdict.detail),
-                                .skipped = verdict.skipped});
+    door_.deliver(engine::TrackerObserved{.tracker = at->second.tracker,
+                                          .observation = verdict.unknown ? engine::Observation::unknown
+                                                         : verdict.ok    ? engine::Observation::up
+                                                                         : engine::Observation::down,
+                                          .detail = std::move(verdict.detail),
+                                          .skipped = verdict.skipped});
 }
 
 /// A file that can't be read says nothing, so it has no effect; one that is not there says what `init` says.

@@ -126,13 +126,25 @@ void Engine::sweep_retired() {
     }
 }
 
+namespace {
+
+/// Of an interface tracker, for people.
+std::string detail_of(const Link* link, const TrackerState& tracker) {
+    if (!link) return "it does not exist";
+    if (!link->up) return "down or without carrier";
+    if (tracker.driver_detail.empty()) return "up";
+    return tracker.driver == Observation::down ? tracker.driver_detail : fmt::format("up; {}", tracker.driver_detail);
+}
+
+} // namespace
+
 // ---- trackers -----------------------------------------------------------------------------------------------------------
 
 void Engine::reload_trackers(const model::Config& before, const model::Config& after) {
     const auto changes = model::diff(before, after);
     const auto watched_outside = [](const model::Tracker& tracker) {
-        return !std::holds_alternative<model::InterfaceTracker>(tracker.kind) &&
-               !std::holds_alternative<model::RouteTracker>(tracker.kind) &&
+        const auto* link = std::get_if<model::InterfaceTracker>(&tracker.kind);
+        return (!link || link->poll > Duration{0}) && !std::holds_alternative<model::RouteTracker>(tracker.kind) &&
                !std::holds_alternative<model::ServerTracker>(tracker.kind);
     };
     const auto stop = [&](const std::string& name) {
@@ -172,11 +184,11 @@ void Engine::observe_interfaces() {
         const auto* kind = std::get_if<model::InterfaceTracker>(&tracker.model.kind);
         if (!kind) continue;
         const auto* link = kernel_.link(kind->interface);
-        const bool up = link && link->up;
+        const bool is_up = link && link->up;
+        const bool up = is_up && tracker.driver != Observation::down;
         if (tracker.against && up == (tracker.verdict == Verdict::down)) continue; // known; resampling counts it
         const auto before = effect_of(tracker);
-        const auto* detail = !link ? "it does not exist" : up ? "up" : "down or without carrier";
-        if (observe(tracker, up ? Observation::up : Observation::down, detail, false, now_))
+        if (observe(tracker, up ? Observation::up : Observation::down, detail_of(link, tracker), false, now_))
             tracker_changed(tracker, before);
     }
 }
@@ -184,6 +196,11 @@ void Engine::observe_interfaces() {
 void Engine::handle(const TrackerObserved& event) {
     const auto at = trackers_.find(event.tracker);
     if (at == trackers_.end()) return;
+    if (std::holds_alternative<model::InterfaceTracker>(at->second.model.kind)) {
+        at->second.driver = event.observation;
+        at->second.driver_detail = event.detail;
+        return observe_interfaces();
+    }
     const auto before = effect_of(at->second);
     if (observe(at->second, event, now_)) tracker_changed(at->second, before);
 }

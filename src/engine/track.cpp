@@ -136,6 +136,8 @@ bool elapsed(TrackerState& tracker, Time now) {
 }
 
 void reset(TrackerState& tracker, Time now) {
+    tracker.driver = Observation::unknown;
+    tracker.driver_detail.clear();
     settle(tracker, tracker.model.init_fail ? Verdict::down : Verdict::pending, now);
     tracker.detail = tracker.model.init_fail ? "not observed yet, and init_fail says that this is a failure" : "";
     tracker.value = 0;

@@ -32,6 +32,9 @@ struct TrackerState {
     bool restart_wanted{false};    ///< for the engine to carry out, once
     bool degraded{false};
     std::int64_t value{0}; ///< of a file
+    /// Of an interface whose driver is asked: its last answer, or why there is none.
+    Observation driver{Observation::unknown};
+    std::string driver_detail;
     std::uint64_t skipped{0};
     std::string detail;
     Time since{}; ///< of the verdict

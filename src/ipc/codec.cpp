@@ -38,6 +38,8 @@ constexpr unsigned kind<SendMail> = 10;
 template <>
 constexpr unsigned kind<StartCheck> = 11;
 template <>
+constexpr unsigned kind<StartCarrier> = 12;
+template <>
 constexpr unsigned kind<FileFound> = 66;
 template <>
 constexpr unsigned kind<Ended> = 67;

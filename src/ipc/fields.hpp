@@ -30,6 +30,10 @@ template <Is<StartTcp> M>
 auto fields(M& m) {
     return std::tie(m.id, m.address, m.interval, m.timeout);
 }
+template <Is<StartCarrier> M>
+auto fields(M& m) {
+    return std::tie(m.id, m.interface, m.interval);
+}
 template <Is<StartScript> M>
 auto fields(M& m) {
     return std::tie(m.id, m.argv, m.user, m.interval, m.timeout);

@@ -21,7 +21,7 @@ constexpr int messages_a_call = 64;
 Request ending(const Request& request) {
     const WatchId id = id_of(request);
     if (std::holds_alternative<StartHttp>(request) || std::holds_alternative<StartTcp>(request) ||
-        std::holds_alternative<SendMail>(request))
+        std::holds_alternative<SendMail>(request) || std::holds_alternative<StartCarrier>(request))
         return Stop{id};
     return Unwatch{id};
 }

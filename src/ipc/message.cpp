@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <net/if.h>
 
 namespace holdfast::ipc {
 
@@ -27,6 +28,10 @@ Result<void> check(const StartTcp& m) {
     if (auto address = text("address", m.address, max_url); !address) return address;
     if (auto interval = probe_time("interval", m.interval); !interval) return interval;
     return probe_time("timeout", m.timeout);
+}
+Result<void> check(const StartCarrier& m) {
+    if (auto interface = text("interface", m.interface, IF_NAMESIZE - 1); !interface) return interface;
+    return probe_time("interval", m.interval);
 }
 /// Bounded in all, too, so that whatever passes fits into one packet.
 Result<void> words(std::string_view what, const model::Words& list, std::size_t most = 36'000) {

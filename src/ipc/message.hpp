@@ -61,6 +61,14 @@ struct StartTcp {
     Duration timeout;
     bool operator==(const StartTcp&) const = default;
 };
+/// Ask the driver of a link for its carrier every `interval` (ETHTOOL_GLINK): a Verdict when the answer is another one, and one
+/// a heartbeat; unknown when the driver can't be asked.
+struct StartCarrier {
+    WatchId id;
+    std::string interface; ///< 1 to 15 bytes
+    Duration interval;     ///< shortest_probe to longest_probe
+    bool operator==(const StartCarrier&) const = default;
+};
 /// Look at one server, again and again. After a bad probe the next comes `retry_delay` later, for at most `retry` bad
 /// ones in a row, else a probe begins every `interval`. Each outcome is a Verdict until `tell` in a row were equal; from
 /// then on one a heartbeat, and every change at once. The same id again starts over.
@@ -167,10 +175,11 @@ struct Verdict {
     std::string detail;       ///< for people: "status 404"
     Duration latency{0};      ///< from the start of the probe to its end
     std::uint64_t skipped{0}; ///< runs of a script, or probes of a check, left out so far
-    bool unknown{false};      ///< of a check: no probe could be made, the detail says why and the cure; `ok` is false
-    std::int32_t value{-1};   ///< of a script that ended by itself: its exit status
-    std::uint64_t late{0};    ///< probes of a check so far that began late_after and more after their time
-    Duration lateness{0};     ///< of a check: how late a probe began, the worst since the last Verdict
+    bool unknown{
+        false}; ///< of a check or a carrier: no probe could be made, the detail says why and the cure; `ok` is false
+    std::int32_t value{-1}; ///< of a script that ended by itself: its exit status
+    std::uint64_t late{0};  ///< probes of a check so far that began late_after and more after their time
+    Duration lateness{0};   ///< of a check: how late a probe began, the worst since the last Verdict
     bool operator==(const Verdict&) const = default;
 };
 
@@ -213,7 +222,7 @@ struct Ended {
 };
 
 using Request = std::variant<StartHttp, Stop, WatchProcesses, Unwatch, StartTcp, StartScript, RunScript, WatchFile,
-                             WriteLine, SendMail, StartCheck>;
+                             WriteLine, SendMail, StartCheck, StartCarrier>;
 using Report = std::variant<Verdict, ProcessesFound, FileFound, Ended>;
 
 inline WatchId id_of(const Request& request) {

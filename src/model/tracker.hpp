@@ -17,10 +17,11 @@ namespace holdfast::model {
 /// A program and its arguments, as given to execve(2): no shell reads them.
 using Words = std::vector<std::string>;
 
-/// The link exists, is up and has a carrier; a change counts when it has lasted for the delay.
+/// The link exists, is up and has a carrier; when its driver is asked, it has to see one too. A change counts when it has lasted for the delay.
 struct InterfaceTracker {
     std::string interface;
     Duration up_delay{0}, down_delay{0};
+    Duration poll{0}; ///< how often its driver is asked too, for one that does not tell the kernel; 0: never
     bool operator==(const InterfaceTracker&) const = default;
 };
 /// How a process's words are compared with the wanted ones.

@@ -27,10 +27,13 @@ Prober::Prober(ipc::Channel channel)
     : channel_{std::move(channel)},
       http_{curl_, [this](ipc::WatchId id, const Outcome& outcome) { done(id, outcome); }},
       sockets_{epoll_, [this](ipc::WatchId id, const Outcome& outcome) { done(id, outcome); }},
-      mail_{curl_, [this](ipc::WatchId id, const Outcome& outcome) {
+      mail_{curl_,
+            [this](ipc::WatchId id, const Outcome& outcome) {
                 tell(ipc::Ended{id, outcome.ok, outcome.detail, outcome.latency});
-            }} {
+            }},
+      carriers_{[this](ipc::WatchId id, const Outcome& outcome) { done(id, outcome); }} {
     epoll_.set(channel_.fd(), EPOLLIN);
+    epoll_.set(carriers_.fd(), EPOLLIN);
 }
 
 void Prober::run() {
@@ -40,6 +43,8 @@ void Prober::run() {
         for (const auto& event : ready) {
             if (sockets_.owns(event.data.fd))
                 sockets_.on_socket(event.data.fd);
+            else if (event.data.fd == carriers_.fd())
+                carriers_.on_readable();
             else if (event.data.fd != channel_.fd())
                 curl_.on_socket(event.data.fd, event.events);
             else if (!flush() || !take_requests())
@@ -92,6 +97,9 @@ void Prober::take(const ipc::Request& request) {
                        add(m, false,
                            http ? std::make_shared<HttpPlan>(*http, Endpoint{m.address, m.port}, m.socket) : nullptr);
                    },
+                   [&](const ipc::StartCarrier& m) {
+                       add({.id = id, .interval = m.interval, .timeout = m.interval}, false, nullptr, m.interface);
+                   },
                    [](const auto&) { ipc::warn(name, "ignored a request that is the runner's"); },
                },
                request);
@@ -100,6 +108,7 @@ void Prober::take(const ipc::Request& request) {
 void Prober::forget(ipc::WatchId id) {
     http_.cancel(id);
     sockets_.cancel(id);
+    carriers_.cancel(id);
     mail_.cancel(id);
     const auto at = watches_.find(id);
     if (at == watches_.end()) return;
@@ -107,13 +116,14 @@ void Prober::forget(ipc::WatchId id) {
     watches_.erase(at);
 }
 
-void Prober::add(ipc::StartCheck check, bool is_tracker, std::shared_ptr<const HttpPlan> http) {
+void Prober::add(ipc::StartCheck check, bool is_tracker, std::shared_ptr<const HttpPlan> http, std::string interface) {
     const auto id = check.id;
     forget(id);
     if (watches_.size() >= max_watches)
         return ipc::warn(name, fmt::format("refused a probe: there are {} already", max_watches));
     auto& watch = watches_.try_emplace(id, std::move(check), is_tracker, ipc::clock_now(), started_++).first->second;
     watch.http = std::move(http);
+    watch.interface = std::move(interface);
     schedule(id, watch);
 }
 
@@ -136,6 +146,7 @@ void Prober::start(ipc::WatchId id, const Watch& watch, Time now) {
     const auto& check = watch.check();
     if (watch.http && !watch.http->problem.empty()) return done(id, our_fault(watch.http->problem));
     if (watch.http) return http_.start(id, watch.http, check.timeout);
+    if (!watch.interface.empty()) return carriers_.start(id, watch.interface);
     sockets_.start(id, {check.address, check.port}, check.socket, conversation(watch), check.timeout, now);
 }
 

@@ -5,6 +5,7 @@
 
 #include "ipc/channel.hpp"
 #include "ipc/watchdog.hpp"
+#include "prober/carrier.hpp"
 #include "prober/http.hpp"
 #include "prober/mail.hpp"
 #include "prober/talk.hpp"
@@ -29,8 +30,8 @@ class Prober {
     bool take_requests();
     void take(const ipc::Request& request);
     void forget(ipc::WatchId id);
-    void add(ipc::StartCheck check, bool is_tracker, std::shared_ptr<const HttpPlan> http);
-    bool busy(ipc::WatchId id) const { return http_.busy(id) || sockets_.busy(id); }
+    void add(ipc::StartCheck check, bool is_tracker, std::shared_ptr<const HttpPlan> http, std::string interface = {});
+    bool busy(ipc::WatchId id) const { return http_.busy(id) || sockets_.busy(id) || carriers_.busy(id); }
     void start_due(Time now);
     void start(ipc::WatchId id, const Watch& watch, Time now);
     Conversation conversation(const Watch& watch);
@@ -47,6 +48,7 @@ class Prober {
     HttpDriver http_;
     SocketProbes sockets_;
     MailDriver mail_;
+    CarrierProbes carriers_;
     std::unordered_map<ipc::WatchId, Watch> watches_;
     Deadlines due_; ///< of the watches that have no probe under way
     std::mt19937_64 random_{std::random_device{}()};

@@ -10,6 +10,7 @@ Watch::Watch(ipc::StartCheck check, bool is_tracker, Time now, std::uint64_t ord
 
 std::string Watch::target() const {
     if (http) return ipc::printable(http->steps.front().url);
+    if (!interface.empty()) return interface;
     return fmt::format("{} port {}", to_string(check_.address), check_.port);
 }
 

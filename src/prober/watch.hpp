@@ -27,6 +27,7 @@ class Watch {
     void was_not_told() { equal_ = 0; }
 
     std::shared_ptr<const HttpPlan> http; ///< of an HTTP probe
+    std::string interface;                ///< of a carrier's
     Time entry{never};                    ///< where it stands in the prober's deadlines
 
   private:

@@ -107,6 +107,7 @@ TEST(Tracker, LinksAndUnitsHaveTheirDelays) {
     expect({
         {"process: a, up_delay: 5s", "up_delay goes with interface, not with process", "remove it"},
         {"process: a, down_delay: 5s", "down_delay goes with interface, not with process", "remove it"},
+        {"unit: a.service, poll: 1s", "poll goes with interface, not with unit", "remove it"},
         {"interface: a, up_delay: 5h", "up_delay must be 0s to 1h, not '5h'", ""},
         {"interface: a, down_delay: 5h", "down_delay must be 0s to 1h, not '5h'", ""},
         {"process: a, restart: 5s", "restart goes with unit, not with process", "remove it"},
@@ -115,6 +116,8 @@ TEST(Tracker, LinksAndUnitsHaveTheirDelays) {
     });
     EXPECT_EQ(kind("interface: eth0, up_delay: 1s, down_delay: 200ms"),
               (model::TrackerKind{model::InterfaceTracker{"eth0", 1s, 200ms}}));
+    EXPECT_EQ(kind("interface: eth0, poll: 1s"),
+              (model::TrackerKind{model::InterfaceTracker{.interface = "eth0", .poll = 1s}}));
     EXPECT_EQ(kind("unit: a.service, restart: 2s"), (model::TrackerKind{model::UnitTracker{"a.service", 2s}}));
 }
 
@@ -140,7 +143,7 @@ TEST(Tracker, AUseMayBeReversedAndAnOwnersHasNoWeight) {
 
 TEST(Tracker, EveryKindIsDumpedAsItIsRead) {
     const std::string each[] = {
-        "interface: eth1, up_delay: 2s, down_delay: 1s",
+        "interface: eth1, up_delay: 2s, down_delay: 1s, poll: 500ms",
         "process: a, quorum: 2, quorum_max: 4, arguments: ['-c', 'x y'], match: initial, delay: 1s",
         "process: a, quorum_max: 0",
         "command: [/bin/a, '', '1'], match: partial",

@@ -141,7 +141,8 @@ StartCheck start_check(Random& random) {
 
 Request any_request(Random& random) {
     const WatchId id{random()};
-    switch (below(random, 13)) {
+    switch (below(random, 14)) {
+    case 13: return StartCarrier{id, text(random, 1, 15, false), probe_time(random)};
     case 10:
     case 11:
     case 12: return start_check(random);

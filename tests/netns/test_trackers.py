@@ -180,6 +180,27 @@ def test_a_link_that_flaps_counts_when_it_stays_down(world):
     assert now() - moment >= 0.3
 
 
+def test_a_driver_is_asked_for_its_carrier(world):
+    """veth's driver says what the kernel says; that of ifb can't be asked, so the kernel's word counts and the view says so."""
+    pair = track(world, "{interface: up0, poll: 100ms}", start=False)
+    for host in pair.hosts:
+        host.ip("link", "add", "up0", "type", "veth", "peer", "name", "up1")
+        host.ip("link", "set", "up1", "up")
+        host.ip("link", "set", "up0", "up")
+    pair.start()
+    wait_for(lambda: tracker(pair.lb1)["Detail"] == "up; its driver sees a carrier", 3, "the driver's answer")
+    assert "holdfast-prober" in run("pgrep", "-a", "-P", str(pair.lb1.holdfastd.pid))
+    pair.lb1.ip("link", "set", "up1", "down")
+    wait_for(lambda: tracker(pair.lb1)["Status"] == "down", 3, "the verdict")
+    pair.lb1.ip("link", "del", "up0")
+    wait_for(lambda: tracker(pair.lb1)["Detail"] == "it does not exist", 3, "the link's end")
+    pair.lb1.ip("link", "add", "up0", "type", "ifb")
+    pair.lb1.ip("link", "set", "up0", "up")
+    wait_for(lambda: tracker(pair.lb1)["Status"] == "up", 3, "the kernel's word")
+    wait_for(lambda: tracker(pair.lb1)["Detail"] == "up; the driver can't be asked: Operation not supported", 8,
+             "why there is no answer: at the next heartbeat")
+
+
 def test_init_fail_keeps_a_host_out_until_its_script_has_succeeded(world, flag):
     pair = track(world, f"{{script: [/usr/bin/test, -e, {flag}], interval: 200ms, init_fail: true, rise: 2}}", start=False)
     pair.lb1.start_holdfastd()
