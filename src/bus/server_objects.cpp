@@ -15,7 +15,7 @@ using What = engine::ServerCommand::What;
 
 class VirtualServer final : public Exported<org::holdfast1::VirtualServer_adaptor, VirtualServerObject> {
   public:
-    VirtualServer(sdbus::IConnection& connection, std::shared_ptr<const engine::VirtualServerView> view_,
+    VirtualServer(sdbus::IConnection& connection, const std::shared_ptr<const engine::VirtualServerView>& view_,
                   const Shown& shown, Calls& calls)
         : Exported{connection, virtual_server_path(view_->model->name), view_}, shown_{shown}, calls_{calls} {
         registerAdaptor();
@@ -65,8 +65,8 @@ class VirtualServer final : public Exported<org::holdfast1::VirtualServer_adapto
 
 class RealServer final : public Exported<org::holdfast1::RealServer_adaptor, RealServerObject> {
   public:
-    RealServer(sdbus::IConnection& connection, std::shared_ptr<const engine::RealServerView> view_, const Shown& shown,
-               Calls& calls)
+    RealServer(sdbus::IConnection& connection, const std::shared_ptr<const engine::RealServerView>& view_,
+               const Shown& shown, Calls& calls)
         : Exported{connection, real_server_path(view_->server->name, view_->model->name), view_}, shown_{shown},
           calls_{calls} {
         registerAdaptor();

@@ -55,7 +55,7 @@ class Teller {
     void show_again();
     void missing(std::string what, std::string text);
     void warn(std::string text);
-    void witness(bool allowed, std::string text);
+    void witness(bool allowed, const std::string& text);
     void run_while(const std::function<bool()>& busy, Duration limit);
     void ready_if_possible();
     void ready();
@@ -227,7 +227,7 @@ void Teller::ready() {
     notify_.ready();
 }
 
-void Teller::witness(bool allowed, std::string text) {
+void Teller::witness(bool allowed, const std::string& text) {
     journal_.write({allowed ? engine::Severity::info : engine::Severity::debug,
                     engine::NoteKind::command,
                     {},

@@ -66,6 +66,7 @@ Loop::Loop(Parts parts)
                     parts_.tell_bus(engine::Note{
                         engine::Severity::warning, engine::NoteKind::missing_service, "", std::move(text), {}, {}, {}});
                 },
+            .missing = [this](const std::string& what, const std::string& text) { set_missing(what, text); },
             .now = [this] { return now_; }});
 
     checks_ = std::make_unique<Checks>(*trackers_, [this](engine::Event event) { deliver(event); });
@@ -121,10 +122,11 @@ Loop::~Loop() {
 
 int Loop::run() {
     now_ = monotonic_now();
-    facts_->config_path = parts_.options.config.string();
-    facts_->config_hash = parts_.config.hash;
-    facts_->config_loaded_usec = read_clock(CLOCK_REALTIME) / 1us;
-    facts_->missing = parts_.missing;
+    auto& facts = change_facts();
+    facts.config_path = parts_.options.config.string();
+    facts.config_hash = parts_.config.hash;
+    facts.config_loaded_usec = read_clock(CLOCK_REALTIME) / 1us;
+    facts.missing = parts_.missing;
     stop_mark_.remove(); // of a stop that nobody cleared up after: what it left is ours now
     tell_wall_clock();
     if (parts_.record) {
@@ -276,7 +278,6 @@ void Loop::on_timer() {
 }
 
 void Loop::publish() {
-    if (facts_changed_) facts_ = std::make_shared<bus::NodeFacts>(*facts_);
     facts_changed_ = false;
     const auto snapshot = engine_.snapshot();
     parts_.tell_bus(bus::Published{snapshot, facts_});

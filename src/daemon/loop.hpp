@@ -70,6 +70,8 @@ class Loop {
     void on_kernel_news();
     void on_outcomes();
     void on_bus();
+    void set_missing(const std::string& what, const std::string& text);
+    bus::NodeFacts& change_facts();
     void on_loaded();
     void on_reloaded(LoadedConfig&);
     void on_changed(LoadedConfig&);
@@ -112,7 +114,7 @@ class Loop {
     std::unique_ptr<kernel::Executor> executor_; // behind the mailboxes: their threads end before these do
     std::unique_ptr<Reloads> reloads_;
 
-    std::shared_ptr<bus::NodeFacts> facts_;
+    std::shared_ptr<bus::NodeFacts> facts_; ///< changed by change_facts() alone: the bus thread reads what was published
     bool facts_changed_{true}, ready_told_{false};
     std::vector<bus::ToBus> answers_; ///< they leave behind the snapshot that shows their effect
     Time next_counters_{}, next_heartbeat_{never};

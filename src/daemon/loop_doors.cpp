@@ -85,13 +85,21 @@ void Loop::on_bus() {
                        [&](bus::OwnJobKnown& m) {
                            if (job_until_ != never) end(m.restart);
                        },
-                       [&](bus::Missing& m) {
-                           std::erase_if(facts_->missing,
-                                         [&](const std::string& text) { return text.starts_with(m.what + ": "); });
-                           if (!m.text.empty()) facts_->missing.push_back(m.what + ": " + m.text);
-                           facts_changed_ = true;
-                       }},
+                       [&](bus::Missing& m) { set_missing(m.what, m.text); }},
             message);
+}
+
+/// In the status, until `text` is empty.
+void Loop::set_missing(const std::string& what, const std::string& text) {
+    auto& missing = change_facts().missing;
+    std::erase_if(missing, [&](const std::string& each) { return each.starts_with(what + ": "); });
+    if (!text.empty()) missing.push_back(what + ": " + text);
+}
+
+/// A copy of what the bus thread may be reading.
+bus::NodeFacts& Loop::change_facts() {
+    if (!std::exchange(facts_changed_, true)) facts_ = std::make_shared<bus::NodeFacts>(*facts_);
+    return *facts_;
 }
 
 kernel::Ipvs& Loop::ipvs() {
@@ -179,9 +187,9 @@ void Loop::on_loaded() {
 }
 
 void Loop::on_reloaded(LoadedConfig& loaded) {
-    facts_->last_reload_result = loaded.config ? "ok" : "failed";
-    facts_->last_reload_errors = loaded.config ? std::vector<std::string>{} : loaded.problems;
-    facts_changed_ = true;
+    auto& facts = change_facts();
+    facts.last_reload_result = loaded.config ? "ok" : "failed";
+    facts.last_reload_errors = loaded.config ? std::vector<std::string>{} : loaded.problems;
     put_in_force(loaded);
     const auto kind = loaded.config ? engine::NoteKind::config_loaded : engine::NoteKind::config_rejected;
     parts_.tell_bus(engine::Note{
@@ -214,9 +222,9 @@ void Loop::on_changed(LoadedConfig& loaded) {
 /// Nothing to put: it is refused.
 void Loop::put_in_force(const LoadedConfig& loaded) {
     if (!loaded.config) return;
-    facts_->config_hash = loaded.hash;
-    facts_->config_loaded_usec = read_clock(CLOCK_REALTIME) / 1us;
-    facts_changed_ = true;
+    auto& facts = change_facts();
+    facts.config_hash = loaded.hash;
+    facts.config_loaded_usec = read_clock(CLOCK_REALTIME) / 1us;
     reloads_->dispose(std::exchange(parts_.config.config, loaded.config));
     mailer_->configure(loaded.config->mail);
     deliver(engine::ConfigLoaded{loaded.config});

@@ -23,8 +23,8 @@ std::unique_ptr<ipc::Helper> Trackers::begin(const std::string& role) {
                              .command = {(where_.programs / name).string()},
                              .socket = where_.sockets.empty() ? std::filesystem::path{} : where_.sockets / role});
     auto* raw = helper.get();
-    door_.watch(raw->fd(), [this, raw] { handle(raw->on_readable(door_.now())); });
-    handle(helper->start(door_.now()));
+    door_.watch(raw->fd(), [this, raw, role] { handle(role, raw->on_readable(door_.now())); });
+    handle(role, helper->start(door_.now()));
     return helper;
 }
 
@@ -115,13 +115,15 @@ void Trackers::stop(const std::string& name) {
 
 // ---- what the helpers say -----------------------------------------------------------------------------------------------
 
-void Trackers::handle(std::vector<ipc::HelperEvent> events) {
+void Trackers::handle(const std::string& role, std::vector<ipc::HelperEvent> events) {
     for (auto& event : events) {
         if (const auto* died = std::get_if<ipc::HelperDied>(&event)) {
             door_.warn(fmt::format("{}; its last verdicts hold, it is tried again in {}", died->reason,
                                    to_string(died->retry)));
+            door_.missing(role, fmt::format("{}; its last verdicts hold", died->reason));
             continue;
         }
+        if (std::holds_alternative<ipc::HelperServes>(event)) door_.missing(role, {});
         auto* reported = std::get_if<ipc::Reported>(&event);
         if (!reported) continue;
         std::visit(Overloaded{[&](ipc::Verdict& verdict) { on_report(verdict); },
@@ -234,8 +236,8 @@ void Trackers::on_deadline() {
     if (bfd_.next_deadline() <= door_.now()) bfd_.on_deadline();
     for (auto& refused : std::exchange(refused_, {}))
         on_report(refused);
-    for (auto* helper : {prober_.get(), runner_.get()})
-        if (helper && helper->next_deadline() <= door_.now()) handle(helper->on_deadline(door_.now()));
+    for (const auto& [role, helper] : {std::pair{"prober", prober_.get()}, std::pair{"runner", runner_.get()}})
+        if (helper && helper->next_deadline() <= door_.now()) handle(role, helper->on_deadline(door_.now()));
 }
 
 } // namespace holdfast::daemon

@@ -26,6 +26,8 @@ class Trackers {
         std::function<void(int fd, std::function<void()>)> watch;
         std::function<void(int fd)> unwatch;
         std::function<void(std::string)> warn; ///< one line for the journal
+        /// For the status: what a helper lacks, until it is told empty.
+        std::function<void(const std::string& what, const std::string& text)> missing;
         std::function<Time()> now;
     };
 
@@ -75,7 +77,7 @@ class Trackers {
     std::unique_ptr<ipc::Helper> begin(const std::string& role);
     void subscribe(ipc::Helper& helper, Watch watch, const ipc::Request& request);
     void watch_processes(ipc::WatchId id, const model::Tracker& tracker, const model::ProcessTracker& process);
-    void handle(std::vector<ipc::HelperEvent> events);
+    void handle(const std::string& role, std::vector<ipc::HelperEvent> events);
     void on_report(ipc::Verdict&);
     void on_report(const ipc::ProcessesFound&, std::vector<Fd>);
     void on_report(const ipc::FileFound&);

@@ -137,6 +137,7 @@ void Helper::receive(Events& events) {
         }
         untaken_since_ = never;
         if (!accept(*packet, events)) return;
+        serves(events);
     }
 }
 
@@ -194,12 +195,18 @@ void Helper::failed(std::string reason, Time now, Events& events) {
     ++deaths_;
     started_at_ = never;
     retry_at_ = now + retry;
+    doubted_ = true;
     events.emplace_back(HelperDied{fmt::format("{}: {}", options_.name, reason), deaths_, retry});
+}
+
+void Helper::serves(Events& events) {
+    if (std::exchange(doubted_, false)) events.emplace_back(HelperServes{});
 }
 
 Time Helper::next_deadline() const {
     const Time since = std::min(blocked_since_, untaken_since_);
-    return since != never ? since + options_.stuck_after : retry_at_;
+    if (since != never) return since + options_.stuck_after;
+    return doubted_ && channel_ ? started_at_ + options_.convinced_after : retry_at_;
 }
 
 std::vector<HelperEvent> Helper::on_deadline(Time now) {
@@ -207,7 +214,9 @@ std::vector<HelperEvent> Helper::on_deadline(Time now) {
     if (now < next_deadline()) return events;
     if (blocked_since_ != never || (untaken_since_ != never && channel_.unread()))
         condemn("did not take its messages");
-    else if (std::exchange(untaken_since_, never) == never)
+    else if (std::exchange(untaken_since_, never) != never || channel_)
+        serves(events);
+    else
         launch(now, events);
     collect(now, events); // of a child its pidfd may say it later
     return events;

@@ -33,7 +33,9 @@ struct HelperDied {
     unsigned in_a_row{1};
     Duration retry{0};
 };
-using HelperEvent = std::variant<Reported, HelperStarted, HelperDied>;
+/// After a death: it has said something, or has lived and taken its messages for a while.
+struct HelperServes {};
+using HelperEvent = std::variant<Reported, HelperStarted, HelperDied, HelperServes>;
 
 class Helper {
   public:
@@ -43,8 +45,9 @@ class Helper {
         std::filesystem::path socket{};   ///< where systemd listens for it; empty: it is a child of ours, by `command`
         Duration first_retry{100ms};      ///< doubles with each death in a row
         Duration longest_retry{5s};
-        Duration healthy_after{10s}; ///< a helper that lived so long died for the first time
-        Duration stuck_after{5s};    ///< alive, but for so long it has not taken what we have for it: killed, or left
+        Duration healthy_after{10s};  ///< a helper that lived so long died for the first time
+        Duration convinced_after{1s}; ///< one that died before, and is silent, serves when it has lived so long
+        Duration stuck_after{5s};     ///< alive, but for so long it has not taken what we have for it: killed, or left
     };
 
     explicit Helper(Options options);
@@ -86,6 +89,7 @@ class Helper {
     void condemn(std::string reason);
     void collect(Time now, Events& events);
     void failed(std::string reason, Time now, Events& events);
+    void serves(Events& events);
 
     Options options_;
     Epoll epoll_;
@@ -97,6 +101,7 @@ class Helper {
     Time blocked_since_{never}; ///< since when pending messages have met a full socket
     Time untaken_since_{never}; ///< connected, and nothing says yet that somebody is at the other end
     unsigned deaths_{0};        ///< in a row
+    bool doubted_{false};       ///< it died, and nothing has shown since that it serves
 
     std::map<WatchId, Request> wanted_;
     std::map<WatchId, Request> pending_; ///< not sent yet; one per id, the last wins, so it is bounded by the ids

@@ -51,6 +51,19 @@ TEST(Helper, ComesBackWithinASecondWithItsSubscriptions) {
     EXPECT_NE(driver.deaths[0].reason.find("SIGKILL"), std::string::npos) << driver.deaths[0].reason;
     EXPECT_NE(driver.helper.pid(), first);
     EXPECT_EQ(::kill(first, 0), -1) << "a zombie is left";
+    EXPECT_EQ(driver.served, 1U) << "after the death, and not with every word";
+}
+
+TEST(Helper, ServesAgainWhenItHasLivedForAWhileThoughItSaysNothing) {
+    auto options = shell("exec sleep 100");
+    options.convinced_after = 200ms;
+    Driver driver{std::move(options)};
+    ::kill(driver.helper.pid(), SIGKILL);
+    const Time killed = clock_now();
+    ASSERT_TRUE(driver.until([&] { return driver.served == 1; }, 5s));
+    EXPECT_GE(clock_now() - killed, 200ms);
+    EXPECT_EQ(driver.deaths.size(), 1U);
+    EXPECT_EQ(driver.helper.next_deadline(), never);
 }
 
 TEST(Helper, BacksOffWhenItCanNotStart) {
@@ -62,6 +75,7 @@ TEST(Helper, BacksOffWhenItCanNotStart) {
         retries.push_back(death.retry);
     EXPECT_EQ(retries, (std::vector<Duration>{10ms, 20ms, 40ms, 40ms, 40ms}));
     EXPECT_EQ(driver.helper.pid(), -1);
+    EXPECT_EQ(driver.served, 0U);
 }
 
 TEST(Helper, KillsOneThatSendsGarbage) {

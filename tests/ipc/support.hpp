@@ -46,6 +46,7 @@ class Driver {
     Helper helper;
     std::vector<HelperStarted> starts;
     std::vector<HelperDied> deaths;
+    unsigned served{0}; ///< how often it served again after a death
     std::vector<Verdict> verdicts;
     std::vector<FileFound> files;
     std::vector<Ended> ends;
@@ -89,7 +90,8 @@ class Driver {
         for (auto& event : events)
             std::visit(Overloaded{[this](Reported& reported) { keep(reported); },
                                   [this](HelperStarted& started) { starts.push_back(started); },
-                                  [this](HelperDied& died) { deaths.push_back(died); }},
+                                  [this](HelperDied& died) { deaths.push_back(died); },
+                                  [this](HelperServes&) { ++served; }},
                        event);
     }
     void keep(Reported& reported) {

@@ -225,6 +225,23 @@ def test_the_prober_and_the_runner_may_die_and_nothing_fails_over(world):
     pair.wait_on("lb2", 1)
 
 
+def test_a_helper_that_cannot_run_stands_in_the_status_until_it_serves(world):
+    pair = Pair(world, start=False, instance_extra="    track: [up]\n", extra="trackers:\n  up: {script: [/bin/true], interval: 100ms}\n")
+    program = world.directory / "libexec/holdfast-runner"
+    good = program.readlink()
+    program.unlink()
+    program.symlink_to("/bin/false")
+    pair.lb1.start_holdfastd()
+    wait_for(lambda: [text for text in pair.lb1.status().get("Missing", []) if text.startswith("runner: ")], 5, "the runner's absence")
+    text, = [text for text in pair.lb1.status()["Missing"] if text.startswith("runner: ")]
+    assert "exit status 1" in text and text.endswith("its last verdicts hold")
+    assert "exit status 1" in pair.lb1.ctl("status")
+    program.unlink()
+    program.symlink_to(good)
+    wait_for(lambda: not [text for text in pair.lb1.status()["Missing"] if text.startswith("runner: ")], 8, "the runner again")
+    assert pair.lb1.status()["Trackers"][0]["Status"] == "up"
+
+
 # ---- configuration ----------------------------------------------------------------------------------------------------------
 
 def adverts(host, seconds: float) -> list[float]:
