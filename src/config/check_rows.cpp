@@ -16,7 +16,6 @@ using model::HttpCheck;
 using model::HttpRequest;
 using model::PingCheck;
 using model::ProbeSocket;
-using model::Reload;
 using model::ScriptCheck;
 using model::SmtpCheck;
 using model::TcpCheck;
@@ -58,7 +57,7 @@ Directive<Check> http_row(std::string_view word, bool tls, std::string_view help
 
 /// A kind that is a map of rows of its own, or in short one scalar of them.
 template <typename Kind>
-Directive<Check> map_row(std::string_view word, std::vector<Directive<Kind>> rows, std::string_view values,
+Directive<Check> map_row(std::string_view word, const std::vector<Directive<Kind>>& rows, std::string_view values,
                          std::string_view help) {
     auto row = bare_row<Check>(word, Shape::map, std::string{values}, help);
     row.read = [word, rows](Context& context, const Node& node, Check& check) -> std::optional<Mark> {

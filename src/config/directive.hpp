@@ -95,18 +95,18 @@ auto writes_unless_empty(Write write) {
 
 /// A row without what reads and writes it.
 template <typename Object>
-Directive<Object> bare_row(std::string_view word, Shape shape, std::string values, std::string_view help,
-                           std::string default_text = {}) {
+Directive<Object> bare_row(std::string_view word, Shape shape, const std::string& values, std::string_view help,
+                           const std::string& default_text = {}) {
     return {.word = word,
             .shape = shape,
             .reload = model::Reload::live,
-            .values = std::move(values),
+            .values = values,
             .help = help,
             .read = {},
             .write = {},
             .required = false,
             .in_defaults = false,
-            .default_text = std::move(default_text)};
+            .default_text = default_text};
 }
 
 std::span<const Directive<model::Instance>> instance_directives();

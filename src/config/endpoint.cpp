@@ -102,7 +102,7 @@ Parsed<Endpoint> parse_endpoint(const Node& node) {
 }
 
 std::string print(const Endpoint& endpoint) {
-    const auto address = to_string(endpoint.address);
+    auto address = to_string(endpoint.address);
     if (endpoint.port == 0) return address;
     return endpoint.address.family == Family::ipv6 ? fmt::format("[{}]:{}", address, endpoint.port)
                                                    : fmt::format("{}:{}", address, endpoint.port);

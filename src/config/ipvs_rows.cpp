@@ -57,7 +57,7 @@ std::vector<Directive<ConnectionTimeouts>> timeout_rows() {
 }
 
 std::optional<std::optional<ConnectionSync>> read_sync(Context& context, const Node& node) {
-    auto sync = read_map<ConnectionSync>(
+    const std::optional<ConnectionSync> sync = read_map<ConnectionSync>(
         context, node, sync_directives(), {}, "sync", "sync: {interface: eth1, while_master: web}",
         [&](const Draft<ConnectionSync>& draft) {
             if (draft.object.group && !draft.object.group->is_multicast())
@@ -65,7 +65,7 @@ std::optional<std::optional<ConnectionSync>> read_sync(Context& context, const N
                                        "leave it out for 224.0.0.81");
         });
     if (!sync) return std::nullopt;
-    return std::optional{std::move(*sync)};
+    return std::optional{sync};
 }
 
 std::optional<ConnectionTimeouts> read_timeouts(Context& context, const Node& node) {

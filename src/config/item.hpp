@@ -15,7 +15,8 @@ namespace holdfast::config {
 
 /// A scalar directive that is one field of an item; an optional field is left out of the dump while it is empty.
 template <typename Object, auto Field, typename Type>
-Directive<Object> item_row(std::string_view word, Type type, std::string_view help, std::string default_text = {}) {
+Directive<Object> item_row(std::string_view word, Type type, std::string_view help,
+                           const std::string& default_text = {}) {
     using Value = std::remove_cvref_t<decltype(Object{}.*Field)>;
     return {.word = word,
             .shape = Shape::scalar,
@@ -40,7 +41,7 @@ Directive<Object> item_row(std::string_view word, Type type, std::string_view he
             },
             .required = false,
             .in_defaults = false,
-            .default_text = std::move(default_text)};
+            .default_text = default_text};
 }
 
 /// A directive of an item that only one family has.

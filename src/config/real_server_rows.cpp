@@ -10,7 +10,6 @@ namespace {
 
 using model::Forwarding;
 using model::RealServer;
-using model::Reload;
 using model::Tunnel;
 
 constexpr std::size_t most_checks = 16;
