@@ -12,7 +12,6 @@ namespace {
 using model::AllDown;
 using model::Protocol;
 using model::RealServer;
-using model::Reload;
 using model::VirtualServer;
 
 constexpr std::size_t most_services = 4096, most_real_servers = 16384;
@@ -41,7 +40,7 @@ Parsed<std::string> check_scheduler(const Node& node) {
 }
 
 /// A row of a real server, said for all of them; what it reads is written with each.
-Directive<ServerText> for_each_server(Directive<RealServer> of_one, std::string_view help) {
+Directive<ServerText> for_each_server(const Directive<RealServer>& of_one, std::string_view help) {
     auto row = bare_row<ServerText>(of_one.word, of_one.shape, of_one.values, help, of_one.default_text);
     if (row.default_text.empty())
         if (const auto text = of_one.write(RealServer{}, Secrets::hide)) row.default_text = '`' + *text + '`';

@@ -73,8 +73,8 @@ Exit exit_of(std::string_view name) {
 }
 
 Failure failure(const sdbus::Error& error, const std::string& action) {
-    const std::string name{error.getName()};
-    const std::string text{error.getMessage()};
+    const std::string& name = error.getName();
+    const std::string& text = error.getMessage();
     auto exit = exit_of(name);
     if (name == "org.freedesktop.DBus.Error.NoReply" && text.find("timed out") != std::string::npos)
         exit = Exit::timeout;
@@ -121,7 +121,7 @@ std::string reason_of(const std::string& text) {
 }
 
 Failure no_bus(const sdbus::Error& error) {
-    const auto exit = exit_of(error.getName().c_str()) == Exit::denied ? Exit::denied : Exit::not_running;
+    const auto exit = exit_of(error.getName()) == Exit::denied ? Exit::denied : Exit::not_running;
     const auto name = std::string{dbus_error} + (exit == Exit::denied ? "AccessDenied" : "NoServer");
     if (!asked_address.empty())
         return {exit, name,

@@ -241,7 +241,7 @@ int complete_quietly(void (*names)(Connection&), const Line& line) {
         Connection connection{where(line)};
         names(connection);
     } catch (const std::exception&) {
-        // A shell that completes wants names or nothing.
+        return 0; // a shell that completes wants names or nothing
     }
     return 0;
 }

@@ -21,7 +21,7 @@ std::string count(const Json& object, const char* key) {
 }
 
 std::string endpoint(const Json& real) {
-    const auto address = text(real, "Address");
+    auto address = text(real, "Address");
     const auto port = real["Port"].get<unsigned>();
     if (port == 0) return address;
     return address.find(':') == std::string::npos ? fmt::format("{}:{}", address, port)

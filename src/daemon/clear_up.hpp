@@ -11,7 +11,7 @@ namespace holdfast::daemon {
 /// "A stop has begun", as a file; gone when it has ended. Failing to make it costs no more than the lease's time.
 class StopMark {
   public:
-    explicit StopMark(std::filesystem::path runtime_directory) : path_{std::move(runtime_directory) / "stopping"} {}
+    explicit StopMark(const std::filesystem::path& runtime_directory) : path_{runtime_directory / "stopping"} {}
     void set() const;
     void remove() const;
     bool is_set() const;

@@ -56,7 +56,7 @@ Loop::Loop(Parts parts)
     trackers_ = std::make_unique<Trackers>(
         Trackers::Helpers{.programs = parts_.options.helper_directory, .sockets = parts_.options.helper_sockets},
         Trackers::Door{
-            .deliver = [this](engine::Event event) { deliver(event); },
+            .deliver = [this](const engine::Event& event) { deliver(event); },
             .tell_bus = parts_.tell_bus,
             .watch = [this](int fd,
                             std::function<void()> callback) { events_.watch(fd, Wake::door, std::move(callback)); },
@@ -69,7 +69,7 @@ Loop::Loop(Parts parts)
             .missing = [this](const std::string& what, const std::string& text) { set_missing(what, text); },
             .now = [this] { return now_; }});
 
-    checks_ = std::make_unique<Checks>(*trackers_, [this](engine::Event event) { deliver(event); });
+    checks_ = std::make_unique<Checks>(*trackers_, [this](const engine::Event& event) { deliver(event); });
 
     const auto warn_of_notification = [this](std::string text) {
         parts_.tell_bus(
@@ -80,16 +80,15 @@ Loop::Loop(Parts parts)
                           auto done) { return trackers_->once(Trackers::By::prober, make, std::move(done)); },
         .warn = warn_of_notification,
         .now = [this] { return now_; }});
-    notifier_ = std::make_unique<Notifier>(Notifier::Door{.once =
-                                                              [this](const auto& make, auto done) {
-                                                                  return trackers_->once(Trackers::By::runner, make,
-                                                                                         std::move(done));
-                                                              },
-                                                          .forget = [this](ipc::WatchId id) { trackers_->forget(id); },
-                                                          .deliver = [this](engine::Event event) { deliver(event); },
-                                                          .tell_bus = parts_.tell_bus,
-                                                          .warn = warn_of_notification},
-                                           *mailer_);
+    notifier_ = std::make_unique<Notifier>(
+        Notifier::Door{
+            .once = [this](const auto& make,
+                           auto done) { return trackers_->once(Trackers::By::runner, make, std::move(done)); },
+            .forget = [this](ipc::WatchId id) { trackers_->forget(id); },
+            .deliver = [this](const engine::Event& event) { deliver(event); },
+            .tell_bus = parts_.tell_bus,
+            .warn = warn_of_notification},
+        *mailer_);
 
     maintenance_ = std::make_unique<Maintenance>(
         parts_.options.state_directory,

@@ -4,6 +4,7 @@
 #include "daemon/build.hpp"
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <cstdlib>
 #include <unistd.h>
 
@@ -44,9 +45,9 @@ Options parse_options(int argc, char** argv) {
         std::exit(app.exit(error) == 0 ? 0 : 2);
     }
     if (options.node_name.empty()) {
-        std::string name(256, '\0');
+        std::array<char, 256> name{};
         ::gethostname(name.data(), name.size() - 1);
-        options.node_name = name.c_str();
+        options.node_name = name.data();
     }
     return options;
 }

@@ -20,13 +20,14 @@ import time
 
 import rows_load
 import rows_moves
+import rows_objects
 import rows_scale
 from figures import INTERVALS, Figure
 from world import BUILD
 
-ROWS = {name: (rows_moves.ROWS | rows_load.ROWS | rows_scale.ROWS)[name]
+ROWS = {name: (rows_moves.ROWS | rows_load.ROWS | rows_scale.ROWS | rows_objects.ROWS)[name]
         for name in ("planned", "restart", "takeover", "lease", "service", "heal", "pressure", "cpu", "instances", "many_links",
-                     "addresses", "reload_address", "flood", "bus", "adopt")}
+                     "addresses", "reload_address", "flood", "bus", "adopt", "objects", "soak")}
 
 
 class Options:
