@@ -158,8 +158,10 @@ int IpvsTable::read(engine::IpvsListed& into) {
     });
     if (error != 0) return error;
     std::ranges::sort(into.services, {}, [](const auto& listed) -> const auto& { return listed.service.key; });
-    for (auto& service : into.services)
-        if ((error = read_destinations(service)) != 0) return error;
+    for (auto& service : into.services) {
+        error = read_destinations(service);
+        if (error != 0) return error;
+    }
     request = next_request();
     error = exchange(encode_sync_dump(request), request.sequence, [&](const GenericMessage& message) {
         if (auto sync = decode_sync(message)) into.sync.push_back(std::move(*sync));
