@@ -19,8 +19,10 @@ class Book {
     }
     /// A number, or a truth value; anything else is nothing that we know.
     void put(std::size_t family, Labels labels, const Json& value) {
-        if (value.is_number()) families[family].samples.push_back({std::move(labels), value.get<double>()});
-        if (value.is_boolean()) families[family].samples.push_back({std::move(labels), value.get<bool>() ? 1.0 : 0.0});
+        if (value.is_number())
+            families[family].samples.push_back({std::move(labels), value.get<double>()});
+        else if (value.is_boolean())
+            families[family].samples.push_back({std::move(labels), value.get<bool>() ? 1.0 : 0.0});
     }
     std::vector<Family> families;
 };

@@ -146,7 +146,7 @@ void CurlMulti::finish_all() {
         const auto result = message->data.result;
         char* private_data = nullptr;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private_data);
-        auto& transfer = *static_cast<Transfer*>(static_cast<void*>(private_data));
+        auto& transfer = *reinterpret_cast<Transfer*>(private_data);
         remove(transfer); // `message` is gone with it
         transfer.ended(result);
     }

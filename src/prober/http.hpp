@@ -14,7 +14,7 @@
 
 namespace holdfast::prober {
 
-inline constexpr std::size_t max_headers = 64 * 1024; ///< bytes; more is a failure
+inline constexpr std::size_t max_headers = 64UZ * 1024; ///< bytes; more is a failure
 
 class HttpDriver {
   public:

@@ -15,9 +15,9 @@ struct evp_md_ctx_st;
 
 namespace holdfast::prober {
 
-inline constexpr std::size_t max_kept = 1024 * 1024;                       ///< bytes
-inline constexpr std::size_t max_kept_in_all = 64 * max_kept;              ///< bytes
-inline constexpr std::size_t max_digested = 64 * std::size_t{1024 * 1024}; ///< bytes
+inline constexpr std::size_t max_kept = 1024UZ * 1024;          ///< bytes
+inline constexpr std::size_t max_kept_in_all = 64 * max_kept;   ///< bytes
+inline constexpr std::size_t max_digested = 64UZ * 1024 * 1024; ///< bytes
 
 /// A pattern, compiled once a watch.
 class Pattern {

@@ -116,12 +116,13 @@ void Prober::forget(ipc::WatchId id) {
     watches_.erase(at);
 }
 
-void Prober::add(ipc::StartCheck check, bool is_tracker, std::shared_ptr<const HttpPlan> http, std::string interface) {
+void Prober::add(const ipc::StartCheck& check, bool is_tracker, std::shared_ptr<const HttpPlan> http,
+                 std::string interface) {
     const auto id = check.id;
     forget(id);
     if (watches_.size() >= max_watches)
         return ipc::warn(name, fmt::format("refused a probe: there are {} already", max_watches));
-    auto& watch = watches_.try_emplace(id, std::move(check), is_tracker, ipc::clock_now(), started_++).first->second;
+    auto& watch = watches_.try_emplace(id, check, is_tracker, ipc::clock_now(), started_++).first->second;
     watch.http = std::move(http);
     watch.interface = std::move(interface);
     schedule(id, watch);

@@ -30,7 +30,8 @@ class Prober {
     bool take_requests();
     void take(const ipc::Request& request);
     void forget(ipc::WatchId id);
-    void add(ipc::StartCheck check, bool is_tracker, std::shared_ptr<const HttpPlan> http, std::string interface = {});
+    void add(const ipc::StartCheck& check, bool is_tracker, std::shared_ptr<const HttpPlan> http,
+             std::string interface = {});
     bool busy(ipc::WatchId id) const { return http_.busy(id) || sockets_.busy(id) || carriers_.busy(id); }
     void start_due(Time now);
     void start(ipc::WatchId id, const Watch& watch, Time now);

@@ -11,7 +11,7 @@ namespace holdfast::prober {
 /// Replies out of bytes as they come (RFC 5321 4.2.1): the code of the last line of each.
 class SmtpReader {
   public:
-    static constexpr std::size_t max_reply = 16 * 1024; ///< bytes; RFC 5321 wants 512 a line
+    static constexpr std::size_t max_reply = 16UZ * 1024; ///< bytes; RFC 5321 wants 512 a line
     enum class Found : std::uint8_t { more, reply, malformed, too_long };
 
     /// Takes bytes off the front of `text`, to the end of a reply at most.

@@ -28,14 +28,14 @@ std::optional<ipc::Verdict> Watch::ends(const Outcome& outcome, Time now) {
     if (bad_in_a_row_ > 0 && bad_in_a_row_ <= check_.retry)
         pace_.retry(now + std::max(check_.retry_delay, ipc::shortest_probe));
     if (is_tracker_ ? seen == Seen::unknown : !is_told(seen, now)) return std::nullopt;
-    const ipc::Verdict verdict{.id = check_.id,
-                               .ok = seen == Seen::good,
-                               .detail = ipc::printable(outcome.detail),
-                               .latency = std::clamp(outcome.latency, Duration{0}, ipc::longest_probe),
-                               .skipped = skipped_,
-                               .unknown = seen == Seen::unknown,
-                               .late = late_,
-                               .lateness = std::clamp(lateness_, Duration{0}, ipc::longest_probe)};
+    ipc::Verdict verdict{.id = check_.id,
+                         .ok = seen == Seen::good,
+                         .detail = ipc::printable(outcome.detail),
+                         .latency = std::clamp(outcome.latency, Duration{0}, ipc::longest_probe),
+                         .skipped = skipped_,
+                         .unknown = seen == Seen::unknown,
+                         .late = late_,
+                         .lateness = std::clamp(lateness_, Duration{0}, ipc::longest_probe)};
     lateness_ = Duration{0};
     return verdict;
 }

@@ -91,6 +91,7 @@ bool drop_capabilities() {
     ::umask(022);
     if (::chdir("/") != 0) give_up(failure, Stage::program);
     const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (nothing < 0) give_up(failure, Stage::program);
     ::dup2(nothing, STDIN_FILENO);
     ::dup2(output, STDOUT_FILENO);
     ::dup2(output, STDERR_FILENO);

@@ -21,6 +21,8 @@ HOST = CACHE / "host"  # what a host of the lab boots
 STORE = CACHE / "images"
 ARCHIVE = CACHE / "images.tar"  # what a host of the lab loads: both images
 IMAGE, NGINX, BASE = "localhost/holdfast:lab", "localhost/nginx:lab", "localhost/debian:13-slim"
+BUILD = "localhost/holdfast-build:lab"
+STAGE = CACHE / "stage.tar"  # what `meson install` makes there, for the hosts without containers
 MOST_MEGABYTES = 60  # of the image's own layers
 
 SUITE = "trixie"
@@ -109,6 +111,24 @@ def archive():
     stamp.write_text(wanted)
 
 
+def take_stage():
+    """The build's stage of the image, before the image leaves out what a container has no use for."""
+    build(BUILD, ROOT / "container/Containerfile", "--target=build")
+    stamp = STAGE.with_name(STAGE.name + ".stamp")
+    wanted = podman("image", "inspect", "--format={{.Id}}", BUILD)
+    if STAGE.exists() and stamp.exists() and stamp.read_text() == wanted:
+        return
+    STAGE.unlink(missing_ok=True)
+    made = podman("create", BUILD, "true").split()[-1]
+    try:
+        podman("cp", f"{made}:/stage", CACHE / "stage")
+    finally:
+        podman("rm", made)
+    run("tar", "-C", CACHE / "stage", "-cf", STAGE, ".")
+    shutil.rmtree(CACHE / "stage")
+    stamp.write_text(wanted)
+
+
 def layers() -> list[int]:
     """The sizes in bytes of what the image adds to its base."""
     base = len(json.loads(podman("image", "inspect", BASE))[0]["RootFS"]["Layers"])
@@ -124,6 +144,7 @@ def make(options: list[str] | None = None):
     import_base()
     build(NGINX, ROOT / "tests/container/nginx.Containerfile")
     build(IMAGE, ROOT / "container/Containerfile", *(options or []))
+    take_stage()
     archive()
 
 
