@@ -57,9 +57,9 @@ std::unique_ptr<GroupObject> make_object(sdbus::IConnection&, const std::shared_
 std::unique_ptr<TrackerObject> make_object(sdbus::IConnection&, const std::shared_ptr<const engine::TrackerView>&,
                                            Calls&);
 /// Their counters are those of `shown`.
-std::unique_ptr<VirtualServerObject> make_server(sdbus::IConnection&, std::shared_ptr<const engine::VirtualServerView>,
-                                                 const Shown& shown, Calls&);
-std::unique_ptr<RealServerObject> make_server(sdbus::IConnection&, std::shared_ptr<const engine::RealServerView>,
+std::unique_ptr<VirtualServerObject>
+make_server(sdbus::IConnection&, const std::shared_ptr<const engine::VirtualServerView>&, const Shown& shown, Calls&);
+std::unique_ptr<RealServerObject> make_server(sdbus::IConnection&, const std::shared_ptr<const engine::RealServerView>&,
                                               const Shown& shown, Calls&);
 
 } // namespace holdfast::bus

@@ -129,15 +129,15 @@ class RealServer final : public Exported<org::holdfast1::RealServer_adaptor, Rea
 } // namespace
 
 std::unique_ptr<VirtualServerObject> make_server(sdbus::IConnection& connection,
-                                                 std::shared_ptr<const engine::VirtualServerView> view,
+                                                 const std::shared_ptr<const engine::VirtualServerView>& view,
                                                  const Shown& shown, Calls& calls) {
-    return std::make_unique<VirtualServer>(connection, std::move(view), shown, calls);
+    return std::make_unique<VirtualServer>(connection, view, shown, calls);
 }
 
 std::unique_ptr<RealServerObject> make_server(sdbus::IConnection& connection,
-                                              std::shared_ptr<const engine::RealServerView> view, const Shown& shown,
-                                              Calls& calls) {
-    return std::make_unique<RealServer>(connection, std::move(view), shown, calls);
+                                              const std::shared_ptr<const engine::RealServerView>& view,
+                                              const Shown& shown, Calls& calls) {
+    return std::make_unique<RealServer>(connection, view, shown, calls);
 }
 
 } // namespace holdfast::bus

@@ -78,7 +78,7 @@ class Teller {
     Connection connection_{event_, exchange_, [this](std::string text) { missing("bus", std::move(text)); },
                            [this](const std::string& caller) { gate_.gone(caller); }};
     PrivateSocket private_;
-    Gate gate_{connection_, private_, [this](bool allowed, std::string text) { witness(allowed, std::move(text)); }};
+    Gate gate_{connection_, private_, [this](bool allowed, const std::string& text) { witness(allowed, text); }};
     Calls calls_{tell_loop_};
     std::optional<Objects> objects_;
     std::unique_ptr<LogControlObject> log_control_;

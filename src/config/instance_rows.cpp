@@ -13,9 +13,9 @@ constexpr Duration hour = std::chrono::hours{1};
 constexpr Number<unsigned> times{1, 255};
 
 template <typename Read, typename Write>
-Directive<Instance> list_row(std::string_view word, Shape shape, std::string values, std::string_view help, Read read,
-                             Write write) {
-    auto row = bare_row<Instance>(word, shape, std::move(values), help);
+Directive<Instance> list_row(std::string_view word, Shape shape, const std::string& values, std::string_view help,
+                             Read read, Write write) {
+    auto row = bare_row<Instance>(word, shape, values, help);
     row.read = std::move(read);
     row.write = std::move(write);
     return row;

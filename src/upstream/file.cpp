@@ -53,7 +53,7 @@ std::optional<std::string> read_file(const fs::path& path) {
 std::expected<void, std::string> replace_file(const fs::path& path, std::string_view text, Readers readers) {
     std::error_code error;
     if (fs::create_directories(path.parent_path(), error))
-        fs::permissions(path.parent_path(), fs::perms{0755}, error); // nginx's master is root, in a pod perhaps not
+        ::chmod(path.parent_path().c_str(), 0755); // nginx's master is root, in a pod perhaps not
     const Fd directory{::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (!directory) return failed("opened", path.parent_path());
     const auto fresh = path.parent_path() / ("." + path.filename().string() + ".new");

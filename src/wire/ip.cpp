@@ -5,7 +5,7 @@ namespace holdfast::wire {
 Result<Packet, Reject> parse_ipv4(ByteView bytes, std::uint8_t protocol) {
     constexpr std::size_t shortest_header = 20;
     if (bytes.size() < shortest_header) return unexpected{Reject::truncated};
-    const std::size_t header = (bytes[0] & 0x0fU) * 4U;
+    const std::size_t header = (bytes[0] & 0x0fUZ) * 4;
     const std::size_t total = static_cast<std::size_t>(bytes[2]) << 8 | bytes[3];
     const bool fragment = (bytes[6] & 0x3f) != 0 || bytes[7] != 0;
     if (bytes[0] >> 4 != 4 || header < shortest_header || total < header || fragment || bytes[9] != protocol)
