@@ -22,15 +22,16 @@ constexpr Duration longest = std::chrono::hours{24 * 365 * 100};
 
 std::string to_string(Duration value) {
     if (value == Duration::zero()) return "0s";
+    if (value == Duration::min()) return fmt::format("{}ns", value.count()); // there is no such positive number
     if (value < Duration::zero()) return "-" + to_string(-value);
     for (const auto& unit : units) {
         if (value < unit.value) continue;
         if (value % unit.value == Duration::zero()) return fmt::format("{}{}", value / unit.value, unit.name);
         // A fraction reads well for seconds and below ("1.5s", "2.25ms"); above, the next smaller unit reads better.
         if (unit.value > 1s) continue;
-        const auto thousandths = (value * 1000) / unit.value;
-        if (value == unit.value * thousandths / 1000) {
-            auto text = fmt::format("{}.{:03}", thousandths / 1000, thousandths % 1000);
+        const auto thousandth = unit.value / 1000;
+        if (value % thousandth == Duration::zero()) {
+            auto text = fmt::format("{}.{:03}", value / unit.value, value % unit.value / thousandth);
             while (text.back() == '0')
                 text.pop_back();
             return text + std::string{unit.name};

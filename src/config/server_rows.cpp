@@ -240,8 +240,9 @@ Directive<ServerText> real_servers_row() {
 }
 
 template <auto Field, typename Type>
-Directive<ServerText> own(std::string_view word, Type type, std::string_view help, std::string default_text = {}) {
-    return item_row<ServerText, Field>(word, type, help, std::move(default_text));
+Directive<ServerText> own(std::string_view word, Type type, std::string_view help,
+                          const std::string& default_text = {}) {
+    return item_row<ServerText, Field>(word, type, help, default_text);
 }
 
 Directive<ServerText> directors_row() {

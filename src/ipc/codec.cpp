@@ -96,7 +96,7 @@ class Writer {
     template <typename... Ts>
     void write(const std::variant<Ts...>& value) {
         put8(out_, static_cast<unsigned>(value.index()));
-        std::visit([this](const auto& each) { write(each); }, value);
+        std::visit([this](const auto& each) { this->write(each); }, value);
     }
     template <HasFields M>
     void write(const M& value) {

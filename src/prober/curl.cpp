@@ -28,41 +28,20 @@ curl_socket_t open_for(void* asked, curlsocktype, curl_sockaddr* address) {
 
 } // namespace
 
-namespace {
-
-/// Handles that are clean again: making one costs more than all that a short probe does with it.
-struct Idle {
-    std::vector<CURL*> handles;
-    ~Idle() {
-        for (auto* handle : handles)
-            curl_easy_cleanup(handle);
-    }
-};
-Idle idle;
-constexpr std::size_t most_idle = 64;
-
-CURL* clean_handle() {
-    if (idle.handles.empty()) return curl_easy_init();
-    auto* const handle = idle.handles.back();
-    idle.handles.pop_back();
-    return handle;
-}
-
-} // namespace
-
 // ---- a transfer -----------------------------------------------------------------------------------------------------------
 
-Transfer::Transfer() : easy{clean_handle()} {
+Transfer::Transfer() : easy{curl_easy_init()} {
     HF_ASSERT(easy != nullptr);
 }
 
 Transfer::~Transfer() {
-    if (idle.handles.size() >= most_idle) {
-        curl_easy_cleanup(easy);
-        return;
-    }
-    curl_easy_reset(easy);
-    idle.handles.push_back(easy);
+    curl_easy_cleanup(easy);
+}
+
+void Transfer::renew() {
+    curl_easy_cleanup(easy);
+    easy = curl_easy_init();
+    HF_ASSERT(easy != nullptr);
 }
 
 void Transfer::set_common(Duration limit) {

@@ -22,6 +22,9 @@ struct Transfer {
     void set(CURLoption option, Value value) {
         curl_easy_setopt(easy, option, value);
     }
+    /// For another request: nothing is left of the one before. Never curl_easy_reset(3): libcurl 7.88 keeps a pointer to the last
+    /// header it stored, frees the header, and reads it when the next answer begins with a folded line.
+    void renew();
     /// The socket was opened and what it said is bounded by `timeout`.
     void set_common(Duration timeout);
     /// Why it failed, for people; never a word of the other end's.

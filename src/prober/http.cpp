@@ -140,6 +140,8 @@ void HttpDriver::Probe::ended(CURLcode result) {
     auto outcome = judge(result);
     if (outcome.ok && at + 1 < plan->steps.size()) {
         ++at;
+        renew();
+        set_up();
         return begin_step();
     }
     finish(std::move(outcome));

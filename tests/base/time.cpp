@@ -73,6 +73,14 @@ TEST(Duration, IsWrittenInTheLargestUnitThatKeepsItShort) {
         EXPECT_EQ(to_string(value), text);
 }
 
+/// What comes from a helper that means harm is written too, into the reason why it is refused.
+TEST(Duration, OfAnySizeIsWritten) {
+    EXPECT_EQ(to_string(Duration::min()), "-9223372036854775808ns");
+    EXPECT_EQ(to_string(Duration::max()), "9223372036854775.807us");
+    EXPECT_EQ(to_string(-Duration::max()), "-9223372036854775.807us");
+    EXPECT_EQ(to_string(Duration{9'223'372'036'854'775'000}), "9223372036854.775ms");
+}
+
 TEST(Duration, IsReadBackAsItWasWritten) {
     Duration value{1};
     for (int i = 0; i < 5000; ++i) {
