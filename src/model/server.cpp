@@ -44,6 +44,12 @@ bool keeps_destination(const RealServer& real) {
     return real.forwarding.method != Forwarding::Method::nat;
 }
 
+bool serves_on(const VirtualServer& server, const std::string& node) {
+    return std::ranges::any_of(server.real_servers, [&](const RealServer& real) {
+        return real.host == node && !node.empty() && keeps_destination(real);
+    });
+}
+
 std::string to_string(const ServiceKey& key) {
     if (key.mark != 0) return fmt::format("mark {} {}", key.mark, to_string(key.family));
     const auto* const form = key.family == Family::ipv6 ? "{} [{}]:{}" : "{} {}:{}";
