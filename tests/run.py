@@ -20,7 +20,6 @@ import xml.etree.ElementTree as xml
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build"
 LAB = {"PYTHONPATH": "tests/lab", "HOLDFAST_BUILD": str(BUILD), "PYTHONDONTWRITEBYTECODE": "1"}
-QUICK_BUILD_OPTIONS = ["-Dhardening=false", "-Dpure_only=true"]
 
 
 @dataclasses.dataclass
@@ -242,7 +241,7 @@ def suite_vm():
 def clang_build(directory: pathlib.Path = ROOT / "build-fuzz", targets=()) -> pathlib.Path | None:
     """The pure rooms, once, for two suites: under ASan and UBSan, with what libFuzzer wants to know of their branches. With
     targets: these, of any room."""
-    options = [*(QUICK_BUILD_OPTIONS if not targets else QUICK_BUILD_OPTIONS[:1]), "-Dfuzzers=true", "-Db_lundef=false", "--buildtype=plain",
+    options = ["-Dhardening=false", f"-Dpure_only={'false' if targets else 'true'}", "-Dfuzzers=true", "-Db_lundef=false", "--buildtype=plain",
                "-Dcpp_args=-O1 -gline-tables-only -fsanitize=fuzzer-no-link,address,undefined",
                "-Dcpp_link_args=-fsanitize=address,undefined"]
     return directory if build(directory, options, {"CC": "clang-19", "CXX": "clang++-19"}, targets) else None

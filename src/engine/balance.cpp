@@ -32,22 +32,11 @@ bool Engine::has_addresses(const Router& router) const {
     });
 }
 
-/// This host is a real server of all that follows the master.
-bool Engine::serves_all_of(const std::string& master) const {
-    bool serves = false;
-    for (const auto& server : config_->virtual_servers) {
-        if (server.while_master != master) continue;
-        serves = model::serves_on(server, config_->node_name);
-        if (!serves) break;
-    }
-    return serves;
-}
-
 void Engine::follow_masters() {
     for (const auto& name : servers_.followed()) {
         // A host that serves what it directs would send packets to and fro with the next director, and refuses nobody
         // without its table (decision 0021). Any other keeps the table for who comes until the addresses have gone.
-        const bool serves_too = serves_all_of(name);
+        const bool serves_too = servers_.serves_all_of(name);
         const bool wanted = std::ranges::any_of(routers_, [&](const auto& router) {
             return router && is_named(*router, name) &&
                    (vrrp::holds_addresses(router->state) || (!serves_too && has_addresses(*router)));

@@ -405,7 +405,6 @@ class Engine {
     void follow_masters();
     void wait_for_table(Router&, bool ready);
     bool has_addresses(const Router&) const;
-    bool serves_all_of(const std::string& master) const;
     bool waits_for_table(const Router&, const AddressKey&) const;
     bool servers_are_gone();
     void observe_servers();

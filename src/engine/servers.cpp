@@ -66,14 +66,14 @@ void Servers::configure(const model::Config& config, const Trackers& trackers, T
     forgets_stale_ = config.ipvs.forget_stale.value_or(!servers_.empty() && !model::role_of(config).addresses.empty());
     reuse_problem_.clear();
     daemons_dirty_ = true;
-    index_followed();
+    index_followed(config);
     claim_services();
     if (list_at_ == never && is_of_use()) list_at_ = turn.now;
     view_changed_ = true;
     program(turn);
 }
 
-void Servers::index_followed() {
+void Servers::index_followed(const model::Config& config) {
     std::set<std::string> names;
     for (const auto& [name, server] : servers_)
         if (!server.pool.model->while_master.empty()) names.insert(server.pool.model->while_master);
@@ -84,6 +84,12 @@ void Servers::index_followed() {
         const auto& followed = server.pool.model->while_master;
         server.wanted = followed.empty() || masters_.contains(followed);
     }
+    served_here_.clear();
+    std::set<std::string> served_elsewhere;
+    for (const auto& model : config.virtual_servers)
+        (model::is_served_on(model, config.node_name) ? served_here_ : served_elsewhere).insert(model.while_master);
+    for (const auto& name : served_elsewhere)
+        served_here_.erase(name);
 }
 
 // ---- the objects ------------------------------------------------------------------------------------------------------------

@@ -46,6 +46,8 @@ class Servers {
 
     /// Instances and groups that a service follows, sorted.
     const std::vector<std::string>& followed() const { return followed_; }
+    /// This host is itself a real server of each service that follows it, and there is one.
+    bool serves_all_of(const std::string& followed) const { return served_here_.contains(followed); }
     /// It is master, or still has addresses: its services are to be there.
     void follow(const std::string& name, bool wanted, Turn);
     /// The table is as far as it can be for this one to have its addresses: a failing kernel holds nothing up.
@@ -109,7 +111,7 @@ class Servers {
     void remove(const std::string& name, Turn);
     Real begin_real(const Server&, const model::RealServer&, const Trackers&, Turn);
     void end_real(Real&, Turn);
-    void index_followed();
+    void index_followed(const model::Config&);
     static void tell_the_end(const Server&, Turn);
     Server* find(const std::string& name);
     static std::optional<std::size_t> find_member(const Server&, const std::string& name);
@@ -158,7 +160,8 @@ class Servers {
     std::map<std::uint64_t, CheckHome> checks_;
     std::uint64_t next_check_{1};
     std::vector<std::string> followed_;
-    std::set<std::string> masters_; ///< of followed_
+    std::set<std::string> masters_;     ///< of followed_
+    std::set<std::string> served_here_; ///< likewise
 
     std::map<model::ServiceKey, std::string> claims_; ///< a server's name
     std::set<model::ServiceKey> owned_;               ///< what this daemon has in the kernel, or had

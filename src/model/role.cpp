@@ -34,12 +34,9 @@ void add_addresses(const Config& config, const VirtualServer& server, std::vecto
 Role role_of(const Config& config) {
     Role role;
     for (const auto& server : config.virtual_servers) {
-        const auto is_here = [&](const RealServer& real) {
-            return real.host == config.node_name && !real.host.empty() && keeps_destination(real);
-        };
         bool serves = false;
         for (const auto& real : server.real_servers) {
-            if (!is_here(real)) continue;
+            if (!is_on(real, config.node_name)) continue;
             role.own.push_back(real.address);
             serves = true;
         }

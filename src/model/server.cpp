@@ -44,10 +44,12 @@ bool keeps_destination(const RealServer& real) {
     return real.forwarding.method != Forwarding::Method::nat;
 }
 
-bool serves_on(const VirtualServer& server, const std::string& node) {
-    return std::ranges::any_of(server.real_servers, [&](const RealServer& real) {
-        return real.host == node && !node.empty() && keeps_destination(real);
-    });
+bool is_on(const RealServer& real, const std::string& node) {
+    return real.host == node && !real.host.empty() && keeps_destination(real);
+}
+
+bool is_served_on(const VirtualServer& server, const std::string& node) {
+    return std::ranges::any_of(server.real_servers, [&](const RealServer& real) { return is_on(real, node); });
 }
 
 std::string to_string(const ServiceKey& key) {

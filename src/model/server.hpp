@@ -103,7 +103,8 @@ struct VirtualServer {
 bool is_directed_by(const VirtualServer&, const std::string& node);
 /// Its packets reach the real server with the service's address.
 bool keeps_destination(const RealServer&);
-/// The node is one of its real servers, and packets reach it with their destination unchanged.
-bool serves_on(const VirtualServer&, const std::string& node);
+/// The real server is this node, and packets reach it with their destination unchanged.
+bool is_on(const RealServer&, const std::string& node);
+bool is_served_on(const VirtualServer&, const std::string& node);
 
 } // namespace holdfast::model

@@ -9,7 +9,6 @@
 #include <cstring>
 #include <fmt/format.h>
 #include <sys/socket.h>
-#include <vector>
 
 namespace holdfast::prober {
 

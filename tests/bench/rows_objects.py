@@ -48,7 +48,7 @@ def timed(host, *command) -> float:
 
 def objects(options):
     """10,000 real servers: memory of an object, how long listing and watching take, reloads, adverts at 10 ms meanwhile"""
-    interval, base = 0.01, None
+    interval = 0.01
     vrrp = many(interval, 10).holdfast()
     total = SERVICES * SERVERS
     with Pair("holdfast", "holdfast", many(interval, 10), start=False) as pair:

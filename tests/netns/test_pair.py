@@ -231,14 +231,16 @@ def test_a_helper_that_cannot_run_stands_in_the_status_until_it_serves(world):
     good = program.readlink()
     program.unlink()
     program.symlink_to("/bin/false")
+
+    def missing() -> list[str]:
+        return [text for text in pair.lb1.status()["Missing"] if text.startswith("runner: ")]
     pair.lb1.start_holdfastd()
-    wait_for(lambda: [text for text in pair.lb1.status().get("Missing", []) if text.startswith("runner: ")], 5, "the runner's absence")
-    text, = [text for text in pair.lb1.status()["Missing"] if text.startswith("runner: ")]
+    text, = wait_for(lambda: pair.lb1.status() and missing(), 5, "the runner's absence")
     assert "exit status 1" in text and text.endswith("its last verdicts hold")
     assert "exit status 1" in pair.lb1.ctl("status")
     program.unlink()
     program.symlink_to(good)
-    wait_for(lambda: not [text for text in pair.lb1.status()["Missing"] if text.startswith("runner: ")], 8, "the runner again")
+    wait_for(lambda: not missing(), 8, "the runner again")
     assert pair.lb1.status()["Trackers"][0]["Status"] == "up"
 
 

@@ -159,12 +159,17 @@ def test_a_command_line_names_the_script_behind_an_interpreter(world):
     assert now() - moment > 0.9
 
 
+def add_cable(host, name: str, other: str):
+    """A link with a carrier, that no router is on."""
+    host.ip("link", "add", name, "type", "veth", "peer", "name", other)
+    host.ip("link", "set", other, "up")
+    host.ip("link", "set", name, "up")
+
+
 def test_a_link_that_flaps_counts_when_it_stays_down(world):
     pair = track(world, "{interface: dummy0, down_delay: 500ms, up_delay: 300ms}", start=False)
     for host in pair.hosts:
-        host.ip("link", "add", "dummy0", "type", "veth", "peer", "name", "dummy1")
-        host.ip("link", "set", "dummy1", "up")
-        host.ip("link", "set", "dummy0", "up")
+        add_cable(host, "dummy0", "dummy1")
     pair.start()
     pair.lb1.ip("link", "set", "dummy0", "down")
     pair.lb1.ip("link", "set", "dummy0", "up")
@@ -184,9 +189,7 @@ def test_a_driver_is_asked_for_its_carrier(world):
     """veth's driver says what the kernel says; that of ifb can't be asked, so the kernel's word counts and the view says so."""
     pair = track(world, "{interface: up0, poll: 100ms}", start=False)
     for host in pair.hosts:
-        host.ip("link", "add", "up0", "type", "veth", "peer", "name", "up1")
-        host.ip("link", "set", "up1", "up")
-        host.ip("link", "set", "up0", "up")
+        add_cable(host, "up0", "up1")
     pair.start()
     wait_for(lambda: tracker(pair.lb1)["Detail"] == "up; its driver sees a carrier", 3, "the driver's answer")
     assert "holdfast-prober" in run("pgrep", "-a", "-P", str(pair.lb1.holdfastd.pid))
