@@ -1,6 +1,7 @@
 #include "base/text.hpp"
 
 #include <algorithm>
+#include <fmt/format.h>
 #include <numeric>
 
 namespace holdfast {
@@ -56,6 +57,13 @@ bool is_name(std::string_view text) {
                c == '-';
     };
     return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, fits);
+}
+
+Result<void> required_text(std::string_view what, const std::string& value, std::size_t longest) {
+    if (value.empty()) return unexpected{fmt::format("the {} is empty", what)};
+    if (value.size() > longest) return unexpected{fmt::format("the {} is longer than {} bytes", what, longest)};
+    if (value.find('\0') != std::string::npos) return unexpected{fmt::format("the {} contains a zero byte", what)};
+    return {};
 }
 
 } // namespace holdfast

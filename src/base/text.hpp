@@ -1,6 +1,8 @@
 // Small text helpers that more than one room needs.
 #pragma once
 
+#include "base/result.hpp"
+
 #include <optional>
 #include <span>
 #include <string>
@@ -18,5 +20,8 @@ std::string join(std::span<const std::string> parts, std::string_view separator)
 
 /// True for [A-Za-z0-9_.-]{1,64}, what an object may be called.
 bool is_name(std::string_view text);
+
+/// An error unless `value` has 1 to `longest` bytes and none of them is zero: "the WHAT is empty".
+Result<void> required_text(std::string_view what, const std::string& value, std::size_t longest);
 
 } // namespace holdfast

@@ -1,5 +1,6 @@
 // A check as a whole: exactly one kind, only what goes with it, and how it is written back.
 #include "config/server.hpp"
+#include "model/check_limits.hpp"
 
 #include <array>
 #include <fmt/format.h>
@@ -80,6 +81,8 @@ void check_whole(Context& context, const Draft<Check>& draft, Mark mark) {
     if (const auto* const http = std::get_if<model::HttpCheck>(&check.kind);
         http && http->certificate_file.empty() != http->key_file.empty())
         context.problems.error(mark, "certificate_file and key_file go together", "give both");
+    if (const auto fine = model::limits_of(check.kind); !fine)
+        context.problems.error(mark, fine.error(), "the prober would refuse such a check");
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 #include "config/http_request_rows.hpp"
 
 #include "config/check_types.hpp"
+#include "model/check_limits.hpp"
 
 #include <fmt/format.h>
 
@@ -12,11 +13,11 @@ using model::BodyPattern;
 using model::HttpRequest;
 using model::Reload;
 
-constexpr std::size_t most_requests = 32;
-
 std::optional<std::vector<model::StatusRange>> read_statuses(Context& context, const Node& node) {
-    if (!node.is_list() || node.items.empty() || node.items.size() > 32) {
-        complain(context, "status", node, must_be("a list of statuses", node, "write status: [200-299]"));
+    if (!node.is_list() || node.items.empty() || node.items.size() > model::max_ranges) {
+        complain(
+            context, "status", node,
+            must_be(fmt::format("a list of 1 to {} statuses", model::max_ranges), node, "write status: [200-299]"));
         return std::nullopt;
     }
     std::vector<model::StatusRange> result;
@@ -119,9 +120,9 @@ std::optional<std::vector<HttpRequest>> read_requests(Context& context, std::str
         Node list{.kind = Node::Kind::list, .mark = node.mark, .text = {}, .items = {node}, .entries = {}};
         return read_requests(context, word, list);
     }
-    if (!node.is_list() || node.items.empty() || node.items.size() > most_requests) {
+    if (!node.is_list() || node.items.empty() || node.items.size() > model::max_requests) {
         complain(context, word, node,
-                 must_be(fmt::format("a path, or a list of 1 to {} requests", most_requests), node,
+                 must_be(fmt::format("a path, or a list of 1 to {} requests", model::max_requests), node,
                          fmt::format("write {}: /health", word)));
         return std::nullopt;
     }

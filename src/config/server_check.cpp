@@ -72,6 +72,7 @@ class Check {
                       "keep one, with the weight of both");
             if (server.nginx) continue;
             check_ports(real);
+            check_sources(real);
             destination(real, fmt::format("real server '{}'", real.name), place_of(real.name));
         }
         if (server.sorry_server && !server.nginx)
@@ -137,6 +138,20 @@ class Check {
         if (!has_port && std::ranges::any_of(real.checks, lacks))
             error(place_of(real.name), fmt::format("has no port for the check of real server '{}'", real.name),
                   "add connect_port to the check");
+    }
+
+    void check_sources(const RealServer& real) {
+        for (const auto& check : real.checks) {
+            const auto to = check.socket.address.value_or(real.address);
+            if (!model::is_network_probe(check.kind) || !check.socket.source ||
+                check.socket.source->family == to.family)
+                continue;
+            error(place_of(real.name),
+                  fmt::format("checks real server '{}', {}, from {}", real.name, to_string(to),
+                              to_string(*check.socket.source)),
+                  "give a source of the same family");
+            return;
+        }
     }
 
     /// What the kernel would refuse, or silently change.

@@ -83,10 +83,16 @@ int clear_up(const Options& options) {
     (*executor)->list();
     const auto listed = next(outcomes, waiting);
     const auto* const there = listed ? std::get_if<engine::KernelListed>(&*listed) : nullptr;
-    if (!there) return EX_OSERR;
+    if (!there) {
+        std::fputs("<3>holdfastd: the kernel did not say which addresses it has: ours leave with their lease\n",
+                   stderr);
+        return EX_OSERR;
+    }
     int status = EX_OK;
+    bool found = false;
     for (const auto& address : there->addresses) {
         if (!belongs_to(address, *record)) continue;
+        found = true;
         (*executor)->run(
             {engine::OperationId{1}, never, engine::RemoveAddress{address.link, address.prefix, address.traits.peer}});
         const auto answer = next(outcomes, waiting);
@@ -99,6 +105,7 @@ int clear_up(const Options& options) {
                    stderr);
         if (!is_gone) status = EX_OSERR;
     }
+    if (!found) std::fputs("<5>holdfastd: a stop was cut short, and had left no address\n", stderr);
     return status;
 }
 

@@ -54,7 +54,9 @@ Loop::Loop(Parts parts)
         .forget = [this](std::string name) { parts_.tell_bus(bus::ForgetDescriptor{std::move(name)}); },
         .now = [this] { return now_; }});
     trackers_ = std::make_unique<Trackers>(
-        Trackers::Helpers{.programs = parts_.options.helper_directory, .sockets = parts_.options.helper_sockets},
+        Trackers::Helpers{.programs = parts_.options.helper_directory,
+                          .sockets = parts_.options.helper_sockets,
+                          .probe_rights = parts_.options.probe_rights},
         Trackers::Door{
             .deliver = [this](const engine::Event& event) { deliver(event); },
             .tell_bus = parts_.tell_bus,

@@ -25,6 +25,9 @@ Options parse_options(int argc, char** argv) {
     app.add_option("--helpers", options.helper_sockets,
                    "where systemd listens for them (DIR/prober, DIR/runner); without it they are started as children")
         ->envname("HOLDFAST_HELPERS");
+    app.add_flag("--probe-rights", options.probe_rights,
+                 "let a prober that is a child keep CAP_NET_RAW and CAP_NET_BIND_SERVICE: checks with mark, or with a "
+                 "source_port below 1024, want them");
     app.add_option("--node-name", options.node_name, "this host's name in the configuration [the host's name]");
     app.add_option_function<std::string>(
         "--restart-takes",

@@ -14,6 +14,7 @@ struct Options {
     std::filesystem::path state_directory{"/var/lib/holdfast"};
     std::filesystem::path helper_directory; ///< of holdfast-prober and holdfast-runner
     std::filesystem::path helper_sockets;   ///< where systemd listens for them; empty: they are started as children
+    bool probe_rights{false};               ///< a prober that is a child keeps what marks and low ports take
     std::string node_name;                  ///< empty: the host's name
     Duration restart_takes{250ms};          ///< from the last advert to the next process's first, at most
     bool check_only{false};

@@ -1,6 +1,7 @@
 #include "daemon/trackers.hpp"
 
 #include "base/result.hpp"
+#include "ipc/service.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -18,9 +19,11 @@ Trackers::~Trackers() = default;
 
 std::unique_ptr<ipc::Helper> Trackers::begin(const std::string& role) {
     const auto name = "holdfast-" + role;
+    std::vector<std::string> command{(where_.programs / name).string()};
+    if (where_.probe_rights && role == "prober") command.emplace_back(ipc::keep_rights);
     auto helper = std::make_unique<ipc::Helper>(
         ipc::Helper::Options{.name = name,
-                             .command = {(where_.programs / name).string()},
+                             .command = std::move(command),
                              .socket = where_.sockets.empty() ? std::filesystem::path{} : where_.sockets / role});
     auto* raw = helper.get();
     door_.watch(raw->fd(), [this, raw, role] { handle(role, raw->on_readable(door_.now())); });

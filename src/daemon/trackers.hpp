@@ -36,6 +36,7 @@ class Trackers {
     struct Helpers {
         std::filesystem::path programs; ///< the directory of those that are started as children
         std::filesystem::path sockets;  ///< the directory where systemd listens for them; empty: children
+        bool probe_rights{false};       ///< a prober that is a child keeps what marks and low ports take
     };
 
     Trackers(Helpers helpers, Door door);

@@ -17,7 +17,7 @@ bool is_printable(char c) {
 }
 
 Result<void> check(const StartHttp& m) {
-    if (auto url = text("URL", m.url, max_url); !url) return url;
+    if (auto url = required_text("URL", m.url, max_url); !url) return url;
     if (auto interval = probe_time("interval", m.interval); !interval) return interval;
     return probe_time("timeout", m.timeout);
 }
@@ -25,12 +25,12 @@ Result<void> check(const Stop&) {
     return {};
 }
 Result<void> check(const StartTcp& m) {
-    if (auto address = text("address", m.address, max_url); !address) return address;
+    if (auto address = required_text("address", m.address, max_url); !address) return address;
     if (auto interval = probe_time("interval", m.interval); !interval) return interval;
     return probe_time("timeout", m.timeout);
 }
 Result<void> check(const StartCarrier& m) {
-    if (auto interface = text("interface", m.interface, IF_NAMESIZE - 1); !interface) return interface;
+    if (auto interface = required_text("interface", m.interface, IF_NAMESIZE - 1); !interface) return interface;
     return probe_time("interval", m.interval);
 }
 /// Bounded in all, too, so that whatever passes fits into one packet.
@@ -51,12 +51,12 @@ Result<void> words(std::string_view what, const model::Words& list, std::size_t 
 Result<void> program(const model::Words& argv, const std::string& user) {
     if (argv.empty() || !argv[0].starts_with('/')) return unexpected{std::string{"a script without an absolute path"}};
     if (!user.empty())
-        if (auto name = text("user", user, max_process_name); !name) return name;
+        if (auto name = required_text("user", user, max_process_name); !name) return name;
     return words("the script", argv);
 }
 Result<void> check(const WatchProcesses& m) {
     if (!m.name.empty() || m.words.empty())
-        if (auto name = text("process name", m.name, max_process_name); !name) return name;
+        if (auto name = required_text("process name", m.name, max_process_name); !name) return name;
     if (m.match > model::Match::partial) return unexpected{std::string{"unknown way to compare words"}};
     if (m.quorum > 65535) return unexpected{fmt::format("quorum {} is not within 0 to 65535", m.quorum)};
     return words("the process", m.words);
@@ -72,15 +72,15 @@ Result<void> check(const RunScript& m) {
     return probe_time("timeout", m.timeout);
 }
 Result<void> check(const WatchFile& m) {
-    return text("path", m.path, max_path);
+    return required_text("path", m.path, max_path);
 }
 Result<void> check(const WriteLine& m) {
-    if (auto path = text("path", m.path, max_path); !path) return path;
-    return text("line", m.line, max_line);
+    if (auto path = required_text("path", m.path, max_path); !path) return path;
+    return required_text("line", m.line, max_line);
 }
 /// Goes into a line of the protocol: without an end of it.
 Result<void> word_of_mail(std::string_view what, const std::string& value) {
-    if (auto given = text(what, value, max_url); !given) return given;
+    if (auto given = required_text(what, value, max_url); !given) return given;
     const bool whole = value.find_first_of("\r\n") == std::string::npos;
     return whole ? Result<void>{} : unexpected{fmt::format("the {} contains the end of a line", what)};
 }
@@ -96,8 +96,8 @@ Result<void> check(const SendMail& m) {
     if (auto recipients = words("the recipients", m.to, 16'000); !recipients) return recipients;
     for (const auto* optional : {&m.user, &m.password, &m.ca_file})
         if (!optional->empty())
-            if (auto fine = text("login", *optional, max_path); !fine) return fine;
-    if (auto message = text("message", m.text, max_mail); !message) return message;
+            if (auto fine = required_text("login", *optional, max_path); !fine) return fine;
+    if (auto message = required_text("message", m.text, max_mail); !message) return message;
     return probe_time("timeout", m.timeout);
 }
 Result<void> check(const StartCheck& m) {

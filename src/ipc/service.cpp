@@ -87,14 +87,16 @@ void clear_bounding_set(std::uint64_t keep) {
         if ((keep >> number & 1U) == 0) ::prctl(PR_CAPBSET_DROP, number, 0, 0, 0);
 }
 
+/// What is permitted stays so over the change of user (PR_SET_KEEPCAPS): what is kept of it is written afterwards.
 bool give_up_root() {
-    return ::setgroups(0, nullptr) == 0 && ::setresgid(nobody, nobody, nobody) == 0 &&
-           ::setresuid(nobody, nobody, nobody) == 0;
+    return ::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0 && ::setgroups(0, nullptr) == 0 &&
+           ::setresgid(nobody, nobody, nobody) == 0 && ::setresuid(nobody, nobody, nobody) == 0;
 }
 
-Result<void> drop_privileges(const Service& service) {
+Result<void> drop_privileges(const Service& service, bool keeps_rights) {
     const Capabilities had = read_capabilities();
-    const std::uint64_t keep = had.permitted & service.keep_capabilities;
+    const std::uint64_t keep =
+        had.permitted & (service.keep_capabilities | (keeps_rights ? service.keep_on_request : 0));
     clear_bounding_set(keep);
     ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     if (service.become_nobody && ::geteuid() == 0 && !give_up_root())
@@ -134,6 +136,7 @@ void say(std::string_view name, std::string_view text) {
 } // namespace
 
 Result<Channel, int> begin_service(const Service& service, std::span<char* const> arguments) {
+    bool keeps_rights = false;
     for (const std::string_view argument : arguments.subspan(arguments.empty() ? 0 : 1)) {
         if (argument == "--version") {
             fmt::print("{} {}\n", service.name, HOLDFAST_VERSION);
@@ -143,13 +146,17 @@ Result<Channel, int> begin_service(const Service& service, std::span<char* const
             fmt::print("{}\n", service.help);
             return unexpected{EX_OK};
         }
-        warn(service.name, fmt::format("unknown argument '{}'; it takes --help and --version", argument));
+        if (argument == keep_rights && service.keep_on_request != 0) {
+            keeps_rights = true;
+            continue;
+        }
+        warn(service.name, fmt::format("unknown argument '{}'; --help tells which there are", argument));
         return unexpected{EX_USAGE};
     }
     auto channel = find_socket(service);
     if (!channel) return channel;
     become_ordinary();
-    if (auto dropped = drop_privileges(service); !dropped) {
+    if (auto dropped = drop_privileges(service, keeps_rights); !dropped) {
         warn(service.name, dropped.error());
         return unexpected{EX_NOPERM};
     }

@@ -16,7 +16,11 @@ struct Service {
     std::string_view help;              ///< one paragraph
     bool become_nobody{false};          ///< when started as root: uid and gid 65534, no groups
     std::uint64_t keep_capabilities{0}; ///< bits by number (capabilities(7)); kept only if the process has them
+    std::uint64_t keep_on_request{0};   ///< likewise, with `keep_rights` on the command line
 };
+
+/// The argument that asks for it.
+inline constexpr std::string_view keep_rights = "--keep-rights";
 
 /// Everything before the loop. The error is the exit status to end with, its reason already on stderr: 0 after --help and
 /// --version, 64 (EX_USAGE) without a socket as descriptor 3, 77 (EX_NOPERM) when privileges cannot be given up.

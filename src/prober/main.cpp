@@ -1,9 +1,10 @@
 // holdfast-prober: makes network probes for holdfastd. It is where bytes of other hosts' applications are parsed, so it
-// has no privileges at all.
+// has no privileges at all, unless somebody wants probes to have marks or ports below 1024.
 #include "ipc/service.hpp"
 #include "prober/prober.hpp"
 
 #include <cstdlib>
+#include <linux/capability.h>
 
 namespace {
 
@@ -13,9 +14,12 @@ constexpr holdfast::ipc::Service service{
         "holdfast-prober makes the network probes of holdfastd. It is not for people: holdfastd, or systemd through\n"
         "holdfast-prober.socket, starts it with a SOCK_SEQPACKET socket as descriptor 3, and it ends with that "
         "socket.\n"
-        "Started as root it becomes user 65534; it keeps no capability. Options: --help, --version.",
+        "Started as root it becomes user 65534. It keeps no capability; with --keep-rights CAP_NET_RAW and\n"
+        "CAP_NET_BIND_SERVICE, if it has them, for checks with `mark` and with a `source_port` below 1024.\n"
+        "Options: --help, --keep-rights, --version.",
     .become_nobody = true,
-    .keep_capabilities = 0,
+    // SO_MARK takes CAP_NET_RAW since Linux 5.17 (socket(7)): less than CAP_NET_ADMIN, which older ones want.
+    .keep_on_request = 1U << CAP_NET_RAW | 1U << CAP_NET_BIND_SERVICE,
 };
 
 } // namespace

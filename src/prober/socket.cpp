@@ -11,6 +11,10 @@ namespace holdfast::prober {
 
 namespace {
 
+/// Of marks and of ports below 1024.
+constexpr const char* lacks_right =
+    "; the prober has no right to that: /usr/share/holdfast/probe-rights.conf gives it, or holdfastd --probe-rights";
+
 Result<void> refused(const std::string& what, const char* cure) {
     const int error = errno;
     return unexpected{fmt::format("cannot {}: {}{}", what, std::strerror(error), cure)};
@@ -32,7 +36,7 @@ Result<void> bind_source(int fd, int family, const model::ProbeSocket& how) {
     }
     const auto address = socket_address(source, how.interface);
     if (::bind(fd, address.get(), address.size) == 0) return {};
-    const char* const cure = errno == EACCES          ? "; ports below 1024 want a privilege that the prober lacks"
+    const char* const cure = errno == EACCES          ? lacks_right
                              : errno == EADDRNOTAVAIL ? "; it is no address of this host"
                                                       : "";
     return refused(fmt::format("use the source {} port {}", to_string(source.address), source.port), cure);
@@ -81,8 +85,7 @@ Result<void> dress(int fd, int family, const model::ProbeSocket& how) {
                                                static_cast<socklen_t>(how.interface.size())) != 0)
         return refused("use the interface " + how.interface, "");
     if (how.mark != 0 && !set(fd, SOL_SOCKET, SO_MARK, how.mark))
-        return refused(fmt::format("set the mark {}", how.mark),
-                       "; marks want CAP_NET_ADMIN, which the prober lacks: leave the mark out of this check");
+        return refused(fmt::format("set the mark {}", how.mark), lacks_right);
     return how.source || how.source_port != 0 ? bind_source(fd, family, how) : Result<void>{};
 }
 

@@ -1,5 +1,7 @@
 #include "prober/udp.hpp"
 
+#include "model/check_limits.hpp"
+
 #include <array>
 #include <fmt/format.h>
 
@@ -16,7 +18,7 @@ class UdpTalk : public Talk {
         return failure("cannot send", errno);
     }
     std::optional<Outcome> on_ready(int fd) override {
-        std::array<std::uint8_t, ipc::max_datagram> buffer; // NOLINT: filled by recv
+        std::array<std::uint8_t, model::max_datagram> buffer; // NOLINT: filled by recv
         const auto datagram = receive(fd, buffer);
         if (!datagram) return failure("unreachable", datagram.error());
         if (!*datagram) return std::nullopt;

@@ -129,6 +129,11 @@ def restart():
     results["restart_journal"] = run("journalctl", "-u", "holdfast", "--no-pager", "-o", "cat", "--grep", "restarted once")
 
 
+def rights_of(unit: str) -> list[str]:
+    return [line for line in pathlib.Path(f"/proc/{show('MainPID', unit)}/status").read_text().splitlines()
+            if line.startswith(("CapPrm", "CapEff", "CapBnd", "NoNewPrivs"))]
+
+
 def helpers():
     """The prober and the runner, each in a unit and a sandbox of its own."""
     wait_for(lambda: property_of("EffectivePriority") == ALL, 5, "the weights")
@@ -137,8 +142,7 @@ def helpers():
     for unit in HELPERS:
         results[f"cgroup:{unit}"] = pathlib.Path(f"/proc/{show('MainPID', unit)}/cgroup").read_text()
         results[f"user:{unit}"] = run("ps", "-o", "user:32=", "-p", show("MainPID", unit))
-        results[f"rights:{unit}"] = [line for line in pathlib.Path(f"/proc/{show('MainPID', unit)}/status").read_text().splitlines()
-                                     if line.startswith(("CapPrm", "CapEff", "CapBnd", "NoNewPrivs"))]
+        results[f"rights:{unit}"] = rights_of(unit)
     results["children"] = run("pgrep", "-P", show("MainPID"), check=False)
 
 
@@ -155,6 +159,41 @@ def script_users():
     run("systemctl", "daemon-reload")
     run("systemctl", "restart", "holdfast-runner")
     wait_for(lambda: tracker("other")["Status"] == "down" and property_of("EffectivePriority") == ALL, 10, "the runner without rights")
+
+
+MARKED = """
+virtual_servers:
+  marked:
+    address: 192.0.2.10:81
+    protocol: tcp
+    check: {tcp: {}, interval: 200ms, source_port: 99, mark: 7}
+    real_servers: {here: {address: "127.0.0.1:8099"}}
+"""
+
+
+def check_of(server: str) -> dict:
+    listed = json.loads(run("holdfastctl", "--json=short", "ipvs", check=False) or "[]")
+    return next((real for each in listed if each["Name"] == server for real in each["RealServers"]), {})
+
+
+def probe_rights():
+    """The shipped drop-in lets probes have marks and low ports; it is what the sandbox allows, and no more."""
+    drop_in = pathlib.Path("/etc/systemd/system/holdfast-prober.service.d")
+    write(CONFIG + MARKED)
+    run("systemctl", "reload", "holdfast")
+    wait_for(lambda: "probe-rights.conf" in str(check_of("marked")), 10, "the cure in the view of the check")
+    drop_in.mkdir()
+    shutil.copy("/usr/share/holdfast/probe-rights.conf", drop_in)
+    run("systemctl", "daemon-reload")
+    run("systemctl", "restart", "holdfast-prober")
+    wait_for(lambda: check_of("marked")["State"] == "up", 10, "the probe with a mark")
+    results["mark_rights"] = rights_of("holdfast-prober")
+    shutil.rmtree(drop_in)
+    write(CONFIG)
+    run("systemctl", "daemon-reload")
+    run("systemctl", "reload", "holdfast")
+    run("systemctl", "restart", "holdfast-prober")
+    wait_for(lambda: property_of("EffectivePriority") == ALL, 10, "the prober without rights")
 
 
 def lost(unit: str, end) -> dict:
@@ -366,5 +405,5 @@ def unit_file():
         results[f"security:{unit}"] = run("systemd-analyze", "security", "--no-pager", f"{unit}.service", check=False).splitlines()[-1]
 
 
-play((setup, start, rights, unit_tracker, restart, helpers, script_users, helpers_killed, helpers_hang, no_socket, metrics, journal, reload,
+play((setup, start, rights, unit_tracker, restart, helpers, script_users, probe_rights, helpers_killed, helpers_hang, no_socket, metrics, journal, reload,
       upstream, killed, watchdog, stop, cut_short, unit_file), results)

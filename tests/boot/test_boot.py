@@ -7,7 +7,7 @@ import re
 import pytest
 
 
-@pytest.mark.parametrize("step", ["setup", "start", "rights", "unit_tracker", "restart", "helpers", "script_users", "helpers_killed", "helpers_hang",
+@pytest.mark.parametrize("step", ["setup", "start", "rights", "unit_tracker", "restart", "helpers", "script_users", "probe_rights", "helpers_killed", "helpers_hang",
                                   "no_socket", "metrics", "journal", "reload", "upstream", "killed", "watchdog", "stop", "cut_short", "unit_file"])
 def test_every_step_ran(booted, step):
     assert f"broken:{step}" not in booted, booted[f"broken:{step}"]
@@ -64,6 +64,12 @@ def test_scripts_run_in_the_units_sandbox_and_a_user_it_cannot_become_is_named(b
 
 def test_the_shipped_drop_in_lets_scripts_run_as_their_users(booted):
     assert booted["other_as_nobody"] == "up"
+
+
+def test_the_shipped_drop_in_gives_probes_marks_and_low_ports_and_nothing_more(booted):
+    rights = dict(line.split(":\t") for line in booted["mark_rights"])
+    assert rights.pop("NoNewPrivs") == "1"
+    assert {int(each, 16) for each in rights.values()} == {1 << 10 | 1 << 13}, rights  # CAP_NET_BIND_SERVICE, CAP_NET_RAW
 
 
 HELPERS = ("holdfast-prober", "holdfast-runner")

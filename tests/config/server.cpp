@@ -1,5 +1,6 @@
 // `virtual_servers:` whole: the design's own file, every directive there and back, and what is refused with its cure.
 #include "fixture.hpp"
+#include "model/check_limits.hpp"
 
 namespace holdfast::config::testing {
 namespace {
@@ -11,6 +12,14 @@ std::string server_with(const std::string& directives) {
 std::string real_with(const std::string& directives,
                       const std::string& server = "address: 192.0.2.10:80, protocol: tcp") {
     return server_with(server + ", real_servers: {a: {address: 10.0.0.1, " + directives + "}}");
+}
+/// Each of them fits, all together do not.
+std::string long_requests() {
+    std::string text;
+    const std::string word(1000, 'x');
+    for (std::size_t bytes = 0; bytes < model::max_check; bytes += 2 * word.size())
+        text += "{path: /" + word + ", body: {regex: " + word + "}}, ";
+    return text;
 }
 std::string check_with(const std::string& directives) {
     return real_with("check: {" + directives + "}");
@@ -262,6 +271,11 @@ INSTANTIATE_TEST_SUITE_P(
                 "add port: 5555, where the real servers listen for it"},
         Refused{server_with("mark: 7, protocol: tcp, check: {tcp: {}}" + reals),
                 "virtual server 'v' has no port for the check of real server 'a'", "add connect_port to the check"},
+        Refused{check_with("tcp: {}, source: \"2001:db8::1\""),
+                "virtual server 'v' checks real server 'a', 10.0.0.1, from 2001:db8::1",
+                "give a source of the same family"},
+        Refused{check_with("http: [" + long_requests() + "]"), "a check of more than 48000 bytes",
+                "the prober would refuse such a check"},
         Refused{real_with("weight: 70000"), "weight must be a number from 0 to 65535, not '70000'", ""},
         Refused{check_with("interval: 1s"), "a check does not say what it does",
                 "add one of tcp, http, https, smtp, dns, udp, ping, tracker and script"},

@@ -1,5 +1,6 @@
 // Messages survive the way there and back, and nothing but a message decodes.
 #include "ipc/codec.hpp"
+#include "model/check_limits.hpp"
 
 #include <functional>
 #include <gtest/gtest.h>
@@ -109,7 +110,7 @@ model::CheckKind check_kind(Random& random) {
     case 4: {
         const auto size = below(random, 40);
         const auto least = static_cast<std::uint16_t>(below(random, 1000));
-        return model::UdpCheck{bytes(random, below(random, max_datagram + 1)),
+        return model::UdpCheck{bytes(random, below(random, model::max_datagram + 1)),
                                coin(random),
                                bytes(random, size),
                                bytes(random, size),
@@ -319,8 +320,9 @@ std::string refusal_of_http(const std::function<void(model::HttpCheck&)>& change
 TEST(Codec, ACheckIsOneThatTheProberCanMake) {
     EXPECT_EQ(refusal([](StartCheck&) {}), "");
     EXPECT_EQ(refusal([](StartCheck& c) { c.what = model::TrackerCheck{}; }),
-              "a tracker is none of the prober's checks");
-    EXPECT_EQ(refusal([](StartCheck& c) { c.what = model::ScriptCheck{}; }), "a script is none of the prober's checks");
+              "a tracker or a script is none of the prober's checks");
+    EXPECT_EQ(refusal([](StartCheck& c) { c.what = model::ScriptCheck{}; }),
+              "a tracker or a script is none of the prober's checks");
     EXPECT_EQ(refusal([](StartCheck& c) { c.port = 0; }), "a check without a port");
     EXPECT_EQ(refusal([](StartCheck& c) { c.port = 0, c.what = model::PingCheck{}; }), "");
     EXPECT_EQ(refusal([](StartCheck& c) { c.socket.port = 80; }), "the socket has an address to connect to of its own");
@@ -347,18 +349,18 @@ TEST(Codec, NothingOfACheckCanEndALineOfItsProtocol) {
 
 TEST(Codec, ACheckIsBoundedInAll) {
     EXPECT_NE(refusal_of_http([](auto& h) { h.requests.clear(); }), "");
-    EXPECT_NE(refusal_of_http([](auto& h) { h.requests.resize(max_requests + 1); }), "");
+    EXPECT_NE(refusal_of_http([](auto& h) { h.requests.resize(model::max_requests + 1); }), "");
     EXPECT_NE(refusal_of_http([](auto& h) { h.requests[0].status = {{200, 1000}}; }), "");
     EXPECT_NE(refusal_of_http([](auto& h) { h.requests[0].digest = model::BodyDigest{model::DigestKind::md5, "A"}; }),
               "");
     EXPECT_EQ(refusal_of_http([](auto& h) {
-                  h.requests.resize(max_requests);
+                  h.requests.resize(model::max_requests);
                   for (auto& request : h.requests)
-                      request.path = "/" + std::string(max_check_text - 1, 'x');
+                      request.path = "/" + std::string(model::max_check_text - 1, 'x');
               }),
               "a check of more than 48000 bytes");
     EXPECT_NE(refusal([](StartCheck& c) { c.what = model::UdpCheck{.reply = {1}, .mask = {}}; }), "");
-    EXPECT_NE(refusal([](StartCheck& c) { c.what = model::UdpCheck{.payload = Bytes(max_datagram + 1)}; }), "");
+    EXPECT_NE(refusal([](StartCheck& c) { c.what = model::UdpCheck{.payload = Bytes(model::max_datagram + 1)}; }), "");
 }
 
 TEST(Codec, DetailsAreMadePrintableAndShort) {

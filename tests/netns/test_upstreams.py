@@ -161,3 +161,22 @@ def test_a_directory_that_can_not_be_written_is_named(world):
     assert problem == f"{lab.lb.directory}/lib/nginx can't be opened: Not a directory", problem
     os.unlink(lab.lb.directory / "lib/nginx")
     wait_for(lambda: lab.view()["Problem"] == "", 10, "the file")
+
+
+def test_a_probe_has_a_mark_and_a_low_port_where_the_prober_may_give_them(world):
+    """The prober is a child here: it has the right to neither, unless holdfastd is told to leave it."""
+    lab = Proxied(world, servers=1)
+    world.configure(lab.text.replace("http: /,", "http: /, source_port: 99, mark: 7,"))
+    lab.lb.run("nft", "add table ip seen; add chain ip seen out { type filter hook output priority 0; }; "
+               "add rule ip seen out tcp sport 99 meta mark 7 counter")
+    lab.lb.start_holdfastd()
+    wait_for(lambda: lab.view(), 5, "the virtual server")
+    wait_for(lambda: "--probe-rights" in json.dumps(lab.view()), 5, "the cure in the view")
+    lab.lb.holdfastd.end()
+    lab.lb.start_holdfastd("--probe-rights")
+    wait_for(lambda: lab.view().get("State") == "serving", 5, "a good verdict")
+    assert "packets 0 " not in lab.lb.run("nft", "list", "table", "ip", "seen")
+    prober = lab.lb.run("pgrep", "-P", str(lab.lb.holdfastd.pid), "holdfast-prober").strip()
+    status = dict(line.split(":\t") for line in pathlib.Path(f"/proc/{prober}/status").read_text().splitlines())
+    assert status["Uid"].split() == ["65534"] * 4
+    assert int(status["CapPrm"], 16) == int(status["CapBnd"], 16) == 1 << 10 | 1 << 13  # CAP_NET_BIND_SERVICE, CAP_NET_RAW

@@ -61,16 +61,14 @@ TEST(TcpCheck, WhatThisHostRefusesIsUnknownAndSaysTheCure) {
     const Server server{[](int fd, const std::stop_token& stop) { stall(fd, stop); }};
     auto what = check(model::TcpCheck{}, server.port);
     what.socket.mark = 7;
-    expect_unknown(what,
-                   "cannot set the mark 7: Operation not permitted; marks want CAP_NET_ADMIN, which the prober lacks: "
-                   "leave the mark out of this check");
+    expect_unknown(what, "cannot set the mark 7: Operation not permitted; the prober has no right to that: "
+                         "/usr/share/holdfast/probe-rights.conf gives it, or holdfastd --probe-rights");
     what.socket = {.source = IpAddress::v4(192, 0, 2, 1)};
     expect_unknown(what, "cannot use the source 192.0.2.1 port 0: Cannot assign requested address; it is no address of "
                          "this host");
     what.socket = {.source_port = 25};
-    expect_unknown(what,
-                   "cannot use the source 0.0.0.0 port 25: Permission denied; ports below 1024 want a privilege that "
-                   "the prober lacks");
+    expect_unknown(what, "cannot use the source 0.0.0.0 port 25: Permission denied; the prober has no right to that: "
+                         "/usr/share/holdfast/probe-rights.conf gives it, or holdfastd --probe-rights");
     what.socket = {.interface = "nowhere"};
     expect_unknown(what, "cannot use the interface nowhere: No such device");
     what.socket = {.interface = "lo"};
