@@ -36,7 +36,7 @@ struct RecordedRouter {
     bool master{false};
     Priority priority{};
     Duration interval{};
-    std::vector<Prefix> addresses; ///< owned in the kernel
+    std::vector<Prefix> addresses; ///< ours in the kernel, or on their way to it
     std::uint64_t sequence{};      ///< the last that was used; the reader of the file knows of newer ones
     std::vector<RecordedMark> marks;
     std::uint8_t priority_by_hand{}; ///< 0: none

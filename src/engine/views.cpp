@@ -171,8 +171,12 @@ Record Engine::record() {
                              .taken_over = router->by_hand.taken_over,
                              .held_until = router->held_until,
                              .last_advert = {}};
-        for (const auto& key : router->keys)
-            if (const auto* known = kernel_.address(key); known && known->ours) entry.addresses.push_back(key.prefix);
+        // Written when a state changes, so it names what may come to the kernel too: its answers change no record.
+        const bool holds = vrrp::holds_addresses(router->state);
+        for (const auto& key : router->keys) {
+            const auto* known = kernel_.address(key);
+            if (holds || (known && known->ours)) entry.addresses.push_back(key.prefix);
+        }
         result.routers.push_back(std::move(entry));
     }
     return result;

@@ -1,0 +1,52 @@
+// What the next process, or whoever clears up, finds in the record: it has to name what may be in the kernel at any moment of a
+// kill, and it is written when a state changes, before the kernel has answered.
+
+#include "servers_node.hpp"
+
+namespace holdfast::engine::testing {
+namespace {
+
+constexpr LinkIndex eth0{2};
+const auto vip = *parse_prefix("192.0.2.10/24");
+
+Node backup_of_web() {
+    Node node;
+    auto& instance = node.config_.instances.emplace_back();
+    instance.name = "web";
+    instance.interface = "eth0";
+    instance.vrid = Vrid{51};
+    instance.addresses = {vip};
+    node.load();
+    node.deliver(KernelListed{.links = {{.index = eth0, .name = "eth0", .up = true, .mac = {{2, 0, 0, 0, 0, 1}}}},
+                              .addresses = {{.link = eth0, .prefix = *parse_prefix("192.0.2.201/24")}}});
+    node.deliver(ListenDone{eth0, Family::ipv4, 0});
+    return node;
+}
+
+std::vector<Prefix> recorded(Node& node) {
+    auto record = node.engine.record();
+    EXPECT_EQ(record.routers.size(), 1U);
+    return record.routers.empty() ? std::vector<Prefix>{} : record.routers.front().addresses;
+}
+
+TEST(Recorded, ABackupHasNoAddress) {
+    auto node = backup_of_web();
+    EXPECT_TRUE(recorded(node).empty());
+}
+
+TEST(Recorded, OfATakeoverNamesTheAddressBeforeTheKernelHasIt) {
+    auto node = backup_of_web();
+    node.run(5s);
+    EXPECT_EQ(recorded(node), std::vector{vip});
+}
+
+TEST(Recorded, OfAStopNamesTheAddressUntilTheKernelHasRemovedIt) {
+    auto node = backup_of_web();
+    node.run(5s);
+    node.deliver(AddressChanged{{.link = eth0, .prefix = vip, .ours = true}});
+    node.deliver(StopRequested{});
+    EXPECT_EQ(recorded(node), std::vector{vip});
+}
+
+} // namespace
+} // namespace holdfast::engine::testing
