@@ -1,12 +1,17 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION // our file and line say nothing to an operator
 #include "bus/journal.hpp"
 
+#include "base/fd.hpp"
+
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <systemd/sd-journal.h>
 #include <unistd.h>
 #include <utility>
@@ -44,6 +49,19 @@ std::string one_line(std::string text) {
     return text;
 }
 
+/// sd_journal_sendv(3) waits while journald reads nothing (its disk hangs), and with it all of the bus, the watchdog's sign of life
+/// too. The queue of journald's socket is full or not for every sender alike: whether there is room is asked beforehand, by a
+/// socket of our own, because unix_dgram_poll() looks at the other end's queue only when connected.
+bool journal_takes_more() {
+    const Fd asking{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+    sockaddr_un to{};
+    to.sun_family = AF_UNIX;
+    std::strcpy(to.sun_path, journal_socket);
+    if (!asking || ::connect(asking.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) return false;
+    pollfd room{asking.get(), POLLOUT, 0};
+    return ::poll(&room, 1, 0) == 1 && (room.revents & POLLOUT) != 0;
+}
+
 } // namespace
 
 Journal::Journal()
@@ -79,7 +97,7 @@ std::string_view object_field(engine::NoteKind kind) {
 } // namespace
 
 bool Journal::send(const engine::Note& note, std::string_view node) const {
-    if (target_ != Target::journal || ::access(journal_socket, W_OK) != 0) return false;
+    if (target_ != Target::journal || !journal_takes_more()) return false;
     std::vector<std::string> fields{fmt::format("SYSLOG_IDENTIFIER={}", identifier), "MESSAGE=" + note.text,
                                     fmt::format("PRIORITY={}", std::to_underlying(note.severity)),
                                     fmt::format("MESSAGE_ID={}", message_id(note.kind))};

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import time
 
@@ -404,3 +405,26 @@ def test_a_peer_of_another_version_is_named_and_not_silent(world):
     warning = lambda: [w["Code"] for w in pair.instance(pair.lb1)["Warnings"]]
     wait_for(lambda: warning() == ["peer_differs"], 8, "the warning")
     assert "another VRRP version" in pair.instance(pair.lb1)["Warnings"][0]["Text"]
+
+
+def test_a_journal_that_hangs_holds_nothing_up(world):
+    """journald waits for its disk and reads no more: commands are answered, and adverts go on."""
+    world.configure("instances:\n  web: {interface: eth0, vrid: 51, advert_interval: 100ms, addresses: [10.77.0.100/24]}\n")
+    host = world.add("lb1")
+    host.start_bus()
+    folder = host.directory / "journal"
+    folder.mkdir()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+        journal.bind(str(folder / "socket"))
+        # /run is the test's own in here: what stands there is the journal that hangs.
+        in_its_own_run = ('mount -t tmpfs run /run && mkdir -p /run/systemd/journal && mount --bind "$0" /run/systemd/journal && exec "$@"')
+        spawn = host.spawn
+        host.spawn = lambda name, *command: spawn(name, "sh", "-c", in_its_own_run, folder, *command, environment={"HOLDFAST_JOURNAL": "1"})
+        host.start_holdfastd()
+        wait_for(lambda: host.status() and host.has("10.77.0.100"), 10, "mastership")
+        assert journal.recv(1 << 16, socket.MSG_DONTWAIT | socket.MSG_PEEK), "nothing went to the journal"
+        for _ in range(1000):  # far more than a queue of datagrams takes
+            host.holdfastd.kill(signal.SIGHUP)
+            time.sleep(0.002)
+        assert host.status()["Instances"][0]["State"] == "master"
+        host.ctl("reload")
