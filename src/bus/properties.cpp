@@ -183,7 +183,9 @@ std::string_view node_state(const Shown& shown) {
     if (!shown.ready) return "starting";
     if (shown.reloading) return "reloading";
     if (shown.snapshot->maintenance) return "maintenance";
-    return count(*shown.snapshot).faults > 0 || shown.facts->last_reload_result != "ok" ? "degraded" : "running";
+    const bool degraded = count(*shown.snapshot).faults > 0 || !shown.snapshot->ipvs_problem.empty() ||
+                          shown.facts->last_reload_result != "ok";
+    return degraded ? "degraded" : "running";
 }
 
 std::shared_ptr<const InstanceView> find_instance(const engine::Snapshot& snapshot, std::string_view name) {

@@ -60,6 +60,7 @@ std::string status_line(const Shown& shown) {
     else
         for (const auto& view : snapshot.instances)
             text += (text.empty() ? "" : "; ") + phrase(*view);
+    if (!snapshot.ipvs_problem.empty()) text += "; no virtual servers: " + snapshot.ipvs_problem;
     if (snapshot.stopping)
         text = "stopping: " + text;
     else if (snapshot.maintenance)

@@ -220,7 +220,7 @@ void Loop::perform(engine::Action& any) {
                    [&](engine::ListIpvs&) { ipvs().list(); },
                    [&](engine::WriteUpstreams& action) { upstreams().write(std::move(action)); },
                    [&](engine::Reply& action) { answers_.emplace_back(std::move(action)); },
-                   [&](engine::Tell& action) { parts_.tell_bus(std::move(action.note)); },
+                   [&](engine::Tell& action) { notes_.emplace_back(std::move(action.note)); },
                    [&](engine::RunHook& action) { notifier_->run(action); },
                    [&](engine::Finished&) {
                        finished_ = true;
@@ -246,6 +246,8 @@ void Loop::end_turn() {
     perform();
     if (!finished_) serve_overdue();
     wires_->flush();
+    for (auto& note : std::exchange(notes_, {}))
+        parts_.tell_bus(std::move(note));
     if (engine_.record_changed()) write_record();
     if (engine_.view_changed() || facts_changed_) publish();
     for (auto& answer : std::exchange(answers_, {}))
@@ -279,8 +281,10 @@ void Loop::on_timer() {
 }
 
 void Loop::publish() {
-    facts_changed_ = false;
     const auto snapshot = engine_.snapshot();
+    if (const auto& problem = snapshot->ipvs_problem; problem != ipvs_problem_)
+        set_missing("virtual servers", ipvs_problem_ = problem);
+    facts_changed_ = false;
     parts_.tell_bus(bus::Published{snapshot, facts_});
     notifier_->take(*snapshot);
     if (!ready_told_ && engine_.kernel().listed()) {

@@ -329,8 +329,12 @@ void Engine::decide(Router& router) {
     deadlines_[router.slot] = router_deadline(router);
 }
 
+bool Engine::may_come_back(const Router& router) const {
+    return router.candidate && now_ < router.candidate->until;
+}
+
 bool Engine::may_adopt(const Router& router, const Link& link) const {
-    if (!router.candidate || now_ >= router.candidate->until) return false;
+    if (!may_come_back(router)) return false;
     if (router.candidate->link != link.index || router.candidate->mac != link.mac) return false;
     if (router.model->is_owner()) return true;
     return router.address_link && std::ranges::all_of(router.keys, [&](const AddressKey& key) {

@@ -35,17 +35,20 @@ bool Engine::has_addresses(const Router& router) const {
 void Engine::follow_masters() {
     for (const auto& name : servers_.followed()) {
         // A host that serves what it directs would send packets to and fro with the next director, and refuses nobody
-        // without its table (decision 0021). Any other keeps the table for who comes until the addresses have gone.
+        // without its table (decision 0021). Any other keeps the table for who comes until the addresses have gone, and so
+        // does one that is back in time and may be master in a moment.
         const bool serves_too = servers_.serves_all_of(name);
         const bool wanted = std::ranges::any_of(routers_, [&](const auto& router) {
             return router && is_named(*router, name) &&
-                   (vrrp::holds_addresses(router->state) || (!serves_too && has_addresses(*router)));
+                   (vrrp::holds_addresses(router->state) ||
+                    ((!serves_too || may_come_back(*router)) && has_addresses(*router)));
         });
         with_servers([&](Servers::Turn turn) { servers_.follow(name, wanted, turn); });
         if (!wanted) continue;
         for (auto& router : routers_)
             if (router && is_named(*router, name)) wait_for_table(*router, servers_.is_ready(name));
     }
+    with_servers([&](Servers::Turn turn) { servers_.masters_are_known(turn); });
 }
 
 /// Addresses that waited are looked at again when the table is there, or their time is over.

@@ -192,7 +192,7 @@ std::optional<DesiredAddress> Engine::desired(const AddressKey& key, const Addre
     // A leaving router keeps what it has; it does not add what it is about to give away.
     if (std::holds_alternative<vrrp::Leaving>(router->state) && !kernel_.address(key)) return std::nullopt;
     if (waits_for_table(*router, key)) return std::nullopt;
-    const bool kept_for_adoption = router->candidate && now_ < router->candidate->until && kernel_.address(key);
+    const bool kept_for_adoption = may_come_back(*router) && kernel_.address(key);
     if (!vrrp::holds_addresses(router->state) && !kept_for_adoption && !waits) return std::nullopt;
     DesiredAddress result;
     if (const auto lease = lease_on(*router, key.link)) result.lease = std::chrono::ceil<std::chrono::seconds>(*lease);

@@ -253,6 +253,7 @@ class Engine {
     std::string find_waiting(Router&);
     void update_priority(Router&);
     void begin_if_ready(Router&);
+    bool may_come_back(const Router&) const; ///< as the master that the dead process was; not ruled out yet
     bool may_adopt(const Router&, const Link&) const;
     void index_virtual_addresses();
     bool is_virtual(const IpAddress&) const;

@@ -146,7 +146,7 @@ bool Engine::is_installed(const ExtraKey& key) const {
 /// While the router's addresses are there for good: the first of them that is released takes its routes along.
 bool Engine::wants_extras(const Router& router, bool installed) const {
     const bool waits = router.hook_until && now_ < *router.hook_until && installed;
-    const bool adopts = router.candidate && now_ < router.candidate->until && installed;
+    const bool adopts = may_come_back(router) && installed;
     if (waits || adopts) return true;
     if (!vrrp::holds_addresses(router.state)) return false;
     const auto is_released = [this](const AddressKey& key) {

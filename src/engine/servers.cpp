@@ -211,6 +211,10 @@ void Servers::follow(const std::string& name, bool wanted, Turn turn) {
     program(turn);
 }
 
+void Servers::masters_are_known(Turn turn) {
+    if (!std::exchange(masters_known_, true)) program(turn);
+}
+
 /// With `omega`, the daemon's end is the end of what it says of its servers too.
 void Servers::tell_the_end(const Server& server, Turn turn) {
     if (!server.pool.model->omega) return;

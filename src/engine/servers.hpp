@@ -50,6 +50,9 @@ class Servers {
     bool serves_all_of(const std::string& followed) const { return served_here_.contains(followed); }
     /// It is master, or still has addresses: its services are to be there.
     void follow(const std::string& name, bool wanted, Turn);
+    /// `follow` has been called for each. Until then nothing is programmed: the table may have been read before the addresses,
+    /// and what follows a master that is back would be taken away.
+    void masters_are_known(Turn);
     /// The table is as far as it can be for this one to have its addresses: a failing kernel holds nothing up.
     bool is_ready(const std::string& name) const;
     /// Nothing: there is no virtual server of this name.
@@ -68,6 +71,8 @@ class Servers {
     /// Shared with the last call where nothing changed.
     std::vector<std::shared_ptr<const VirtualServerView>> views(Time now);
     std::shared_ptr<const IpvsListed> statistics() const { return listed_; }
+    /// Why there is no table, and the cure; empty also when nobody wants one.
+    std::string table_problem() const { return is_of_use() ? table_problem_ : std::string{}; }
     bool view_changed() const { return view_changed_; }
     void views_taken() { view_changed_ = false; }
 
@@ -173,7 +178,7 @@ class Servers {
     std::map<model::ServiceKey, Refusal> refused_; ///< of claims_
     IpvsTable table_;                              ///< as far as it is owned or claimed
     std::shared_ptr<const IpvsListed> listed_;
-    bool known_{false}, listing_{false};
+    bool known_{false}, listing_{false}, masters_known_{false};
     std::string table_problem_;
     Time list_at_{never}, listed_from_{};
     std::optional<Batch> in_flight_;

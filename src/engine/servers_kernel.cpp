@@ -154,6 +154,7 @@ void Servers::program(Turn turn) {
 
 void Servers::program_table(Turn turn) {
     if (!known_ || in_flight_ || (dirty_.empty() && !daemons_dirty_) || !table_problem_.empty()) return;
+    if (!masters_known_ && !followed_.empty()) return;
     Batch batch{IpvsBatchId{next_batch_++}, {}};
     for (const auto& key : std::exchange(dirty_, {})) {
         const auto there = table_.find(key);

@@ -198,6 +198,8 @@ struct Snapshot {
     std::shared_ptr<const std::vector<std::shared_ptr<const Transition>>> transitions;
     std::vector<std::shared_ptr<const VirtualServerView>> virtual_servers; ///< sorted by name
     std::shared_ptr<const IpvsListed> ipvs;                                ///< connections and bytes, as last read
+    std::string
+        ipvs_problem; ///< why the kernel's load balancer can't be had, and the cure; empty: it can, or nobody wants it
     std::optional<std::string> maintenance; ///< its reason, perhaps empty; nothing: in service
     bool stopping{false};
 };

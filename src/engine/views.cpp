@@ -129,6 +129,7 @@ std::shared_ptr<const Snapshot> Engine::snapshot() {
         if (!group.is_pair) next->groups.push_back(shared_view(group));
     next->virtual_servers = servers_.views(now_);
     next->ipvs = servers_.statistics();
+    next->ipvs_problem = servers_.table_problem();
     servers_.views_taken();
     view_changed_ = false;
     return snapshot_ = next;

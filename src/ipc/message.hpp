@@ -65,7 +65,7 @@ struct StartCarrier {
 };
 /// Look at one server, again and again. After a bad probe the next comes `retry_delay` later, for at most `retry` bad
 /// ones in a row, else a probe begins every `interval`. Each outcome is a Verdict until `tell` in a row were equal; from
-/// then on one a heartbeat, and every change at once. The same id again starts over.
+/// then on one a heartbeat, and every change at once; of its reason alone, one a second. The same id again starts over.
 struct StartCheck {
     WatchId id;
     model::CheckKind what;     ///< a network probe (model::is_network_probe)
@@ -84,6 +84,7 @@ struct StartCheck {
 inline constexpr std::string_view digest_found = "the digest of the body is ";
 /// How often an outcome that does not change is told.
 inline constexpr Duration heartbeat = 5s;
+inline constexpr Duration reason_pause = 1s; ///< between two reasons of a check that stays bad
 /// A probe that begins so long after its time is counted as late.
 inline constexpr Duration late_after = 10ms;
 /// Deliver one message, in one attempt: an Ended says what came of it.

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <openssl/x509.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 namespace holdfast::prober {
 
@@ -28,6 +29,7 @@ struct HttpDriver::Probe : Transfer {
     void begin_step();
     void ended(CURLcode result) override;
     std::string trouble(CURLcode result) const;
+    std::string overdue() const;
     Outcome judge(CURLcode result);
     void finish(Outcome outcome);
     static std::size_t take_header(char*, std::size_t size, std::size_t count, void* self);
@@ -117,6 +119,13 @@ std::string HttpDriver::Probe::trouble(CURLcode result) const {
     }
 }
 
+std::string HttpDriver::Probe::overdue() const {
+    sockaddr_storage peer{};
+    socklen_t size = sizeof peer;
+    const bool connected = ::getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &size) == 0;
+    return fmt::format("no {} within {}", connected ? "complete answer" : "connection", to_string(whole));
+}
+
 Outcome HttpDriver::Probe::judge(CURLcode result) {
     const bool cut_off = result == CURLE_WRITE_ERROR && enough && header_bytes <= max_headers;
     if (result != CURLE_OK && !cut_off) {
@@ -191,8 +200,9 @@ void HttpDriver::on_timer(Time now) {
         if (fd != CURL_SOCKET_BAD && ::poll(&ready, 1, 0) == 1) curl_.on_socket(fd, EPOLLIN);
         const auto at = probes_.find(*id);
         if (at == probes_.end()) continue; // it has ended by that
+        auto why = at->second->overdue(); // its socket is still there
         curl_.remove(*at->second);
-        at->second->finish({.detail = fmt::format("no complete answer within {}", to_string(at->second->whole))});
+        at->second->finish({.detail = std::move(why)});
     }
 }
 

@@ -27,7 +27,7 @@ std::optional<ipc::Verdict> Watch::ends(const Outcome& outcome, Time now) {
     bad_in_a_row_ = seen == Seen::bad ? std::min(bad_in_a_row_, ipc::max_retry) + 1 : 0;
     if (bad_in_a_row_ > 0 && bad_in_a_row_ <= check_.retry)
         pace_.retry(now + std::max(check_.retry_delay, ipc::shortest_probe));
-    if (is_tracker_ ? seen == Seen::unknown : !is_told(seen, now)) return std::nullopt;
+    if (is_tracker_ ? seen == Seen::unknown : !is_told(seen, outcome.detail, now)) return std::nullopt;
     ipc::Verdict verdict{.id = check_.id,
                          .ok = seen == Seen::good,
                          .detail = ipc::printable(outcome.detail),
@@ -40,12 +40,15 @@ std::optional<ipc::Verdict> Watch::ends(const Outcome& outcome, Time now) {
     return verdict;
 }
 
-bool Watch::is_told(Seen seen, Time now) {
+bool Watch::is_told(Seen seen, const std::string& detail, Time now) {
     if (seen != seen_) equal_ = 0;
     seen_ = seen;
     equal_ = std::min(equal_ + 1, unsigned{check_.tell} + 1);
-    if (equal_ > check_.tell && now - told_at_ < ipc::heartbeat) return false;
+    const auto reason = seen == Seen::good ? 0 : std::hash<std::string>{}(detail);
+    const auto pause = reason != told_reason_ ? ipc::reason_pause : ipc::heartbeat;
+    if (equal_ > check_.tell && now - told_at_ < pause) return false;
     told_at_ = now;
+    told_reason_ = reason;
     return true;
 }
 

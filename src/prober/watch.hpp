@@ -1,5 +1,5 @@
 // One subscription: when its next probe begins, and which outcomes are told. Pure: it is given the time. Invariant: every
-// change of outcome is told, and an unchanged one at least once a heartbeat.
+// change of outcome is told, another reason of a bad one within a second, and an unchanged one at least once a heartbeat.
 #pragma once
 
 #include "ipc/pace.hpp"
@@ -32,7 +32,7 @@ class Watch {
 
   private:
     enum class Seen : std::uint8_t { nothing, good, bad, unknown };
-    bool is_told(Seen, Time now);
+    bool is_told(Seen, const std::string& detail, Time now);
 
     ipc::StartCheck check_;
     bool is_tracker_;
@@ -41,6 +41,7 @@ class Watch {
     Seen seen_{Seen::nothing};
     unsigned equal_{0}; ///< outcomes in a row
     Time told_at_{};
+    std::size_t told_reason_{0}; ///< a hash: ten thousand watches keep no text
     std::uint64_t skipped_{0}, late_{0};
     Duration lateness_{0};
 };

@@ -101,6 +101,7 @@ class Node {
     std::shared_ptr<const Snapshot> snapshot;
     int lists{0}; ///< how often the table was read
     bool finished{false}, answers{true};
+    bool lists_kernel{true}; ///< at once, and without anything in it
     std::vector<IpvsSync> sync;
     IpvsTimeouts timeouts{900, 120, 300};
     IpvsReuse reuse{0, 1};
@@ -122,7 +123,7 @@ class Node {
     void perform(const Action& action) {
         if (const auto* start = std::get_if<StartCheck>(&action)) checks[start->id.value] = *start;
         if (const auto* stop = std::get_if<StopCheck>(&action)) checks.erase(stop->id.value);
-        if (std::holds_alternative<ListKernel>(action)) deliver(KernelListed{});
+        if (std::holds_alternative<ListKernel>(action) && lists_kernel) deliver(KernelListed{});
         if (const auto* told = std::get_if<Tell>(&action)) notes.push_back(told->note.text);
         if (std::holds_alternative<Finished>(action)) finished = true;
         if (const auto* said = std::get_if<Reply>(&action)) reply = *said;
