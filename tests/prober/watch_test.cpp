@@ -17,12 +17,13 @@ class Played {
         now = std::max(now, watch.due());
         watch.begins(now);
         now += 10ms;
-        verdict = watch.ends({.ok = ok, .detail = "x", .our_fault = our_fault}, now);
+        verdict = watch.ends({.ok = ok, .detail = reason, .our_fault = our_fault}, now);
         return verdict.has_value();
     }
 
     Time now{Time{1h}};
     Watch watch;
+    std::string reason{"x"};
     std::optional<ipc::Verdict> verdict;
 };
 
@@ -93,6 +94,24 @@ TEST(Watch, OutcomesAreToldUntilEnoughWereEqualThenOnceAHeartbeat) {
     EXPECT_TRUE(played.probe(true)) << "and back";
     EXPECT_TRUE(played.probe(true));
     EXPECT_TRUE(played.probe(true));
+    EXPECT_FALSE(played.probe(true));
+}
+
+TEST(Watch, AnotherReasonOfABadOneIsToldOnceASecondAndThatOfAGoodOneWithTheHeartbeat) {
+    auto check = every_second();
+    check.interval = 500ms;
+    Played played{check};
+    EXPECT_TRUE(played.probe(false));
+    EXPECT_FALSE(played.probe(false)) << "the same";
+    played.reason = "y";
+    EXPECT_TRUE(played.probe(false)) << "a second later";
+    played.reason = "z";
+    EXPECT_FALSE(played.probe(false)) << "half a second after the last one";
+    EXPECT_TRUE(played.probe(false));
+    EXPECT_TRUE(played.probe(true));
+    played.reason = "status 204";
+    EXPECT_FALSE(played.probe(true));
+    EXPECT_FALSE(played.probe(true));
     EXPECT_FALSE(played.probe(true));
 }
 
