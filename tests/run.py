@@ -189,8 +189,8 @@ MACHINES = [["tests/netns/test_balancer.py"], ["tests/netns", "--ignore=tests/ne
 
 
 def suite_container():
-    """The image with its unit tests and its size, the units, and two hosts with it. The first time it is all compiled, which takes
-    long: not in the default list."""
+    """The image with its unit tests and its size, the units, two hosts with it, and one with a kernel that has ip_vs. The first time it
+    is all compiled, which takes long: not in the default list."""
     yield from pytest("tests/container")
     made = list(program("image", [sys.executable, "tests/container/image.py"], timeout=3600))
     yield from made
@@ -203,15 +203,17 @@ def suite_container():
         yield from (dataclasses.replace(act, name=f"sidecar: {act.name}") for act in acts)
         # What came to no end, or to no beginning, is no row.
         yield from (result for result in whole if not acts or (result.verdict == "failed" and all(a.verdict != "failed" for a in acts)))
+    with tempfile.NamedTemporaryFile(suffix=".jsonl") as report:
+        yield from machine_results("sidecar's machine", boot_machine("tests/container/machine_sidecar.py", report.name), report.name)
 
 
-def boot_machine(tests: list[str], report: str) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, "tests/vm/machine.py", "--results", report, "-m", "kernel", *tests], cwd=ROOT, text=True,
+def boot_machine(driver: str, report: str, *arguments: str) -> subprocess.Popen:
+    return subprocess.Popen([sys.executable, driver, "--results", report, *arguments], cwd=ROOT, text=True,
                             errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                            env={**os.environ, "HOLDFAST_BUILD": str(BUILD), "HOLDFAST_CONNECTIONS": "300"})
+                            env={**os.environ, **LAB, "HOLDFAST_CONNECTIONS": "300"})
 
 
-def machine_results(machine: subprocess.Popen, report: str):
+def machine_results(name: str, machine: subprocess.Popen, report: str):
     try:
         said, _ = machine.communicate(timeout=1500)
     except subprocess.TimeoutExpired:
@@ -219,23 +221,23 @@ def machine_results(machine: subprocess.Popen, report: str):
         said, _ = machine.communicate()
     results = [Result(**json.loads(line)) for line in pathlib.Path(report).read_text().splitlines()]
     if machine.returncode == 77:
-        yield Result("vm", "skipped", said.strip().splitlines()[-1])
+        yield Result(name, "skipped", said.strip().splitlines()[-1])
         return
     if machine.returncode:
         print(said[-12000:])
         if not any(result.verdict == "failed" for result in results):
-            yield Result("vm", "failed", f"it ended with status {machine.returncode}")
+            yield Result(name, "failed", f"it ended with status {machine.returncode}")
     for result in results:
-        yield dataclasses.replace(result, name=f"vm: {result.name}")
+        yield dataclasses.replace(result, name=f"{name}: {result.name}")
 
 
 def suite_vm():
     """What needs Debian's kernel, in virtual machines."""
     with contextlib.ExitStack() as files:
         reports = [files.enter_context(tempfile.NamedTemporaryFile(suffix=".jsonl")).name for _ in MACHINES]
-        machines = [boot_machine(tests, report) for tests, report in zip(MACHINES, reports)]
+        machines = [boot_machine("tests/vm/machine.py", report, "-m", "kernel", *tests) for tests, report in zip(MACHINES, reports)]
         for machine, report in zip(machines, reports):
-            yield from machine_results(machine, report)
+            yield from machine_results("vm", machine, report)
 
 
 def clang_build(directory: pathlib.Path = ROOT / "build-fuzz", targets=()) -> pathlib.Path | None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import socket
 import time
 
 from figures import Figure, lateness, median, percentile, spread
 from pair import HERE, VRID, Pair, cpu_ns, many, one, port_packets
-from world import BUILD, Process, World, now
+from rows_objects import virtual_servers
+from world import BUILD, Process, World, now, run
 
 FETCH = HERE / "holdfast-fetch"
 
@@ -139,4 +144,79 @@ def bus(options):
                  {"late_ms": ours, "bare_ms": loop, "calls": calls, "takeovers": moves})
 
 
-ROWS = {f.__name__: f for f in (pressure, cpu, flood, bus)}
+# As root in a mount namespace of its own ($0: the host's folder): a journald that never reads, and a disk below the state and the
+# configuration that takes no more writes (fsfreeze(8)). What is frozen is thawed by whoever leaves.
+HANGING = {
+    "journal": 'mount -t tmpfs run /run && mkdir -p /run/systemd/journal && mount --bind "$0/journal" /run/systemd/journal && exec "$@"',
+    "disk": 'truncate -s 64M "$0/disk" && mkfs.ext4 -q "$0/disk" && mkdir -p "$0/lib" && mount -o loop "$0/disk" "$0/lib" && exec "$@"',
+}
+CHURN = """
+i=0
+while :; do
+  i=$((i + 1)); ip netns add "$0-$i"; ip link add c$i type veth peer name eth0 netns "$0-$i"; ip link set c$i up
+  ip -n "$0-$i" link set eth0 up; ip -n "$0-$i" address add 10.88.0.2/24 dev eth0; ip netns del "$0-$i"; ip link del c$i 2>/dev/null
+done
+"""
+
+
+@contextlib.contextmanager
+def hanging(pair: Pair, what: str):
+    """lb1's world while its daemon runs in it: what hangs does so from here to the end."""
+    daemon, folder = pair.lb1.holdfastd.pid, pair.lb1.directory
+    inside = ("nsenter", "-t", str(daemon), "-m")
+    if what == "disk":
+        run(*inside, "fsfreeze", "-f", folder / "lib")
+    churn = pair.lb1.spawn("churn", "timeout", "60", "sh", "-c", CHURN, f"churn-{os.getpid()}") if what == "containers" else None
+    try:
+        yield
+    finally:
+        if churn:
+            churn.end()
+            for name in [line.split()[0] for line in run("ip", "netns").splitlines() if line.startswith(f"churn-{os.getpid()}-")]:
+                run("ip", "netns", "del", name, check=False)
+        if what == "disk":
+            run(*inside, "fsfreeze", "-u", folder / "lib")
+
+
+def hang(options):
+    """adverts at 10 ms while namespaces come and go as containers do, while journald hangs, and while the disk hangs"""
+    count, interval, seconds = 50, 0.01, 10.0
+    for what in ("nothing", "containers", "journal", "disk"):
+        with Pair("holdfast", "holdfast", many(interval, count), start=False) as pair, \
+                socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+            pair.world.configure(many(interval, count).holdfast() + virtual_servers(1, 1))
+            folder = pair.lb1.directory
+            (folder / "journal").mkdir()
+            journal.bind(str(folder / "journal/socket"))
+            if script := HANGING.get(what):
+                spawn = pair.lb1.spawn
+                pair.lb1.spawn = lambda name, *command: spawn(name, "sh", "-c", script, folder, *command, environment={"HOLDFAST_JOURNAL": "1"})
+            pair.first.start()
+            pair.settled(10)
+            pair.second.start()
+            pair.lb1.__dict__.pop("spawn", None)
+            time.sleep(1)
+            pair.spawn(pair.other, "bare", HERE / "holdfast-bare", "timer", "eth0", "10000")
+            with hanging(pair, what):
+                began, wrote = now(), 0
+                while now() < began + seconds:  # each reload is a line for the journal, the added server a file on the disk
+                    pair.lb1.holdfastd.kill(signal.SIGHUP)
+                    wrote += 1
+                    if what == "disk" and wrote == 1:
+                        pair.lb1.spawn("add", BUILD / "src/ctl/holdfastctl", "add", "s0/more", "10.9.0.1", "--persistent")
+                    time.sleep(0.01)
+                ended = now()
+                answered = bool(pair.lb1.status())
+            late, adverts = [], pair.tap.since(began)
+            bare = lateness([a.time for a in adverts if a.deadline], interval)
+            for vrid in range(1, count + 1):
+                late += lateness([a.time for a in adverts if a.host == "lb1" and a.vrid == vrid and a.time < ended], interval)
+            moves = pair.takeovers(began)
+        ours, loop = [percentile(late, p) * 1000 for p in (0.999, 1)], [percentile(bare, p) * 1000 for p in (0.999, 1)]
+        yield Figure("hang", f"{what}: lateness p99.9 / max, {count} instances", "not measured",
+                     f"{ours[0]:.2f} / {ours[1]:.2f} ms, {moves} takeovers, status {'answered' if answered else 'not answered'}",
+                     f"{loop[0]:.2f} / {loop[1]:.2f} (bare timer loop) + 1 ms, no flap", ours[1] <= loop[1] + 1 and moves == 0 and answered, "",
+                     {"late_ms": ours, "bare_ms": loop, "takeovers": moves})
+
+
+ROWS = {f.__name__: f for f in (pressure, cpu, flood, bus, hang)}

@@ -21,6 +21,7 @@ import image
 import node as nodes
 import page
 from client import Client
+from commands import of_the_lab, set_up
 from demo import HANDOVER, NOISE_MS, YIELD, parse_interval
 from verdict import BROKEN_STATUS, Verdict, exit_status, judge
 from world import World, now, wait_for
@@ -51,18 +52,6 @@ def config(interval: float) -> str:
     """The page's own file, at the lab's address and interval."""
     block, = page.blocks("sidecar.md", "yaml")
     return block.replace("192.0.2.10/24", f"{VIP}/24").replace("advert_interval: 1s", f"advert_interval: {interval * 1000:g}ms")
-
-
-def of_the_lab(command: str) -> str:
-    return command.replace("sudo ", "").replace("registry.example/holdfast:1", image.IMAGE).replace("registry.example/nginx:stable", image.NGINX)
-
-
-def set_up_sidecar(node: nodes.Node, pod: bool):
-    """The page's own command, with the lab's images."""
-    command, = [line for line in page.commands("sidecar.md") if "holdfast-host-setup" in line]
-    if not pod:
-        command = command.replace("--pod registry.example/nginx:stable ", "")
-    node.run("bash", "-eo", "pipefail", "-c", of_the_lab(command))
 
 
 def set_up_host(node: nodes.Node):
@@ -108,7 +97,7 @@ class Play:
                 node.write("/etc/holdfast/holdfast.yaml", config(interval))
                 if not self.in_pod:
                     set_up_nginx(node)
-                set_up_sidecar(node, self.in_pod) if self.in_container else set_up_host(node)
+                node.run(*set_up(self.in_pod)) if self.in_container else set_up_host(node)
         except BaseException:
             self.world.close()
             raise

@@ -99,9 +99,12 @@ class Host:
         self.bus_address = f"unix:path={self.directory}/bus"
         self._make()
 
-    def _make(self):
+    def _make_namespace(self):
         run("ip", "netns", "add", self.namespace)
         self.world.undo(lambda: run("ip", "netns", "del", self.namespace, check=False))
+
+    def _make(self):
+        self._make_namespace()
         run("ip", "link", "add", "eth0", "netns", self.namespace, "type", "veth", "peer", "name", self.port,
             "netns", self.world.switch)
         self.ip("link", "set", "lo", "up")

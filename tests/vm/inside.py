@@ -31,9 +31,16 @@ class Report:
 
     def pytest_runtest_logreport(self, report):
         if report.when == "call" or report.outcome != "passed":
-            reason = report.longrepr[2] if report.skipped and isinstance(report.longrepr, tuple) else \
-                str(report.longrepr).strip().splitlines()[-1] if report.failed else ""
-            self.write(name=report.nodeid.rpartition("/")[2], verdict=report.outcome, reason=reason)
+            self.write(name=report.nodeid.rpartition("/")[2], verdict=report.outcome, reason=reason_of(report))
+
+
+def reason_of(report) -> str:
+    if report.skipped and isinstance(report.longrepr, tuple):
+        return report.longrepr[2]
+    if not report.failed:
+        return ""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return f"{crash.message.splitlines()[0]} (line {crash.lineno})" if crash else str(report.longrepr).strip().splitlines()[-1]
 
 
 def give_up(*_):

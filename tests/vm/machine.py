@@ -12,7 +12,8 @@ a test sees an even 1,000 million of them a second, and its timing holds.
 
     machine.py [--results FILE] [PYTEST ARGUMENTS]     FILE: a JSON object a line, {"name", "verdict", "reason"}
 
-Status 77 and a last line with the reason: what it needs is not here.
+Status 77 and a last line with the reason: what it needs is not here. tests/container/machine_sidecar.py boots the same
+machine with another root, and systemd in it.
 """
 
 from __future__ import annotations
@@ -34,15 +35,17 @@ KERNEL = ROOT / "build-vm/kernel"
 CHOSEN = ["-m", "kernel", str(ROOT / "tests/netns")]
 LIMIT = int(os.environ.get("HOLDFAST_VM_LIMIT", "1200"))  # seconds of this machine's time for boot and tests together
 
-# The first process: loads what the root needs, puts a tmpfs over it and goes there.
+# The first process: loads what the root needs, puts a tmpfs over it and goes there. This machine's own root is in /lo, and
+# what came with the machine in /lab: results go there.
 FIRST = """#!/bin/sh
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev; mount -t tmpfs run /run
 while read -r module; do insmod /modules/$module || echo "no $module"; done < /modules/order
-mkdir -p /lo /rw /newroot
+mkdir -p /lo /lower /rw /newroot
 share='trans=virtio,version=9p2000.L,msize=524288'
 mount -t 9p -o $share,cache=loose,ro host /lo || exec sh
 mount -t tmpfs -o size=80% rw /rw; mkdir /rw/upper /rw/work
-mount -t overlay -o lowerdir=/lo,upperdir=/rw/upper,workdir=/rw/work overlay /newroot
+mount --bind /lo{root} /lower
+mount -t overlay -o lowerdir=/lower,upperdir=/rw/upper,workdir=/rw/work overlay /newroot
 mkdir -p /newroot/lab /newroot/lo
 mount -t 9p -o $share,cache=none,rw lab /newroot/lab
 mount -n --move /lo /newroot/lo
@@ -82,7 +85,7 @@ def libraries(program: str) -> list[str]:
     return [word for word in words if word.startswith("/")]
 
 
-def first_root(directory: pathlib.Path, release: str) -> pathlib.Path:
+def first_root(directory: pathlib.Path, release: str, lower: pathlib.Path) -> pathlib.Path:
     """An initramfs: five programs of this machine, their libraries, and the modules that lead to the real root."""
     root = directory / "first"
     (root / "modules").mkdir(parents=True)
@@ -104,7 +107,7 @@ def first_root(directory: pathlib.Path, release: str) -> pathlib.Path:
                 order.append(path.name)
                 shutil.copy(path, root / "modules")
     (root / "modules/order").write_text("".join(f"{name}\n" for name in order))
-    (root / "init").write_text(FIRST)
+    (root / "init").write_text(FIRST.format(root=shlex.quote(str(lower))))
     (root / "init").chmod(0o755)
     image = directory / "first.cpio"
     with open(image, "wb") as out:
@@ -113,11 +116,14 @@ def first_root(directory: pathlib.Path, release: str) -> pathlib.Path:
     return image
 
 
+def quote(words) -> str:
+    return " ".join(shlex.quote(str(word)) for word in words)
+
+
 def second(arguments: list[str]) -> str:
     environment = {"HOLDFAST_BUILD": str(BUILD), "HOLDFAST_VM": "1", "PYTHONPATH": f"{ROOT}/tests/lab",
                    "PYTHONDONTWRITEBYTECODE": "1",
                    **{key: value for key, value in os.environ.items() if key == "HOLDFAST_CONNECTIONS"}}
-    quote = lambda words: " ".join(shlex.quote(str(word)) for word in words)
     return SECOND.format(folders=quote(dict.fromkeys([ROOT, BUILD])), kernel=shlex.quote(str(KERNEL)),
                          root=shlex.quote(str(ROOT)), environment=quote(f"{key}={value}" for key, value in environment.items()),
                          arguments=quote(arguments))
@@ -152,14 +158,15 @@ def tail(file: pathlib.Path, size: int) -> str:
     return file.read_text(errors="replace")[-size:] if file.exists() else ""
 
 
-def run(arguments: list[str]) -> list[dict]:
+def boot(script: str, root: pathlib.Path = pathlib.Path("/")) -> list[dict]:
+    """Runs the script as PID 1 of a machine with that folder of this machine as its root; the results that inside.py wrote."""
     kernel = sorted(KERNEL.glob("boot/vmlinuz-*"))[-1]
     directory = pathlib.Path(tempfile.mkdtemp(prefix="holdfast-vm-"))
     began = time.monotonic()
     try:
         (directory / "lab").mkdir()
-        (directory / "lab/second").write_text(second(arguments))
-        image = first_root(directory, kernel.name.removeprefix("vmlinuz-"))
+        (directory / "lab/second").write_text(script)
+        image = first_root(directory, kernel.name.removeprefix("vmlinuz-"), root)
         machine = subprocess.Popen(command(directory, kernel, image), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, text=True, errors="replace", env={**os.environ, "PATH": PATH})
         said = ""
@@ -173,27 +180,33 @@ def run(arguments: list[str]) -> list[dict]:
             machine.wait()
         results = read_results(directory / "lab/results")
         print(tail(directory / "lab/output", 12000))
-        if not (directory / "lab/finished").exists():
+        status = tail(directory / "lab/finished", 10)  # pytest's: 1 is a test that failed
+        if not status:
             print(tail(directory / "console", 4000), said)
-            results.append({"name": "the machine", "verdict": "failed",
-                            "reason": f"it ended after {time.monotonic() - began:.0f} s without finishing the tests"})
+        if status not in ("0", "1"):
+            results.append({"name": "the machine", "verdict": "failed", "reason": f"pytest ended with status {status}" if status else
+                            f"it ended after {time.monotonic() - began:.0f} s without finishing the tests"})
         return results
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+def report(results: list[dict], file: pathlib.Path | None) -> int:
+    """Writes them where they were asked for; the status to end with."""
+    if file:
+        file.write_text("".join(json.dumps(result) + "\n" for result in results))
+    return 1 if any(result["verdict"] == "failed" for result in results) else 0
+
+
 def main() -> int:
     arguments = sys.argv[1:]
-    report = None
+    file = None
     if arguments[:1] == ["--results"]:
-        report, arguments = pathlib.Path(arguments[1]), arguments[2:]
+        file, arguments = pathlib.Path(arguments[1]), arguments[2:]
     if reason := missing():
         print(reason)
         return 77
-    results = run(arguments or CHOSEN)
-    if report:
-        report.write_text("".join(json.dumps(result) + "\n" for result in results))
-    return 1 if any(result["verdict"] == "failed" for result in results) else 0
+    return report(boot(second(arguments or CHOSEN)), file)
 
 
 if __name__ == "__main__":
