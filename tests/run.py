@@ -185,7 +185,8 @@ def suite_boot():
 
 # Two machines at a time, one a core: an emulated processor is one thread, and by its clock (-icount) nobody notices the other.
 # The flagship with two addresses takes one virtual processor too long: `./dev lab ipvs` plays it.
-MACHINES = [["tests/netns/test_balancer.py"], ["tests/netns", "--ignore=tests/netns/test_balancer.py", "-k", "not two_addresses"]]
+MACHINES = [["tests/netns/test_balancer.py", "tests/netns/test_ipvs_traffic.py"],
+            ["tests/netns", "--ignore=tests/netns/test_balancer.py", "--ignore=tests/netns/test_ipvs_traffic.py", "-k", "not two_addresses"]]
 
 
 def suite_container():
@@ -215,7 +216,7 @@ def boot_machine(driver: str, report: str, *arguments: str) -> subprocess.Popen:
 
 def machine_results(name: str, machine: subprocess.Popen, report: str):
     try:
-        said, _ = machine.communicate(timeout=1500)
+        said, _ = machine.communicate(timeout=2700)
     except subprocess.TimeoutExpired:
         machine.kill()
         said, _ = machine.communicate()

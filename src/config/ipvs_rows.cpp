@@ -97,7 +97,8 @@ std::vector<Directive<Ipvs>> rows() {
             "forget_stale", Flag{},
             "The kernel forgets connections whose server has left the table, and those whose port comes round again "
             "(net.ipv4.vs.expire_nodest_conn, conn_reuse_mode); put back at the end. Left out: on where this host "
-            "directs and serves.")};
+            "directs and serves. With udp it is worth setting: a client that keeps its port goes on to the server that "
+            "has left.")};
 }
 
 } // namespace

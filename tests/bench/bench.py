@@ -27,7 +27,7 @@ from world import BUILD
 
 ROWS = {name: (rows_moves.ROWS | rows_load.ROWS | rows_scale.ROWS | rows_objects.ROWS)[name]
         for name in ("planned", "restart", "takeover", "lease", "service", "heal", "pressure", "cpu", "instances", "many_links",
-                     "addresses", "reload_address", "flood", "bus", "adopt", "objects", "soak")}
+                     "addresses", "reload_address", "flood", "bus", "hang", "adopt", "objects", "soak")}
 
 
 class Options:

@@ -1,7 +1,7 @@
 """Programming a load balancer's table from nothing: the daemon's thread beside ipvsadm(8) and beside a loader that has every
 byte ready. In the virtual machine, so only the ratios say something:
 
-    HOLDFAST_BUILD=$PWD/build tests/vm/machine.py tests/bench/ipvs.py -s
+    sudo ./dev bench ipvs
 """
 
 from __future__ import annotations

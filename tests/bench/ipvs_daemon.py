@@ -1,7 +1,7 @@
 """The whole daemon on a kernel with ip_vs, beside keepalived: a table from nothing, a reload at 10,000 real servers, what a check
 costs, and how soon a verdict is in the kernel. In the virtual machine, whose clock counts instructions: only ratios say something.
 
-    HOLDFAST_BUILD=$PWD/build tests/vm/machine.py -s tests/bench/ipvs_daemon.py
+    sudo ./dev bench ipvs
 """
 
 from __future__ import annotations

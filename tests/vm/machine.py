@@ -33,7 +33,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("HOLDFAST_BUILD", ROOT / "build")).resolve()
 KERNEL = ROOT / "build-vm/kernel"
 CHOSEN = ["-m", "kernel", str(ROOT / "tests/netns")]
-LIMIT = int(os.environ.get("HOLDFAST_VM_LIMIT", "1200"))  # seconds of this machine's time for boot and tests together
+LIMIT = int(os.environ.get("HOLDFAST_VM_LIMIT", "2400"))  # seconds of this machine's time for boot and tests together
 
 # The first process: loads what the root needs, puts a tmpfs over it and goes there. This machine's own root is in /lo, and
 # what came with the machine in /lab: results go there.
