@@ -83,6 +83,7 @@ Json instance_json(const engine::InstanceView& view) {
     json["Prompt"] = model.prompt;
     json["HeldBack"] = view.held_back;
     json["LeaseUSec"] = usec(view.lease);
+    json["LeaseUntil"] = view.lease_until == never ? 0 : realtime_usec(view.lease_until);
     json["LeaseNote"] = view.lease_note;
     json["Trackers"] = list(model.track, [](const model::TrackUse& use) -> Json { return use.tracker; });
     json["SyncGroup"] = view.group;
@@ -131,6 +132,10 @@ std::string_view family_name(Family family) {
     return family == Family::ipv4 ? "ipv4" : "ipv6";
 }
 
+/// By their place in vrrp::State. Who is leaving is master still; that it begins to leave is an edge of its own here.
+constexpr std::array<std::string_view, std::variant_size_v<vrrp::State>> state_names{"init", "backup", "master",
+                                                                                     "leaving", "fault"};
+
 std::vector<std::pair<std::string, std::uint64_t>> counters(const engine::Counters& values) {
     std::vector<std::pair<std::string, std::uint64_t>> result{
         {"adverts_sent", values.adverts_sent},
@@ -149,6 +154,18 @@ std::vector<std::pair<std::string, std::uint64_t>> counters(const engine::Counte
     for (std::size_t reason = 0; reason < values.rejected.size(); ++reason)
         result.emplace_back(fmt::format("rejected_{}", wire::name(static_cast<wire::Reject>(reason))),
                             values.rejected[reason]);
+    for (std::size_t i = 0; i < values.lateness.size(); ++i)
+        result.emplace_back(i < engine::lateness_bounds.size()
+                                ? fmt::format("advert_lateness_{}", to_string(engine::lateness_bounds[i]))
+                                : "advert_lateness_more",
+                            values.lateness[i]);
+    result.emplace_back("advert_lateness_usec", values.lateness_usec);
+    for (std::size_t state = 0; state < values.entered.size(); ++state)
+        for (std::size_t reason = 0; reason < vrrp::reason_count; ++reason)
+            if (const auto times = values.entered[state][reason])
+                result.emplace_back(
+                    fmt::format("entered_{}_{}", state_names[state], vrrp::name(static_cast<vrrp::Reason>(reason))),
+                    times);
     return result;
 }
 
@@ -168,6 +185,7 @@ std::string describe(const Shown& shown) {
               {"State", node_state(shown)},
               {"ConfigPath", facts.config_path},
               {"ConfigHash", facts.config_hash},
+              {"StartedTimestamp", facts.started_usec},
               {"ConfigLoadedTimestamp", facts.config_loaded_usec},
               {"LastReloadResult", facts.last_reload_result},
               {"LastReloadErrors", facts.last_reload_errors},

@@ -67,6 +67,7 @@ class Manager final : public sdbus::AdaptorInterfaces<org::holdfast1::Manager_ad
     std::string State() override { return std::string{node_state(shown_)}; }
     std::string ConfigPath() override { return utf8(facts().config_path); }
     std::string ConfigHash() override { return facts().config_hash; }
+    std::uint64_t StartedTimestamp() override { return static_cast<std::uint64_t>(facts().started_usec); }
     std::uint64_t ConfigLoadedTimestamp() override { return static_cast<std::uint64_t>(facts().config_loaded_usec); }
     std::string LastReloadResult() override { return facts().last_reload_result; }
     Strings LastReloadErrors() override { return utf8(facts().last_reload_errors); }

@@ -24,7 +24,8 @@ namespace holdfast::bus {
 struct NodeFacts {
     std::string config_path;
     std::string config_hash;                     ///< 16 hex digits
-    std::int64_t config_loaded_usec{};           ///< CLOCK_REALTIME
+    std::int64_t started_usec{};                 ///< CLOCK_REALTIME
+    std::int64_t config_loaded_usec{};           ///< likewise
     std::string last_reload_result{"ok"};        ///< "ok" or "failed"
     std::vector<std::string> last_reload_errors; ///< rendered diagnostics
     std::vector<std::string> missing;            ///< "not real-time: ...", "no journal": one sentence each

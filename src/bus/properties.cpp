@@ -104,6 +104,7 @@ constexpr Row<Shown> node_rows[] = {
     {"State", [](const Shown& a, const Shown& b) { return node_state(a) != node_state(b); }},
     {"ConfigPath", fact_differs<&NodeFacts::config_path>},
     {"ConfigHash", fact_differs<&NodeFacts::config_hash>},
+    {"StartedTimestamp", fact_differs<&NodeFacts::started_usec>},
     {"ConfigLoadedTimestamp", fact_differs<&NodeFacts::config_loaded_usec>},
     {"LastReloadResult", fact_differs<&NodeFacts::last_reload_result>},
     {"LastReloadErrors", fact_differs<&NodeFacts::last_reload_errors>},

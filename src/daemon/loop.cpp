@@ -126,7 +126,7 @@ int Loop::run() {
     auto& facts = change_facts();
     facts.config_path = parts_.options.config.string();
     facts.config_hash = parts_.config.hash;
-    facts.config_loaded_usec = read_clock(CLOCK_REALTIME) / 1us;
+    facts.started_usec = facts.config_loaded_usec = read_clock(CLOCK_REALTIME) / 1us;
     facts.missing = parts_.missing;
     stop_mark_.remove(); // of a stop that nobody cleared up after: what it left is ours now
     tell_wall_clock();

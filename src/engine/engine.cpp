@@ -84,9 +84,20 @@ void Engine::apply(Router& router, const vrrp::Event& event) {
     deadlines_[router.slot] = router_deadline(router);
 }
 
+/// Of an advert on schedule: a shared wake-up may serve it early, which is not late.
+void Engine::note_lateness(Router& router, const vrrp::Master& master) const {
+    const auto late = std::max(now_ - master.next_advert, Duration::zero());
+    const auto at = std::ranges::lower_bound(lateness_bounds, late);
+    ++router.counters.lateness[static_cast<std::size_t>(at - lateness_bounds.begin())];
+    router.counters.lateness_usec +=
+        static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(late).count());
+}
+
 /// Bookkeeping of a state edge; `before` is the state that was left.
 void Engine::entered(Router& router, const vrrp::State& before, vrrp::Reason reason) {
     const auto from = vrrp::name(before), to = vrrp::name(router.state);
+    if (router.state.index() != before.index())
+        ++router.counters.entered[router.state.index()][std::to_underlying(reason)];
     router.reason = reason;
     router.since = now_;
     router.view_changed = view_changed_ = record_changed_ = settle_needed_ = links_dirty_ = true;
@@ -308,6 +319,7 @@ void Engine::elapsed(Router& router) {
     if (router.needs_assessment) settle_needed_ = true;
     if (vrrp::next_deadline(router.state) <= now_) {
         const auto* backup = std::get_if<vrrp::Backup>(&router.state);
+        if (const auto* master = std::get_if<vrrp::Master>(&router.state)) note_lateness(router, *master);
         if (backup && now_ >= backup->master_down)
             take_over_together(router);
         else

@@ -151,6 +151,7 @@ class Engine {
     // engine.cpp
     void settle();
     void apply(Router&, const vrrp::Event&);
+    void note_lateness(Router&, const vrrp::Master&) const;
     void entered(Router&, const vrrp::State& before, vrrp::Reason);
     void look_at_leases();
     void watch_leases();

@@ -14,9 +14,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace holdfast::engine {
+
+/// How late an advert left, at most, each; and one more for what was later than all.
+inline constexpr std::array<Duration, 5> lateness_bounds{100us, 1ms, 10ms, 100ms, 1s};
 
 /// Monotonic counters of one instance, never reset while it lives.
 struct Counters {
@@ -29,6 +33,10 @@ struct Counters {
     std::uint64_t routes_restored{}; ///< and rules
     std::uint64_t intervals_capped{};
     std::array<std::uint64_t, wire::reject_count> rejected{};
+    std::array<std::uint64_t, lateness_bounds.size() + 1> lateness{}; ///< adverts on schedule, each in one of them
+    std::uint64_t lateness_usec{};                                    ///< of all of them together
+    /// State edges, by what was entered (its place in vrrp::State) and why.
+    std::array<std::array<std::uint64_t, vrrp::reason_count>, std::variant_size_v<vrrp::State>> entered{};
     bool operator==(const Counters&) const = default;
 };
 
@@ -102,6 +110,7 @@ struct InstanceView {
     std::optional<IpAddress> source; ///< primary address, that adverts come from
     Duration master_down{};          ///< as it holds now, with the learnt interval
     Duration lease{};                ///< in force; 0: none
+    Time lease_until{never};         ///< when the kernel may drop the addresses, as they stand
     std::string lease_note;          ///< why there is none
     bool held_back{false};
     std::vector<FaultCause>

@@ -68,6 +68,7 @@ std::shared_ptr<const InstanceView> Engine::view(const Router& router) const {
     if (router.has_source) v.source = router.self.address;
     v.master_down = vrrp::master_down(router.self, interval);
     v.lease = lease_of(router).value_or(Duration::zero());
+    v.lease_until = router.lease_deadline;
     if (v.lease == Duration::zero())
         v.lease_note = router.model->is_owner()  ? "the owner's address is the interface's own"
                        : !router.model->lease.on ? "switched off by `lease: off`"

@@ -56,16 +56,25 @@ void add_named(Book& book, const Row& row, Type type, const Json& objects, const
         book.put(family, {{label, text(each, "Name")}}, value(each, row.key));
 }
 
+/// Microseconds of CLOCK_REALTIME as seconds from now, negative for the past; nothing for 0, which is never.
+std::optional<double> from_now(const Json& moment, std::uint64_t now) {
+    if (!moment.is_number_unsigned() || moment.get<std::uint64_t>() == 0) return std::nullopt;
+    return (moment.get<double>() - static_cast<double>(now)) / 1e6;
+}
+
 constexpr std::array states{"init", "backup", "master", "fault"};
 
 // ---- our own names
 // ------------------------------------------------------------------------------------------------------
 
-void add_node(Book& book, const Json& node) {
+void add_node(Book& book, const Json& node, std::uint64_t now) {
     book.put(book.add("holdfast_up", Type::gauge, "The daemon answers."), {}, true);
     book.put(book.add("holdfast_build", Type::info, "The daemon's version."), {{"version", text(node, "Version")}}, 1);
     book.put(book.add("holdfast_config_hash", Type::info, "The configuration in force."),
              {{"hash", text(node, "ConfigHash")}}, 1);
+    if (const auto since = from_now(at(node, "StartedTimestamp"), now))
+        book.put(book.add("holdfast_up_since_seconds", Type::gauge, "How long the daemon has run."), {},
+                 std::max(0.0, -*since));
     const auto reload = book.add("holdfast_config_last_reload_success", Type::gauge, "The last reload was accepted.");
     book.put(reload, {}, text(node, "LastReloadResult") == "ok");
     book.put(book.add("holdfast_maintenance", Type::gauge, "The host is taken out of service."), {},
@@ -112,19 +121,83 @@ void add_instance_counters(Book& book, const Json& instances) {
                 book.put(dropped, {{"vrrp", text(each, "Name")}, {"reason", key.substr(prefix.size())}}, value);
 }
 
+/// "entered_backup_higher_priority": neither states nor the first words of reasons have a '_' in them.
+void add_transitions(Book& book, const Json& instances) {
+    constexpr std::string_view prefix = "entered_";
+    const auto family =
+        book.add("holdfast_vrrp_transitions", Type::counter, "State edges, by the state that was entered.");
+    for (const auto& each : instances)
+        for (const auto& [key, value] : at(each, "Counters").items()) {
+            const auto split = key.find('_', prefix.size());
+            if (!key.starts_with(prefix) || split == std::string::npos) continue;
+            book.put(family,
+                     {{"vrrp", text(each, "Name")},
+                      {"to", key.substr(prefix.size(), split - prefix.size())},
+                      {"reason", key.substr(split + 1)}},
+                     value);
+        }
+}
+
+/// The daemon's counters are each of one bucket; a histogram's are of all up to it.
+void add_lateness(Book& book, const Json& instances) {
+    struct Bucket {
+        const char *key, *bound;
+    };
+    constexpr std::array buckets{Bucket{"advert_lateness_100us", "0.0001"}, Bucket{"advert_lateness_1ms", "0.001"},
+                                 Bucket{"advert_lateness_10ms", "0.01"},    Bucket{"advert_lateness_100ms", "0.1"},
+                                 Bucket{"advert_lateness_1s", "1.0"},       Bucket{"advert_lateness_more", "+Inf"}};
+    const auto family = book.add("holdfast_vrrp_advert_lateness_seconds", Type::histogram,
+                                 "How late adverts left, of those that were due by the clock.");
+    auto& samples = book.families[family].samples;
+    for (const auto& each : instances) {
+        const auto& total = counter(each, "advert_lateness_usec");
+        if (!total.is_number()) continue;
+        const Labels who{{"vrrp", text(each, "Name")}};
+        double count = 0;
+        for (const auto& bucket : buckets) {
+            if (const auto& in = counter(each, bucket.key); in.is_number()) count += in.get<double>();
+            auto labels = who;
+            labels.emplace_back("le", bucket.bound);
+            samples.push_back({std::move(labels), count, "_bucket"});
+        }
+        samples.push_back({who, total.get<double>() / 1e6, "_sum"});
+        samples.push_back({who, count, "_count"});
+    }
+}
+
 void add_instance_lists(Book& book, const Json& instances, std::uint64_t now) {
     const auto assigned = book.add("holdfast_vip_assigned", Type::gauge, "The kernel has the address.");
     for (const auto& each : instances)
         for (const auto& address : at(each, "Addresses"))
             book.put(assigned, {{"vrrp", text(each, "Name")}, {"address", text(address, "Address")}},
                      text(address, "State") == "assigned");
+    const auto lease = book.add("holdfast_vip_lease_remaining_seconds", Type::gauge,
+                                "Until the kernel drops the address, if nobody renews its lease.");
+    for (const auto& each : instances)
+        if (const auto rest = from_now(at(each, "LeaseUntil"), now))
+            for (const auto& address : at(each, "Addresses"))
+                book.put(lease, {{"vrrp", text(each, "Name")}, {"address", text(address, "Address")}},
+                         std::max(0.0, *rest));
+}
+
+void add_peers(Book& book, const Json& instances, std::uint64_t now) {
     const auto heard =
         book.add("holdfast_vrrp_peer_last_advert_seconds", Type::gauge, "Seconds since the last advert of a peer.");
-    for (const auto& each : instances)
-        for (const auto& peer : at(each, "ObservedPeers"))
-            if (const auto& seen = at(peer, "LastSeenUSec"); seen.is_number_unsigned() && seen.get<std::uint64_t>() > 0)
-                book.put(heard, {{"vrrp", text(each, "Name")}, {"peer", text(peer, "Address")}},
-                         std::max(0.0, (static_cast<double>(now) - seen.get<double>()) / 1e6));
+    const auto masters = book.add("holdfast_vrrp_masters_seen", Type::gauge,
+                                  "Who says to be master: this host, and each peer whose advert is not too old.");
+    for (const auto& each : instances) {
+        const auto& patience = at(each, "MasterDownIntervalUSec");
+        int seen = text(each, "State") == "master" ? 1 : 0;
+        for (const auto& peer : at(each, "ObservedPeers")) {
+            const auto age = from_now(at(peer, "LastSeenUSec"), now);
+            if (!age) continue;
+            book.put(heard, {{"vrrp", text(each, "Name")}, {"peer", text(peer, "Address")}}, std::max(0.0, -*age));
+            const auto& priority = at(peer, "Priority");
+            if (patience.is_number() && -*age * 1e6 <= patience.get<double>() && priority.is_number() && priority > 0)
+                ++seen;
+        }
+        if (patience.is_number()) book.put(masters, {{"vrrp", text(each, "Name")}}, seen);
+    }
 }
 
 void add_trackers(Book& book, const Json& trackers) {
@@ -146,6 +219,10 @@ void add_virtual_servers(Book& book, const Json& servers) {
     for (const Row row : {Row{"Quorate", "holdfast_virtual_server_quorum_up", "The quorum is reached."},
                           Row{"Weight", "holdfast_virtual_server_weight_up", "Weight of the servers that are up."}})
         add_named(book, row, Type::gauge, servers, "virtual_server", at);
+    const auto sorry =
+        book.add("holdfast_virtual_server_sorry_active", Type::gauge, "Clients are sent to the sorry server.");
+    for (const auto& each : servers)
+        book.put(sorry, {{"virtual_server", text(each, "Name")}}, text(each, "State") == "sorry");
     for (const auto& row : server_counters)
         add_named(book, row, Type::counter, servers, "virtual_server", counter);
 }
@@ -163,6 +240,7 @@ std::optional<bool> health(const Json& real) {
 
 void add_real_servers(Book& book, const Json& servers) {
     const auto up = book.add("holdfast_real_server_up", Type::gauge, "The checks' verdict; none while it is unknown.");
+    const auto admin = book.add("holdfast_real_server_admin_state", Type::gauge, "1 for what people have ordered.");
     const auto weight = book.add("holdfast_real_server_weight", Type::gauge, "The weight in force.");
     const auto connections = book.add("holdfast_real_server_connections", Type::gauge, "Connections now.");
     const auto failures = book.add("holdfast_real_server_check_failures", Type::counter, "Probes that failed.");
@@ -177,6 +255,10 @@ void add_real_servers(Book& book, const Json& servers) {
                 return labels;
             };
             if (const auto healthy = health(real)) book.put(up, who, *healthy);
+            const auto state = text(real, "State");
+            for (const std::string_view ordered : {"enabled", "disabled", "draining"})
+                book.put(admin, with("state", std::string{ordered}),
+                         ordered == state || (ordered == "enabled" && state != "disabled" && state != "draining"));
             book.put(weight, who, at(real, "Weight"));
             book.put(connections, with("state", "active"), counter(real, "active_connections"));
             book.put(connections, with("state", "inactive"), counter(real, "inactive_connections"));
@@ -251,10 +333,13 @@ std::optional<std::vector<Family>> families(const std::string& described, Names 
         add_compatible(book, node);
         return std::move(book.families);
     }
-    add_node(book, node);
+    add_node(book, node, now);
     add_instance_states(book, at(node, "Instances"));
     add_instance_counters(book, at(node, "Instances"));
+    add_transitions(book, at(node, "Instances"));
+    add_lateness(book, at(node, "Instances"));
     add_instance_lists(book, at(node, "Instances"), now);
+    add_peers(book, at(node, "Instances"), now);
     add_trackers(book, at(node, "Trackers"));
     add_virtual_servers(book, at(node, "VirtualServers"));
     add_real_servers(book, at(node, "VirtualServers"));

@@ -38,11 +38,13 @@ const char* ending(Type type) {
 
 const char* type_name(Type type, Format format) {
     if (type == Type::counter) return "counter";
+    if (type == Type::histogram) return "histogram";
     return type == Type::info && format == Format::open_metrics ? "info" : "gauge";
 }
 
 void render_sample(std::string& text, const std::string& name, const Sample& sample) {
     text += name;
+    text += sample.part;
     for (std::size_t i = 0; i < sample.labels.size(); ++i)
         fmt::format_to(std::back_inserter(text), "{}{}=\"{}\"", i == 0 ? '{' : ',', sample.labels[i].first,
                        escaped(sample.labels[i].second, true));

@@ -13,9 +13,10 @@ using Labels = std::vector<std::pair<std::string, std::string>>;
 struct Sample {
     Labels labels;
     double value{};
+    const char* part{""}; ///< of a histogram: "_bucket" with the label le, "_sum", "_count"
 };
 
-enum class Type { gauge, counter, info };
+enum class Type { gauge, counter, info, histogram };
 
 /// Named without the ending (_total, _info) that its type gives it.
 struct Family {

@@ -40,6 +40,7 @@ enum class Reason : std::uint8_t {
     taken_over,      ///< on command
     sync_group,      ///< another member of the sync group moved
 };
+inline constexpr std::size_t reason_count = 16;
 
 /// Not taking part: starting, stopping, or held by `startup_delay`.
 struct Init {

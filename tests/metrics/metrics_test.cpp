@@ -89,14 +89,17 @@ c_info{version="1"} 1
 )");
 }
 
-constexpr const char* node = R"({"Version":"1","ConfigHash":"abc","LastReloadResult":"ok","Instances":[{"Name":"web",
+constexpr const char* node =
+    R"({"Version":"1","StartedTimestamp":500000,"ConfigHash":"abc","LastReloadResult":"ok","Instances":[{"Name":"web",
 "Interface":"eth0","VirtualRouterId":51,"Family":"ipv4","State":"master","BasePriority":250,"EffectivePriority":190,
 "Addresses":[{"Address":"192.0.2.10/24","State":"assigned"}],
-"ObservedPeers":[{"Address":"10.0.0.2","LastSeenUSec":1000000},{"Address":"10.0.0.3","LastSeenUSec":0}],
-"Counters":{"adverts_sent":7,"rejected_hop_limit":2}}],
+"ObservedPeers":[{"Address":"10.0.0.2","LastSeenUSec":1000000,"Priority":100},{"Address":"10.0.0.3","LastSeenUSec":0}],
+"MasterDownIntervalUSec":3000000,"LeaseUntil":8000000,
+"Counters":{"adverts_sent":7,"rejected_hop_limit":2,"entered_master_master_silent":1,"entered_backup_ready":2,
+"advert_lateness_100us":5,"advert_lateness_1ms":2,"advert_lateness_more":1,"advert_lateness_usec":2500000}}],
 "Trackers":[{"Name":"nginx","Kind":"unit","Status":"down"},{"Name":"new","Kind":"unit","Status":"unknown"}],
-"VirtualServers":[{"Name":"vs","Quorate":true,"Weight":3,"Counters":{"connections":5},"RealServers":[
-{"Name":"a","Weight":1,"Checks":[{"Kind":"tcp","Verdict":"up","Probes":2,"Bad":1,"LatencyUSec":1500}],"Counters":{"active_connections":4}},
+"VirtualServers":[{"Name":"vs","State":"sorry","Quorate":true,"Weight":3,"Counters":{"connections":5},"RealServers":[
+{"Name":"a","State":"draining","Weight":1,"Checks":[{"Kind":"tcp","Verdict":"up","Probes":2,"Bad":1,"LatencyUSec":1500}],"Counters":{"active_connections":4}},
 {"Name":"b","Weight":1,"Checks":[{"Kind":"tcp","Verdict":"unknown","Probes":0,"Bad":0,"LatencyUSec":0}]}]}]})";
 
 std::string text_of(Names names) {
@@ -107,13 +110,29 @@ std::string text_of(Names names) {
 TEST(Families, AreWhatTheDaemonSays) {
     const auto text = text_of(Names::holdfast);
     for (const char* line :
-         {"holdfast_up 1\n", "holdfast_build_info{version=\"1\"} 1\n", "holdfast_config_last_reload_success 1\n",
+         {"holdfast_up_since_seconds 3\n",
+          "holdfast_up 1\n",
+          "holdfast_build_info{version=\"1\"} 1\n",
+          "holdfast_config_last_reload_success 1\n",
           R"(holdfast_vrrp_state{vrrp="web",interface="eth0",vrid="51",family="ipv4",state="master"} 1)",
           R"(holdfast_vrrp_state{vrrp="web",interface="eth0",vrid="51",family="ipv4",state="fault"} 0)",
-          R"(holdfast_vrrp_effective_priority{vrrp="web"} 190)", R"(holdfast_vrrp_adverts_sent_total{vrrp="web"} 7)",
+          R"(holdfast_vrrp_effective_priority{vrrp="web"} 190)",
+          R"(holdfast_vrrp_adverts_sent_total{vrrp="web"} 7)",
           R"(holdfast_vrrp_adverts_dropped_total{vrrp="web",reason="hop_limit"} 2)",
           R"(holdfast_vip_assigned{vrrp="web",address="192.0.2.10/24"} 1)",
           R"(holdfast_vrrp_peer_last_advert_seconds{vrrp="web",peer="10.0.0.2"} 2.5)",
+          R"(holdfast_vrrp_masters_seen{vrrp="web"} 2)",
+          R"(holdfast_vrrp_transitions_total{vrrp="web",to="master",reason="master_silent"} 1)",
+          "# TYPE holdfast_vrrp_advert_lateness_seconds histogram\n",
+          R"(holdfast_vrrp_advert_lateness_seconds_bucket{vrrp="web",le="0.0001"} 5)",
+          R"(holdfast_vrrp_advert_lateness_seconds_bucket{vrrp="web",le="0.01"} 7)",
+          R"(holdfast_vrrp_advert_lateness_seconds_bucket{vrrp="web",le="+Inf"} 8)",
+          R"(holdfast_vrrp_advert_lateness_seconds_sum{vrrp="web"} 2.5)",
+          R"(holdfast_vrrp_advert_lateness_seconds_count{vrrp="web"} 8)",
+          R"(holdfast_vip_lease_remaining_seconds{vrrp="web",address="192.0.2.10/24"} 4.5)",
+          R"(holdfast_virtual_server_sorry_active{virtual_server="vs"} 1)",
+          R"(holdfast_real_server_admin_state{virtual_server="vs",real_server="a",state="draining"} 1)",
+          R"(holdfast_real_server_admin_state{virtual_server="vs",real_server="a",state="enabled"} 0)",
           R"(holdfast_tracker_up{tracker="nginx",kind="unit"} 0)",
           R"(holdfast_virtual_server_quorum_up{virtual_server="vs"} 1)",
           R"(holdfast_real_server_up{virtual_server="vs",real_server="a"} 1)",
