@@ -96,9 +96,9 @@ class Engine {
     /// A macvlan of ours, by name.
     struct LinkSlot {
         std::optional<OperationId> operation; ///< in flight
+        std::optional<OperationBody> waiting; ///< the step that is not tried again before not_before
         Time not_before{};
-        bool lowering_failed{false}; ///< what waits until then is to lower it
-        std::string refused;         ///< why the kernel does not let it be
+        std::string refused; ///< why the kernel does not let it be
     };
     struct LinkOperation {
         std::string name; ///< empty: of a parent
@@ -336,6 +336,7 @@ class Engine {
     bool link_operation_done(const OperationDone&);
     void link_changed_by_us(const LinkOperation&);
     void link_refused(const LinkOperation&, int error);
+    void wait_to_repeat(const LinkOperation&, Duration);
     void parent_done(const SetArp&, const OperationDone&);
     bool links_are_gone() const;
 

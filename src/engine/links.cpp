@@ -46,6 +46,11 @@ std::string explain_refusal(const OperationBody& body, int error) {
     }
 }
 
+bool is_same_step(const OperationBody& one, const OperationBody& other) {
+    const auto *set = std::get_if<SetLinkUp>(&one), *other_set = std::get_if<SetLinkUp>(&other);
+    return one.index() == other.index() && (!set || set->up == other_set->up);
+}
+
 } // namespace
 
 // ---- what is wanted -------------------------------------------------------------------------------------------------------
@@ -163,13 +168,13 @@ void Engine::reconcile_link(Router& router, const DesiredLink& wish) {
     const auto* observed = kernel_.link(wish.name);
     const auto body = plan(observed, wish);
     if (!body) return;
-    const auto* set = std::get_if<SetLinkUp>(&*body);
-    const bool lowering = set && !set->up;
-    // What failed waits before it is tried again; its opposite does not: a router that can't raise it lowers it at once.
-    if (now_ < slot.not_before && lowering == slot.lowering_failed) {
+    // A step waits before it is tried again; any other does not: a router that can't raise it lowers it at once, and one whose
+    // link is there after all goes on.
+    if (now_ < slot.not_before && slot.waiting && is_same_step(*slot.waiting, *body)) {
         retry_at_ = std::min(retry_at_, slot.not_before);
         return;
     }
+    const auto* set = std::get_if<SetLinkUp>(&*body);
     slot.operation = start_link_operation(wish.name, *body, set && set->up ? router.lease_deadline : never);
 }
 
@@ -262,12 +267,17 @@ bool Engine::link_operation_done(const OperationDone& event) {
     return true;
 }
 
+void Engine::wait_to_repeat(const LinkOperation& done, Duration how_long) {
+    auto& slot = link_slots_[done.name];
+    slot.waiting = done.body;
+    slot.not_before = now_ + how_long;
+    retry_at_ = std::min(retry_at_, slot.not_before);
+}
+
 /// The mirror follows the answer: a link that is down is not told about by the kernel.
 void Engine::link_changed_by_us(const LinkOperation& done) {
-    if (std::holds_alternative<AddLink>(done.body) && !kernel_.link(done.name)) { // its news is on the way
-        link_slots_[done.name].not_before = now_ + look_again;
-        link_slots_[done.name].lowering_failed = false;
-    }
+    if (std::holds_alternative<AddLink>(done.body) && !kernel_.link(done.name)) // its news is on the way
+        wait_to_repeat(done, look_again);
     if (const auto* removed = std::get_if<RemoveLink>(&done.body)) {
         link_slots_.erase(done.name);
         return handle(LinkRemoved{removed->link});
@@ -296,24 +306,21 @@ void Engine::link_changed_by_us(const LinkOperation& done) {
 }
 
 void Engine::link_refused(const LinkOperation& done, int error) {
-    auto& slot = link_slots_[done.name];
     if (error == ECANCELED) return;
-    const auto* set = std::get_if<SetLinkUp>(&done.body);
-    slot.lowering_failed = set && !set->up;
-    slot.not_before = now_ + look_again;
-    retry_at_ = std::min(retry_at_, slot.not_before);
     if (error == EEXIST || error == ENODEV) { // what we believe of the kernel is out of date
+        wait_to_repeat(done, look_again);
         out_->push_back(ListKernel{});
         return;
     }
-    slot.not_before = now_ + refusal_time;
+    wait_to_repeat(done, refusal_time);
+    const auto* set = std::get_if<SetLinkUp>(&done.body);
     const auto* known = kernel_.link(done.name);
     const auto* add = std::get_if<AddLink>(&done.body);
     const bool is_ipvlan = add ? add->ipvlan.has_value() : known && known->ipvlan;
     const auto text = fmt::format("the kernel refused the {} {}{}: {}", is_ipvlan ? "ipvlan" : "interface", done.name,
                                   is_ipvlan ? "" : " of the virtual MAC", explain_refusal(done.body, error));
     const bool raising = set && set->up;
-    if (!set) slot.refused = text;
+    if (!set) link_slots_[done.name].refused = text;
     for (auto& router : routers_) {
         if (!router || router->model->address_interface() != done.name) continue;
         if (raising) {

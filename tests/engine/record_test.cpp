@@ -1,25 +1,16 @@
 // What the next process, or whoever clears up, finds in the record: it has to name what may be in the kernel at any moment of a
 // kill, and it is written when a state changes, before the kernel has answered.
 
-#include "servers_node.hpp"
+#include "web_node.hpp"
 
 namespace holdfast::engine::testing {
 namespace {
 
-constexpr LinkIndex eth0{2};
-const auto vip = *parse_prefix("192.0.2.10/24");
-
 Node backup_of_web() {
     Node node;
-    auto& instance = node.config_.instances.emplace_back();
-    instance.name = "web";
-    instance.interface = "eth0";
-    instance.vrid = Vrid{51};
-    instance.addresses = {vip};
+    add_web(node);
     node.load();
-    node.deliver(KernelListed{.links = {{.index = eth0, .name = "eth0", .up = true, .mac = {{2, 0, 0, 0, 0, 1}}}},
-                              .addresses = {{.link = eth0, .prefix = *parse_prefix("192.0.2.201/24")}}});
-    node.deliver(ListenDone{eth0, Family::ipv4, 0});
+    start_on(node);
     return node;
 }
 

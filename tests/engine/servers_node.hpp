@@ -112,6 +112,7 @@ class Node {
     std::string lacks{"mh"};                  ///< a scheduler
     std::optional<IpAddress> full;            ///< a destination that is refused
     std::optional<Event> held;                ///< the answer of the table, when `answers` is off
+    std::vector<Operation> operations;        ///< asked of the kernel; the test answers
 
   private:
     void answer(Event event) {
@@ -126,6 +127,7 @@ class Node {
         if (std::holds_alternative<ListKernel>(action) && lists_kernel) deliver(KernelListed{});
         if (const auto* told = std::get_if<Tell>(&action)) notes.push_back(told->note.text);
         if (std::holds_alternative<Finished>(action)) finished = true;
+        if (const auto* operation = std::get_if<Operation>(&action)) operations.push_back(*operation);
         if (const auto* said = std::get_if<Reply>(&action)) reply = *said;
         if (std::holds_alternative<ListIpvs>(action))
             ++lists, answer(IpvsRead{std::make_shared<const IpvsListed>(list())});

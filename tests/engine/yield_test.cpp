@@ -2,32 +2,18 @@
 // other's packets to and fro (decision 0021). A host that only directs keeps it until its addresses have gone: who comes before
 // that would be refused.
 
-#include "servers_node.hpp"
+#include "web_node.hpp"
 
 namespace holdfast::engine::testing {
 namespace {
 
-constexpr LinkIndex eth0{2};
 const auto peer = IpAddress::v4(192, 0, 2, 202);
-const auto vip = *parse_prefix("192.0.2.10/24");
 
 /// lb1 is master of `web`, with its address and its table.
 Node master_of_web(const std::string& lb1_is) {
-    Node node;
-    auto& instance = node.config_.instances.emplace_back();
-    instance.name = "web";
-    instance.interface = "eth0";
-    instance.vrid = Vrid{51};
-    instance.addresses = {vip};
-    auto here = real("s1", 1, false), there = real("s2", 1, false);
-    here.host = lb1_is;
-    here.forwarding.method = there.forwarding.method = model::Forwarding::Method::dr;
-    auto& server = node.add("http", {here, there});
-    server.while_master = "web";
+    auto node = follower(lb1_is);
     node.load();
-    node.deliver(KernelListed{.links = {{.index = eth0, .name = "eth0", .up = true, .mac = {{2, 0, 0, 0, 0, 1}}}},
-                              .addresses = {{.link = eth0, .prefix = *parse_prefix("192.0.2.201/24")}}});
-    node.deliver(ListenDone{eth0, Family::ipv4, 0});
+    start_on(node);
     node.run(5s); // before the kernel is listed again, which this Node knows nothing of
     node.deliver(AddressChanged{{.link = eth0, .prefix = vip, .ours = true}});
     return node;
