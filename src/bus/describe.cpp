@@ -83,7 +83,7 @@ Json instance_json(const engine::InstanceView& view) {
     json["Prompt"] = model.prompt;
     json["HeldBack"] = view.held_back;
     json["LeaseUSec"] = usec(view.lease);
-    json["LeaseUntil"] = view.lease_until == never ? 0 : realtime_usec(view.lease_until);
+    json["LeaseUntil"] = realtime_usec(view.lease_until);
     json["LeaseNote"] = view.lease_note;
     json["Trackers"] = list(model.track, [](const model::TrackUse& use) -> Json { return use.tracker; });
     json["SyncGroup"] = view.group;
@@ -132,10 +132,6 @@ std::string_view family_name(Family family) {
     return family == Family::ipv4 ? "ipv4" : "ipv6";
 }
 
-/// By their place in vrrp::State. Who is leaving is master still; that it begins to leave is an edge of its own here.
-constexpr std::array<std::string_view, std::variant_size_v<vrrp::State>> state_names{"init", "backup", "master",
-                                                                                     "leaving", "fault"};
-
 std::vector<std::pair<std::string, std::uint64_t>> counters(const engine::Counters& values) {
     std::vector<std::pair<std::string, std::uint64_t>> result{
         {"adverts_sent", values.adverts_sent},
@@ -163,9 +159,9 @@ std::vector<std::pair<std::string, std::uint64_t>> counters(const engine::Counte
     for (std::size_t state = 0; state < values.entered.size(); ++state)
         for (std::size_t reason = 0; reason < vrrp::reason_count; ++reason)
             if (const auto times = values.entered[state][reason])
-                result.emplace_back(
-                    fmt::format("entered_{}_{}", state_names[state], vrrp::name(static_cast<vrrp::Reason>(reason))),
-                    times);
+                result.emplace_back(fmt::format("entered_{}_{}", vrrp::state_names[state],
+                                                vrrp::name(static_cast<vrrp::Reason>(reason))),
+                                    times);
     return result;
 }
 

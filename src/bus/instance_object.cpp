@@ -97,7 +97,7 @@ class Instance final : public Exported<org::holdfast1::Instance_adaptor, Instanc
     bool Prompt() override { return model().prompt; }
     bool HeldBack() override { return view->held_back; }
     std::uint64_t LeaseUSec() override { return usec(view->lease); }
-    std::uint64_t LeaseUntil() override { return view->lease_until == never ? 0 : realtime_usec(view->lease_until); }
+    std::uint64_t LeaseUntil() override { return realtime_usec(view->lease_until); }
     std::string LeaseNote() override { return utf8(view->lease_note); }
     Struct<std::string, bool, std::string, std::uint64_t, std::uint64_t> LastScript() override {
         const auto script = view->script.value_or(engine::ScriptView{});

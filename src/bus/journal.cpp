@@ -3,6 +3,7 @@
 
 #include "base/fd.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -20,7 +21,7 @@
 namespace holdfast::bus {
 namespace {
 
-constexpr const char* journal_socket = "/run/systemd/journal/socket";
+constexpr std::string_view journal_socket = "/run/systemd/journal/socket";
 
 /// $JOURNAL_STREAM is "device:inode" of what the service manager connected (systemd.exec(5)); somebody may have
 /// redirected it.
@@ -56,7 +57,8 @@ bool journal_takes_more() {
     const Fd asking{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
     sockaddr_un to{};
     to.sun_family = AF_UNIX;
-    std::strcpy(to.sun_path, journal_socket);
+    static_assert(journal_socket.size() < sizeof to.sun_path);
+    std::ranges::copy(journal_socket, to.sun_path); // the rest is zero
     if (!asking || ::connect(asking.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) return false;
     pollfd room{asking.get(), POLLOUT, 0};
     return ::poll(&room, 1, 0) == 1 && (room.revents & POLLOUT) != 0;
@@ -75,7 +77,7 @@ bool Journal::set_target(Target target) {
 
 std::optional<std::string> Journal::missing() const {
     if (!wanted_) return "stderr is not the journal, so messages are plain lines there, without fields";
-    if (::access(journal_socket, W_OK) != 0)
+    if (::access(journal_socket.data(), W_OK) != 0)
         return fmt::format("no journald at {}: messages are plain lines on stderr", journal_socket);
     return std::nullopt;
 }

@@ -1,6 +1,6 @@
 // Notes for people: structured entries of the journal when stderr is the journal, or with $HOLDFAST_JOURNAL=1 in a container
-// that has its socket; else plain `<N>text` lines on stderr; never both. Never waits for a reader: what
-// the journal does not take goes to stderr, and lines that stderr does not take either are counted and told.
+// that has its socket; else plain `<N>text` lines on stderr; never both. Never waits for a reader: what the journal does not
+// take goes to stderr, and lines that stderr does not take either are counted and told.
 #pragma once
 
 #include "engine/note.hpp"

@@ -282,8 +282,7 @@ void Loop::on_timer() {
 
 void Loop::publish() {
     const auto snapshot = engine_.snapshot();
-    if (const auto& problem = snapshot->ipvs_problem; problem != ipvs_problem_)
-        set_missing("virtual servers", ipvs_problem_ = problem);
+    set_missing("virtual servers", snapshot->ipvs_problem);
     facts_changed_ = false;
     parts_.tell_bus(bus::Published{snapshot, facts_});
     notifier_->take(*snapshot);

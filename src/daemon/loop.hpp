@@ -117,7 +117,6 @@ class Loop {
     std::shared_ptr<bus::NodeFacts>
         facts_; ///< changed by change_facts() alone: the bus thread reads what was published
     bool facts_changed_{true}, ready_told_{false};
-    std::string ipvs_problem_;        ///< as it stands in the status
     std::vector<bus::ToBus> notes_;   ///< they leave behind what is asked of the kernel, which has no time to lose
     std::vector<bus::ToBus> answers_; ///< they leave behind the snapshot that shows their effect
     Time next_counters_{}, next_heartbeat_{never};

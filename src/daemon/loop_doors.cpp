@@ -91,9 +91,13 @@ void Loop::on_bus() {
 
 /// In the status, until `text` is empty.
 void Loop::set_missing(const std::string& what, const std::string& text) {
+    const auto line = text.empty() ? std::string{} : what + ": " + text;
+    const auto is_of_it = [&](const std::string& each) { return each.starts_with(what + ": "); };
+    const auto known = std::ranges::find_if(facts_->missing, is_of_it);
+    if (line == (known == facts_->missing.end() ? std::string{} : *known)) return;
     auto& missing = change_facts().missing;
-    std::erase_if(missing, [&](const std::string& each) { return each.starts_with(what + ": "); });
-    if (!text.empty()) missing.push_back(what + ": " + text);
+    std::erase_if(missing, is_of_it);
+    if (!line.empty()) missing.push_back(line);
 }
 
 /// A copy of what the bus thread may be reading.

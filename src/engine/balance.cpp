@@ -48,7 +48,7 @@ void Engine::follow_masters() {
         for (auto& router : routers_)
             if (router && is_named(*router, name)) wait_for_table(*router, servers_.is_ready(name));
     }
-    with_servers([&](Servers::Turn turn) { servers_.masters_are_known(turn); });
+    if (!servers_.knows_masters()) with_servers([&](Servers::Turn turn) { servers_.masters_are_known(turn); });
 }
 
 /// Addresses that waited are looked at again when the table is there, or their time is over.

@@ -212,7 +212,8 @@ void Servers::follow(const std::string& name, bool wanted, Turn turn) {
 }
 
 void Servers::masters_are_known(Turn turn) {
-    if (!std::exchange(masters_known_, true)) program(turn);
+    masters_known_ = true;
+    program(turn);
 }
 
 /// With `omega`, the daemon's end is the end of what it says of its servers too.

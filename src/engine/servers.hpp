@@ -53,6 +53,7 @@ class Servers {
     /// `follow` has been called for each. Until then nothing is programmed: the table may have been read before the addresses,
     /// and what follows a master that is back would be taken away.
     void masters_are_known(Turn);
+    bool knows_masters() const { return masters_known_; }
     /// The table is as far as it can be for this one to have its addresses: a failing kernel holds nothing up.
     bool is_ready(const std::string& name) const;
     /// Nothing: there is no virtual server of this name.

@@ -132,6 +132,7 @@ template <typename Kind>
 Result<void> limits_of(const Kind&) {
     return {};
 }
+
 } // namespace
 
 Result<void> limits_of(const CheckKind& kind) {

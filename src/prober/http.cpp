@@ -200,7 +200,7 @@ void HttpDriver::on_timer(Time now) {
         if (fd != CURL_SOCKET_BAD && ::poll(&ready, 1, 0) == 1) curl_.on_socket(fd, EPOLLIN);
         const auto at = probes_.find(*id);
         if (at == probes_.end()) continue; // it has ended by that
-        auto why = at->second->overdue(); // its socket is still there
+        auto why = at->second->overdue();  // its socket is still there
         curl_.remove(*at->second);
         at->second->finish({.detail = std::move(why)});
     }

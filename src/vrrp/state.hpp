@@ -7,8 +7,10 @@
 #include "base/ip.hpp"
 #include "base/time.hpp"
 
+#include <array>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <variant>
 
 namespace holdfast::vrrp {
@@ -40,7 +42,7 @@ enum class Reason : std::uint8_t {
     taken_over,      ///< on command
     sync_group,      ///< another member of the sync group moved
 };
-inline constexpr std::size_t reason_count = 16;
+inline constexpr auto reason_count = std::size_t{std::to_underlying(Reason::sync_group)} + 1; // the last one
 
 /// Not taking part: starting, stopping, or held by `startup_delay`.
 struct Init {
@@ -90,6 +92,9 @@ struct Fault {
 };
 
 using State = std::variant<Init, Backup, Master, Leaving, Fault>;
+/// Each by its own name, as the counters of edges have them.
+inline constexpr std::array<std::string_view, std::variant_size_v<State>> state_names{"init", "backup", "master",
+                                                                                      "leaving", "fault"};
 
 /// The addresses belong in the kernel.
 bool holds_addresses(const State&);

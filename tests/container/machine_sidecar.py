@@ -83,16 +83,9 @@ def script(arguments: list[str]) -> str:
     return SECOND.format(folders=shlex.quote(str(image.ROOT)), kernel=shlex.quote(str(machine.KERNEL)), files=written)
 
 
-def main() -> int:
-    arguments = sys.argv[1:]
-    file = None
-    if arguments[:1] == ["--results"]:
-        file, arguments = pathlib.Path(arguments[1]), arguments[2:]
-    if reason := missing():
-        print(reason)
-        return 77
-    return machine.report(machine.boot(script([str(CHECKS), "-W", "ignore::pytest.PytestUnknownMarkWarning", *arguments]), image.HOST), file)
+def play(chosen) -> list[dict]:
+    return machine.boot(script([str(CHECKS), "-W", "ignore::pytest.PytestUnknownMarkWarning", *chosen]), image.HOST)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(machine.main(missing, play))

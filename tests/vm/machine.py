@@ -198,7 +198,8 @@ def report(results: list[dict], file: pathlib.Path | None) -> int:
     return 1 if any(result["verdict"] == "failed" for result in results) else 0
 
 
-def main() -> int:
+def main(missing, play) -> int:
+    """`[--results FILE] [ARGUMENT ...]`: boots what `play` makes of the arguments; 77 where something is missing."""
     arguments = sys.argv[1:]
     file = None
     if arguments[:1] == ["--results"]:
@@ -206,8 +207,8 @@ def main() -> int:
     if reason := missing():
         print(reason)
         return 77
-    return report(boot(second(arguments or CHOSEN)), file)
+    return report(play(arguments), file)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(missing, lambda chosen: boot(second(chosen or CHOSEN))))
