@@ -1,6 +1,7 @@
 #include "bus/describe.hpp"
 
 #include "bus/clock.hpp"
+#include "bus/counters.hpp"
 #include "bus/json.hpp"
 #include "bus/names.hpp"
 
@@ -26,13 +27,6 @@ Json active_router_json(const engine::InstanceView& view) {
             {"Priority", router.priority.value},
             {"LastSeenUSec", realtime_usec(router.last_seen)},
             {"Itself", router.itself}};
-}
-
-Json counters_json(const engine::Counters& values) {
-    auto result = Json::object();
-    for (const auto& [name, value] : counters(values))
-        result[name] = value;
-    return result;
 }
 
 Json address_json(const engine::AddressView& view) {
@@ -94,7 +88,7 @@ Json instance_json(const engine::InstanceView& view) {
                               {"Detail", view.script->detail},
                               {"TookUSec", usec(view.script->took)},
                               {"EndedUSec", realtime_usec(view.script->at)}};
-    json["Counters"] = counters_json(view.counters);
+    json["Counters"] = counters(view.counters);
     return json;
 }
 
@@ -107,6 +101,7 @@ Json tracker_json(const engine::TrackerView& view) {
             {"Degraded", view.degraded},
             {"Detail", view.detail},
             {"SkippedRuns", view.skipped},
+            {"Counters", counters(view)},
             {"SinceUSec", realtime_usec(view.since)},
             {"Users", view.users}};
 }
@@ -130,39 +125,6 @@ std::string dump(const Json& json) {
 
 std::string_view family_name(Family family) {
     return family == Family::ipv4 ? "ipv4" : "ipv6";
-}
-
-std::vector<std::pair<std::string, std::uint64_t>> counters(const engine::Counters& values) {
-    std::vector<std::pair<std::string, std::uint64_t>> result{
-        {"adverts_sent", values.adverts_sent},
-        {"adverts_received", values.adverts_received},
-        {"priority_zero_sent", values.priority_zero_sent},
-        {"priority_zero_received", values.priority_zero_received},
-        {"priority_zero_ignored", values.priority_zero_ignored},
-        {"announcements_sent", values.announcements_sent},
-        {"became_master", values.became_master},
-        {"left_master", values.left_master},
-        {"addresses_restored", values.addresses_restored},
-        {"routes_restored", values.routes_restored},
-        {"lease_renewals", values.lease_renewals},
-        {"intervals_capped", values.intervals_capped},
-    };
-    for (std::size_t reason = 0; reason < values.rejected.size(); ++reason)
-        result.emplace_back(fmt::format("rejected_{}", wire::name(static_cast<wire::Reject>(reason))),
-                            values.rejected[reason]);
-    for (std::size_t i = 0; i < values.lateness.size(); ++i)
-        result.emplace_back(i < engine::lateness_bounds.size()
-                                ? fmt::format("advert_lateness_{}", to_string(engine::lateness_bounds[i]))
-                                : "advert_lateness_more",
-                            values.lateness[i]);
-    result.emplace_back("advert_lateness_usec", values.lateness_usec);
-    for (std::size_t state = 0; state < values.entered.size(); ++state)
-        for (std::size_t reason = 0; reason < vrrp::reason_count; ++reason)
-            if (const auto times = values.entered[state][reason])
-                result.emplace_back(fmt::format("entered_{}_{}", vrrp::state_names[state],
-                                                vrrp::name(static_cast<vrrp::Reason>(reason))),
-                                    times);
-    return result;
 }
 
 std::string describe(const engine::InstanceView& view) {

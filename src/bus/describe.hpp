@@ -5,8 +5,6 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 namespace holdfast::bus {
 
@@ -14,8 +12,6 @@ std::string describe(const Shown&);
 std::string describe(const engine::InstanceView&);
 std::string describe(const engine::GroupView&);
 
-/// "adverts_sent", ..., "rejected_checksum", ...: every counter with its name, in a fixed order.
-std::vector<std::pair<std::string, std::uint64_t>> counters(const engine::Counters&);
 /// "ipv4", "ipv6"
 std::string_view family_name(Family);
 

@@ -1,5 +1,6 @@
 // org.holdfast1.Instance.
 #include "bus/clock.hpp"
+#include "bus/counters.hpp"
 #include "bus/describe.hpp"
 #include "bus/exported.hpp"
 #include "bus/names.hpp"
@@ -106,10 +107,7 @@ class Instance final : public Exported<org::holdfast1::Instance_adaptor, Instanc
     }
     std::vector<ObjectPath> Trackers() override { return trackers_of(model().track); }
     std::string SyncGroup() override { return view->group; }
-    std::map<std::string, std::uint64_t> Counters() override {
-        const auto list = counters(view->counters);
-        return {list.begin(), list.end()};
-    }
+    CounterList Counters() override { return counters(view->counters); }
 
     Calls& calls_;
 };

@@ -1,29 +1,15 @@
-// Counters of virtual servers and real servers, and both as JSON.
 #include "bus/server_describe.hpp"
 
 #include "bus/clock.hpp"
+#include "bus/counters.hpp"
 #include "bus/json.hpp"
 #include "bus/names.hpp"
-#include "engine/ipvs_plan.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace holdfast::bus {
 namespace {
-
-void add(CounterList& list, const engine::IpvsStatistics& each) {
-    list["connections"] += each.connections;
-    list["packets_in"] += each.packets_in;
-    list["packets_out"] += each.packets_out;
-    list["bytes_in"] += each.bytes_in;
-    list["bytes_out"] += each.bytes_out;
-    list["connections_per_second"] += each.connection_rate;
-    list["packets_in_per_second"] += each.packet_rate_in;
-    list["packets_out_per_second"] += each.packet_rate_out;
-    list["bytes_in_per_second"] += each.byte_rate_in;
-    list["bytes_out_per_second"] += each.byte_rate_out;
-}
 
 Json real_json(const engine::RealServerView& view, const engine::IpvsListed* listed) {
     const auto& model = *view.model;
@@ -96,36 +82,6 @@ std::vector<std::string> service_names(const engine::VirtualServerView& view) {
 
 std::string sorry_server(const engine::VirtualServerView& view) {
     return view.model->sorry_server ? to_string(view.model->sorry_server->address) : std::string{};
-}
-
-CounterList counters(const engine::VirtualServerView& view, const engine::IpvsListed* listed) {
-    CounterList result;
-    add(result, {});
-    for (const auto& key : view.model->services)
-        if (const auto* const service = listed ? engine::find(*listed, key) : nullptr) add(result, service->statistics);
-    return result;
-}
-
-CounterList counters(const engine::RealServerView& view, const engine::IpvsListed* listed) {
-    CounterList result{{"active_connections", 0},
-                       {"inactive_connections", 0},
-                       {"persistent_connections", 0},
-                       {"probes", 0},
-                       {"bad_probes", 0}};
-    add(result, {});
-    for (const auto& key : view.server->services) {
-        const auto* const found = listed ? engine::find(*listed, key, engine::endpoint_of(key, *view.model)) : nullptr;
-        if (!found) continue;
-        add(result, found->statistics);
-        result["active_connections"] += found->active;
-        result["inactive_connections"] += found->inactive;
-        result["persistent_connections"] += found->persistent;
-    }
-    for (const auto& check : view.checks) {
-        result["probes"] += check.state.probes;
-        result["bad_probes"] += check.state.bad;
-    }
-    return result;
 }
 
 std::string describe(const engine::RealServerView& view, const engine::IpvsListed* listed) {

@@ -1,5 +1,6 @@
 // org.holdfast1.VirtualServer and org.holdfast1.RealServer.
 #include "bus/clock.hpp"
+#include "bus/counters.hpp"
 #include "bus/exported.hpp"
 #include "bus/names.hpp"
 #include "bus/server_describe.hpp"

@@ -1,5 +1,6 @@
 // org.holdfast1.Tracker.
 #include "bus/clock.hpp"
+#include "bus/counters.hpp"
 #include "bus/exported.hpp"
 #include "bus/names.hpp"
 #include "tracker_adaptor.hpp"
@@ -23,6 +24,7 @@ class Tracker final : public Exported<org::holdfast1::Tracker_adaptor, TrackerOb
     bool Degraded() override { return view->degraded; }
     std::string Detail() override { return utf8(view->detail); }
     std::uint64_t SkippedRuns() override { return view->skipped; }
+    CounterList Counters() override { return counters(*view); }
     std::uint64_t SinceUSec() override { return realtime_usec(view->since); }
     std::vector<ObjectPath> Users() override {
         std::vector<ObjectPath> result;

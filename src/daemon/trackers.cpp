@@ -147,7 +147,8 @@ void Trackers::on_report(ipc::Verdict& verdict) {
                                                          : verdict.ok    ? engine::Observation::up
                                                                          : engine::Observation::down,
                                           .detail = std::move(verdict.detail),
-                                          .skipped = verdict.skipped});
+                                          .skipped = verdict.skipped,
+                                          .took = verdict.latency});
 }
 
 /// A file that can't be read says nothing, so it has no effect; one that is not there says what `init` says.

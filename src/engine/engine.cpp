@@ -86,11 +86,7 @@ void Engine::apply(Router& router, const vrrp::Event& event) {
 
 /// Of an advert on schedule: a shared wake-up may serve it early, which is not late.
 void Engine::note_lateness(Router& router, const vrrp::Master& master) const {
-    const auto late = std::max(now_ - master.next_advert, Duration::zero());
-    const auto at = std::ranges::lower_bound(lateness_bounds, late);
-    ++router.counters.lateness[static_cast<std::size_t>(at - lateness_bounds.begin())];
-    router.counters.lateness_usec +=
-        static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(late).count());
+    router.counters.lateness.add(now_ - master.next_advert);
 }
 
 /// Bookkeeping of a state edge; `before` is the state that was left.

@@ -147,6 +147,7 @@ struct TrackerObserved {
     std::int64_t value{0};    ///< of a file
     std::uint64_t skipped{0}; ///< runs of a script left out so far, because the one before had not ended
     Repair repair{Repair::none};
+    std::optional<Duration> took{}; ///< by a run of a script or a probe; nothing: it is told without any
 };
 /// The record of the process before us, read at start. `age` was measured on CLOCK_BOOTTIME for each router.
 struct Recovered {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "check/check.hpp"
+#include "engine/histogram.hpp"
 #include "engine/ipvs.hpp"
 #include "engine/track.hpp"
 #include "model/config.hpp"
@@ -19,7 +20,7 @@
 
 namespace holdfast::engine {
 
-/// How late an advert left, at most, each; and one more for what was later than all.
+/// How late an advert left, at most.
 inline constexpr std::array<Duration, 5> lateness_bounds{100us, 1ms, 10ms, 100ms, 1s};
 
 /// Monotonic counters of one instance, never reset while it lives.
@@ -33,8 +34,7 @@ struct Counters {
     std::uint64_t routes_restored{}; ///< and rules
     std::uint64_t intervals_capped{};
     std::array<std::uint64_t, wire::reject_count> rejected{};
-    std::array<std::uint64_t, lateness_bounds.size() + 1> lateness{}; ///< adverts on schedule, each in one of them
-    std::uint64_t lateness_usec{};                                    ///< of all of them together
+    Histogram<lateness_bounds> lateness; ///< of adverts on schedule
     /// State edges, by what was entered (its place in vrrp::State) and why.
     std::array<std::array<std::uint64_t, vrrp::reason_count>, std::variant_size_v<vrrp::State>> entered{};
     bool operator==(const Counters&) const = default;
@@ -126,6 +126,7 @@ struct TrackerView {
     bool degraded{false};
     std::string detail;
     std::uint64_t skipped{}; ///< runs of a script left out
+    RunTimes runs;
     Time since{};
     std::vector<std::string> users;
 };

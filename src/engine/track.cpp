@@ -87,6 +87,10 @@ bool weighs_a_file(const model::TrackUse& use, const TrackerState& tracker) {
 bool observe(TrackerState& tracker, const TrackerObserved& event, Time now) {
     const auto seen = as_verdict(event.observation);
     const bool shown_changed = show(tracker, event);
+    if (event.took) {
+        tracker.runs.add(*event.took);
+        tracker.ran = true;
+    }
     if (seen == tracker.verdict) {
         calm(tracker);
         return shown_changed;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/event.hpp"
+#include "engine/histogram.hpp"
 #include "model/tracker.hpp"
 
 #include <string>
@@ -16,6 +17,10 @@ enum class Verdict : std::uint8_t {
     unknown, ///< cannot be observed here (no systemd, ...): has no effect
 };
 std::string_view name(Verdict);
+
+/// How long a run of a script or a probe takes, at most.
+inline constexpr std::array<Duration, 5> run_time_bounds{1ms, 10ms, 100ms, 1s, 10s};
+using RunTimes = Histogram<run_time_bounds>;
 
 /// A unit that was restarted and failed again within this time is given up.
 inline constexpr Duration repair_memory = 1min;
@@ -36,6 +41,8 @@ struct TrackerState {
     Observation driver{Observation::unknown};
     std::string driver_detail;
     std::uint64_t skipped{0};
+    RunTimes runs;
+    bool ran{false}; ///< since `runs` was shown last
     std::string detail;
     Time since{}; ///< of the verdict
 

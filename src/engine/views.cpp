@@ -29,6 +29,8 @@ void Engine::tell_limited(std::uint64_t key, Severity severity, NoteKind kind, c
 void Engine::touch_counters() {
     for (auto& router : routers_)
         if (router) router->view_changed = true;
+    for (auto& [name, tracker] : trackers_)
+        if (std::exchange(tracker.ran, false)) tracker_views_.erase(name);
     view_changed_ = true;
 }
 
@@ -91,6 +93,7 @@ std::shared_ptr<const TrackerView> Engine::view(const TrackerState& tracker) con
     result->degraded = tracker.degraded;
     result->detail = tracker.detail;
     result->skipped = tracker.skipped;
+    result->runs = tracker.runs;
     result->since = tracker.since;
     for (const auto& router : routers_)
         if (router && !router->retiring &&

@@ -32,25 +32,25 @@ struct Row {
     const char *key, *name, *help;
 };
 
-const Json& at(const Json& object, const char* key) {
+const Json& at(const Json& object, std::string_view key) {
     static const Json none;
     const auto found = object.is_object() ? object.find(key) : object.end();
     return object.is_object() && found != object.end() ? *found : none;
 }
 
-std::string text(const Json& object, const char* key) {
+std::string text(const Json& object, std::string_view key) {
     const auto& value = at(object, key);
     if (value.is_string()) return value.get<std::string>();
     return value.is_number() ? value.dump() : std::string{};
 }
 
-const Json& counter(const Json& object, const char* key) {
+const Json& counter(const Json& object, std::string_view key) {
     return at(at(object, "Counters"), key);
 }
 
 /// A family with one sample for each of the objects, which is told apart by its name.
 void add_named(Book& book, const Row& row, Type type, const Json& objects, const char* label,
-               const Json& (*value)(const Json&, const char*)) {
+               const Json& (*value)(const Json&, std::string_view)) {
     const auto family = book.add(row.name, type, row.help);
     for (const auto& each : objects)
         book.put(family, {{label, text(each, "Name")}}, value(each, row.key));
@@ -139,30 +139,33 @@ void add_transitions(Book& book, const Json& instances) {
 }
 
 /// The daemon's counters are each of one bucket; a histogram's are of all up to it.
-void add_lateness(Book& book, const Json& instances) {
+void put_histogram(Family& family, const Labels& who, const Json& object, const std::string& counted) {
     struct Bucket {
         const char *key, *bound;
     };
-    constexpr std::array buckets{Bucket{"advert_lateness_100us", "0.0001"}, Bucket{"advert_lateness_1ms", "0.001"},
-                                 Bucket{"advert_lateness_10ms", "0.01"},    Bucket{"advert_lateness_100ms", "0.1"},
-                                 Bucket{"advert_lateness_1s", "1.0"},       Bucket{"advert_lateness_more", "+Inf"}};
+    constexpr std::array buckets{Bucket{"_100us", "0.0001"}, Bucket{"_1ms", "0.001"}, Bucket{"_10ms", "0.01"},
+                                 Bucket{"_100ms", "0.1"},    Bucket{"_1s", "1.0"},    Bucket{"_10s", "10.0"},
+                                 Bucket{"_more", "+Inf"}};
+    const auto& total = counter(object, counted + "_usec");
+    if (!total.is_number()) return;
+    double count = 0;
+    for (const auto& bucket : buckets) {
+        const auto& in = counter(object, counted + bucket.key);
+        if (!in.is_number()) continue; // it has no such bound
+        count += in.get<double>();
+        auto labels = who;
+        labels.emplace_back("le", bucket.bound);
+        family.samples.push_back({std::move(labels), count, "_bucket"});
+    }
+    family.samples.push_back({who, total.get<double>() / 1e6, "_sum"});
+    family.samples.push_back({who, count, "_count"});
+}
+
+void add_lateness(Book& book, const Json& instances) {
     const auto family = book.add("holdfast_vrrp_advert_lateness_seconds", Type::histogram,
                                  "How late adverts left, of those that were due by the clock.");
-    auto& samples = book.families[family].samples;
-    for (const auto& each : instances) {
-        const auto& total = counter(each, "advert_lateness_usec");
-        if (!total.is_number()) continue;
-        const Labels who{{"vrrp", text(each, "Name")}};
-        double count = 0;
-        for (const auto& bucket : buckets) {
-            if (const auto& in = counter(each, bucket.key); in.is_number()) count += in.get<double>();
-            auto labels = who;
-            labels.emplace_back("le", bucket.bound);
-            samples.push_back({std::move(labels), count, "_bucket"});
-        }
-        samples.push_back({who, total.get<double>() / 1e6, "_sum"});
-        samples.push_back({who, count, "_count"});
-    }
+    for (const auto& each : instances)
+        put_histogram(book.families[family], {{"vrrp", text(each, "Name")}}, each, "advert_lateness");
 }
 
 void add_instance_lists(Book& book, const Json& instances, std::uint64_t now) {
@@ -200,11 +203,21 @@ void add_peers(Book& book, const Json& instances, std::uint64_t now) {
     }
 }
 
+/// Trackers that run nothing (a unit, an interface) have no runs.
 void add_trackers(Book& book, const Json& trackers) {
     const auto up = book.add("holdfast_tracker_up", Type::gauge, "The tracker's verdict; none while it is unknown.");
-    for (const auto& each : trackers)
+    const auto runs = book.add("holdfast_tracker_runs", Type::counter, "Runs of its script, or probes.");
+    const auto duration =
+        book.add("holdfast_tracker_duration_seconds", Type::histogram, "How long a run or a probe took.");
+    for (const auto& each : trackers) {
+        const Labels who{{"tracker", text(each, "Name")}, {"kind", text(each, "Kind")}};
         if (const auto status = text(each, "Status"); status == "up" || status == "down")
-            book.put(up, {{"tracker", text(each, "Name")}, {"kind", text(each, "Kind")}}, status == "up");
+            book.put(up, who, status == "up");
+        const auto& count = counter(each, "runs");
+        if (!count.is_number() || count == 0) continue;
+        book.put(runs, who, count);
+        put_histogram(book.families[duration], who, each, "run_time");
+    }
 }
 
 constexpr std::array server_counters{

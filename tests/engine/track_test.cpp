@@ -184,5 +184,14 @@ TEST_F(ARestartedUnit, IsWaitedForButNotAskedForWhenSystemdStartsItItself) {
     EXPECT_EQ(state.verdict, Verdict::up);
 }
 
+TEST(Runs, AreCountedByTheirTimeAndLevelsAreNone) {
+    TrackerState tracker{.model = {.name = "app", .kind = model::ScriptTracker{}}};
+    for (const auto took : {Duration{500us}, Duration{1ms}, Duration{3ms}, Duration{1min}})
+        observe(tracker, {.tracker = "app", .observation = Observation::up, .took = took}, now);
+    observe(tracker, Observation::down, "it can't be run", false, now);
+    EXPECT_EQ(tracker.runs.counts, (std::array<std::uint64_t, 6>{2, 1, 0, 0, 0, 1}));
+    EXPECT_EQ(tracker.runs.usec, 60'004'500U);
+}
+
 } // namespace
 } // namespace holdfast::engine

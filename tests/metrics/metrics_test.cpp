@@ -96,8 +96,10 @@ constexpr const char* node =
 "ObservedPeers":[{"Address":"10.0.0.2","LastSeenUSec":1000000,"Priority":100},{"Address":"10.0.0.3","LastSeenUSec":0}],
 "MasterDownIntervalUSec":3000000,"LeaseUntil":8000000,
 "Counters":{"adverts_sent":7,"rejected_hop_limit":2,"entered_master_master_silent":1,"entered_backup_ready":2,
-"advert_lateness_100us":5,"advert_lateness_1ms":2,"advert_lateness_more":1,"advert_lateness_usec":2500000}}],
-"Trackers":[{"Name":"nginx","Kind":"unit","Status":"down"},{"Name":"new","Kind":"unit","Status":"unknown"}],
+"advert_lateness_100us":5,"advert_lateness_1ms":2,"advert_lateness_10ms":0,"advert_lateness_more":1,"advert_lateness_usec":2500000}}],
+"Trackers":[{"Name":"nginx","Kind":"unit","Status":"down"},{"Name":"new","Kind":"unit","Status":"unknown",
+"Counters":{"runs":0,"run_time_more":0,"run_time_usec":0}},{"Name":"app","Kind":"script","Status":"up",
+"Counters":{"runs":3,"run_time_1ms":1,"run_time_10s":1,"run_time_more":1,"run_time_usec":15000000}}],
 "VirtualServers":[{"Name":"vs","State":"sorry","Quorate":true,"Weight":3,"Counters":{"connections":5},"RealServers":[
 {"Name":"a","State":"draining","Weight":1,"Checks":[{"Kind":"tcp","Verdict":"up","Probes":2,"Bad":1,"LatencyUSec":1500}],"Counters":{"active_connections":4}},
 {"Name":"b","Weight":1,"Checks":[{"Kind":"tcp","Verdict":"unknown","Probes":0,"Bad":0,"LatencyUSec":0}]}]}]})";
@@ -129,6 +131,10 @@ TEST(Families, AreWhatTheDaemonSays) {
           R"(holdfast_vrrp_advert_lateness_seconds_bucket{vrrp="web",le="+Inf"} 8)",
           R"(holdfast_vrrp_advert_lateness_seconds_sum{vrrp="web"} 2.5)",
           R"(holdfast_vrrp_advert_lateness_seconds_count{vrrp="web"} 8)",
+          R"(holdfast_tracker_runs_total{tracker="app",kind="script"} 3)",
+          R"(holdfast_tracker_duration_seconds_bucket{tracker="app",kind="script",le="10.0"} 2)",
+          R"(holdfast_tracker_duration_seconds_bucket{tracker="app",kind="script",le="+Inf"} 3)",
+          R"(holdfast_tracker_duration_seconds_sum{tracker="app",kind="script"} 15)",
           R"(holdfast_vip_lease_remaining_seconds{vrrp="web",address="192.0.2.10/24"} 4.5)",
           R"(holdfast_virtual_server_sorry_active{virtual_server="vs"} 1)",
           R"(holdfast_real_server_admin_state{virtual_server="vs",real_server="a",state="draining"} 1)",

@@ -44,6 +44,18 @@ def curl(port: int, *options: str, path: str = "/metrics") -> str:
                           check=True).stdout
 
 
+def test_a_trackers_runs_are_counted_and_timed(world):
+    pair = Pair(world, instance_extra="    track: [{tracker: nap, weight: 2}]\n",
+                extra="trackers:\n  nap: {script: [/bin/sleep, '0.02'], interval: 200ms}\n")
+    with metrics(pair.lb1) as (_, port):
+        def figure(what: str) -> float:
+            return float(next((line.split()[-1] for line in curl(port).splitlines() if line.startswith(f"holdfast_tracker_{what}")), 0))
+
+        wait_for(lambda: figure("runs_total") >= 5, 10, "five runs to be shown")
+        assert figure('duration_seconds_bucket{tracker="nap",kind="script",le="0.01"}') == 0
+        assert 0.02 <= figure("duration_seconds_sum") / figure("duration_seconds_count") < 1
+
+
 def test_a_scrape_shows_what_the_daemon_does_and_nothing_of_a_dead_one(world):
     pair = Pair(world)
     with metrics(pair.lb1) as (_, port):
