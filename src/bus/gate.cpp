@@ -106,8 +106,8 @@ Refusal refused(const Question& asked, uid_t user, const Verdict& verdict) {
     case Verdict::Kind::challenge:
         if (!asked.interactive)
             return {error_interaction_required,
-                    fmt::format("{}, for which polkit wants a password, and this call does not let it ask: call "
-                                "from a terminal with --allow-interactive-authorization=yes, or {}",
+                    fmt::format("{}, for which polkit wants a password, and this call does not let it ask: use "
+                                "holdfastctl at a terminal, where pkttyagent(1) asks, or {}",
                                 needs, sudo)};
         return {
             error_access_denied,

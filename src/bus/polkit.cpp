@@ -45,7 +45,9 @@ void Polkit::ask(const Question& question, bool person, Then then) {
     if (!complete) call.reset();
     connection_.ask(std::move(call), person ? typing_limit : answer_limit,
                     [this, question, person, then = std::move(then)](sd_bus_message* answer) {
-                        const auto verdict = read(answer);
+                        auto verdict = read(answer);
+                        // It wanted a password before: a wrong one is none.
+                        if (verdict.kind == Verdict::Kind::no && person) verdict.kind = Verdict::Kind::challenge;
                         if (verdict.kind == Verdict::Kind::challenge && question.interactive && !person)
                             return ask(question, true, then);
                         if (verdict.kind == Verdict::Kind::silent && person) take_back(question.number);

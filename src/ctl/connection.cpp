@@ -2,6 +2,7 @@
 // says what failed, why, and what helps.
 #include "ctl/connection.hpp"
 
+#include "ctl/agent.hpp"
 #include "ctl/output.hpp"
 #include "ctl/signals.hpp"
 #include "manager_proxy.hpp"
@@ -14,6 +15,7 @@
 #include <map>
 #include <sdbus-c++/sdbus-c++.h>
 #include <string_view>
+#include <systemd/sd-bus.h>
 
 namespace holdfast::ctl {
 namespace {
@@ -21,6 +23,8 @@ namespace {
 using Options = std::map<std::string, sdbus::Variant>;
 
 constexpr std::chrono::seconds call_timeout{10};
+constexpr std::chrono::seconds typing_timeout{
+    150}; ///< of a call for which a person is asked; the daemon's own limit is less
 constexpr std::string_view dbus_error = "org.freedesktop.DBus.Error.";
 
 #if defined(HOLDFAST_SDBUS_V1)
@@ -30,12 +34,18 @@ std::string service(std::string name) {
 void add_match(sdbus::IConnection& bus, const std::string& rule, auto handler) {
     bus.addMatch(rule, handler, sdbus::floating_slot);
 }
+sdbus::MethodCall create_call(sdbus::IProxy& proxy, const std::string& interface, const std::string& method) {
+    return proxy.createMethodCall(interface, method);
+}
 #else
 sdbus::ServiceName service(std::string name) {
     return sdbus::ServiceName{std::move(name)};
 }
 void add_match(sdbus::IConnection& bus, const std::string& rule, auto handler) {
     bus.addMatch(rule, handler);
+}
+sdbus::MethodCall create_call(sdbus::IProxy& proxy, const std::string& interface, const std::string& method) {
+    return proxy.createMethodCall(sdbus::InterfaceName{interface}, sdbus::MethodName{method});
 }
 #endif
 
@@ -49,6 +59,7 @@ std::string asked_address;
 std::string bus_address() {
     return asked_address.empty() ? system_bus_address() : asked_address;
 }
+std::chrono::seconds patience{call_timeout};
 
 // ---- errors
 // -------------------------------------------------------------------------------------------------------------
@@ -98,7 +109,7 @@ Failure failure(const sdbus::Error& error, const std::string& action) {
             exit, name,
             fmt::format("{}: holdfastd did not answer within {} s: holdfastctl status tells whether it was done after "
                         "all",
-                        action, call_timeout.count())};
+                        action, patience.count())};
     case Exit::no_object:
         return {exit, name,
                 text + (name.ends_with(".NoSuchServer") ? ": holdfastctl ipvs shows those that there are"
@@ -147,6 +158,24 @@ void usage(const std::string& text) {
     throw Failure{Exit::usage, "org.freedesktop.DBus.Error.InvalidArgs", text};
 }
 
+namespace {
+
+/// From now on every call says that a person may be asked. sdbus-c++ has no word for it, sd-bus has (sd_bus_set_property(3)), and
+/// a message knows its bus.
+bool allow_interaction(sdbus::IConnection& connection) {
+    struct Inside : sdbus::MethodCall {
+        static sd_bus_message* of(const sdbus::MethodCall& call) {
+            return static_cast<sd_bus_message*>(call.*(&Inside::msg_));
+        }
+    };
+    const auto driver =
+        sdbus::createProxy(connection, service("org.freedesktop.DBus"), sdbus::ObjectPath{"/org/freedesktop/DBus"});
+    const auto never_sent = create_call(*driver, "org.freedesktop.DBus.Peer", "Ping");
+    return sd_bus_set_allow_interactive_authorization(sd_bus_message_get_bus(Inside::of(never_sent)), 1) >= 0;
+}
+
+} // namespace
+
 struct Connection::Bus {
     struct Manager final : sdbus::ProxyInterfaces<org::holdfast1::Manager_proxy> {
         explicit Manager(sdbus::IConnection& bus)
@@ -176,10 +205,35 @@ struct Connection::Bus {
         }
     };
 
-    explicit Bus(std::unique_ptr<sdbus::IConnection> opened) : connection{std::move(opened)} {}
+    Bus(std::unique_ptr<sdbus::IConnection> opened, bool can_ask) : connection{std::move(opened)}, asks{can_ask} {}
+
+    /// Something for which polkit may want a password. It is asked for when the daemon has refused for want of one, so whoever
+    /// has the right without it waits for no agent.
+    auto changing(const std::string& action, const auto& call) {
+        try {
+            return call();
+        } catch (const sdbus::Error& error) {
+            if (error.getName() != std::string{dbus_error} + "InteractiveAuthorizationRequired" || !let_polkit_ask())
+                throw failure(error, action);
+        }
+        return calling(action, call);
+    }
 
     std::unique_ptr<sdbus::IConnection> connection;
     Manager manager{*connection};
+
+  private:
+    bool let_polkit_ask() {
+        if (!asks) return false;
+        if (!agent) agent = PasswordAgent::start();
+        if (!agent) return false;
+        patience = typing_timeout;
+        connection->setMethodCallTimeout(patience);
+        return allow_interaction(*connection);
+    }
+
+    bool asks;
+    std::unique_ptr<PasswordAgent> agent;
 };
 
 namespace {
@@ -224,8 +278,9 @@ Connection::Connection(const Whereabouts& where) {
         bus_ =
             std::make_unique<Bus>(!where.host.empty()      ? sdbus::createRemoteSystemBusConnection(where.host)
                                   : !where.address.empty() ? sdbus::createSessionBusConnectionWithAddress(where.address)
-                                                           : open_any());
-        bus_->connection->setMethodCallTimeout(call_timeout);
+                                                           : open_any(),
+                                  where.may_ask && where.host.empty());
+        bus_->connection->setMethodCallTimeout(patience);
     } catch (const sdbus::Error& error) {
         throw no_bus(error);
     }
@@ -242,29 +297,29 @@ std::string Connection::failover(const std::string& name, std::optional<Duration
     if (hold)
         options["hold-usec"] = sdbus::Variant{
             static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(*hold).count())};
-    return calling("failover", [&] { return bus_->manager.Failover(name, options); });
+    return bus_->changing("failover", [&] { return bus_->manager.Failover(name, options); });
 }
 
 std::string Connection::takeover(const std::string& name, bool force) {
     Options options;
     if (force) options["force"] = sdbus::Variant{true};
-    return calling("takeover", [&] { return bus_->manager.Takeover(name, options); });
+    return bus_->changing("takeover", [&] { return bus_->manager.Takeover(name, options); });
 }
 
 std::string Connection::set_priority(const std::string& name, std::uint8_t priority) {
-    return calling("priority", [&] { return bus_->manager.SetPriority(name, priority); });
+    return bus_->changing("priority", [&] { return bus_->manager.SetPriority(name, priority); });
 }
 
 std::string Connection::announce(const std::string& name) {
-    return calling("announce", [&] { return bus_->manager.Announce(name); });
+    return bus_->changing("announce", [&] { return bus_->manager.Announce(name); });
 }
 
 void Connection::set_maintenance(bool on, const std::string& reason) {
-    calling("maintenance", [&] { bus_->manager.SetMaintenance(on, reason); });
+    bus_->changing("maintenance", [&] { bus_->manager.SetMaintenance(on, reason); });
 }
 
 std::vector<std::string> Connection::reload() {
-    return calling("reload", [&] { return bus_->manager.Reload({}); });
+    return bus_->changing("reload", [&] { return bus_->manager.Reload({}); });
 }
 
 std::string Connection::drain(const std::string& path, std::optional<Duration> timeout) {
@@ -272,36 +327,36 @@ std::string Connection::drain(const std::string& path, std::optional<Duration> t
     if (timeout)
         options["timeout-usec"] = sdbus::Variant{
             static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(*timeout).count())};
-    return calling("drain", [&] { return Bus::RealServer{*bus_->connection, path}.Drain(options); });
+    return bus_->changing("drain", [&] { return Bus::RealServer{*bus_->connection, path}.Drain(options); });
 }
 
 std::string Connection::disable(const std::string& path) {
-    return calling("disable", [&] { return Bus::RealServer{*bus_->connection, path}.Disable(); });
+    return bus_->changing("disable", [&] { return Bus::RealServer{*bus_->connection, path}.Disable(); });
 }
 
 std::string Connection::enable(const std::string& path) {
-    return calling("enable", [&] { return Bus::RealServer{*bus_->connection, path}.Enable(); });
+    return bus_->changing("enable", [&] { return Bus::RealServer{*bus_->connection, path}.Enable(); });
 }
 
 std::string Connection::set_weight(const std::string& path, std::int32_t weight) {
-    return calling("weight", [&] {
+    return bus_->changing("weight", [&] {
         Bus::RealServer server{*bus_->connection, path};
         return static_cast<org::holdfast1::RealServer_proxy&>(server).SetWeight(weight);
     });
 }
 
 std::string Connection::check_now(const std::string& path) {
-    return calling("probe", [&] { return Bus::RealServer{*bus_->connection, path}.CheckNow(); });
+    return bus_->changing("probe", [&] { return Bus::RealServer{*bus_->connection, path}.CheckNow(); });
 }
 
 std::string Connection::add_server(const std::string& path, const std::string& name, const std::string& directives,
                                    bool persistent) {
-    return calling("add",
-                   [&] { return Bus::VirtualServer{*bus_->connection, path}.AddServer(name, directives, persistent); });
+    return bus_->changing(
+        "add", [&] { return Bus::VirtualServer{*bus_->connection, path}.AddServer(name, directives, persistent); });
 }
 
 std::string Connection::remove_server(const std::string& path, const std::string& name) {
-    return calling("remove", [&] { return Bus::VirtualServer{*bus_->connection, path}.RemoveServer(name); });
+    return bus_->changing("remove", [&] { return Bus::VirtualServer{*bus_->connection, path}.RemoveServer(name); });
 }
 
 void Connection::watch(const OnEvent& on_event, const std::function<void()>& ready) {

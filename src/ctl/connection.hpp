@@ -42,6 +42,7 @@ inline constexpr const char* private_address = "unix:path=/run/holdfast/private"
 /// Where the daemon is: by a D-Bus address, or on the system bus of another host ([USER@]HOST, by ssh(1)).
 struct Whereabouts {
     std::string address, host;
+    bool may_ask{true}; ///< for a password, at this terminal, when polkit wants one; never for another host
 };
 
 class Connection {

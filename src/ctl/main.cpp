@@ -23,7 +23,7 @@ struct Line {
     std::vector<std::string> properties, more;
     std::uint64_t rounds{};
     bool value_only{}, force{}, complete{}, complete_servers{}, wait{}, liveness{}, readiness{}, nagios{}, follow{},
-        explain{}, direct{}, persistent{}, drain{};
+        explain{}, direct{}, persistent{}, drain{}, no_password{};
 };
 
 constexpr const char* statuses =
@@ -85,6 +85,7 @@ void declare(CLI::App& app, Line& line) {
     auto* const direct =
         app.add_flag("--private", line.direct, "by the daemon's private socket, not the bus")->excludes(address);
     app.add_option("-H,--host", line.host, "on another host, by ssh: [USER@]HOST")->excludes(address)->excludes(direct);
+    app.add_flag("--no-ask-password", line.no_password, "never ask for a password that polkit wants");
     app.add_flag("--complete", line.complete, "names for the shells' completion")->group("");
     app.add_flag("--complete-servers", line.complete_servers, "the same of real servers")->group("");
     app.footer(statuses);
@@ -164,7 +165,7 @@ std::optional<std::uint8_t> priority_of(const std::string& text) {
 }
 
 Whereabouts where(const Line& line) {
-    return {line.direct ? private_address : line.address, line.host};
+    return {line.direct ? private_address : line.address, line.host, !line.no_password};
 }
 
 int check_health(const Line& line, const Look& look) {

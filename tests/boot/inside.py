@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import pty
+import select
 import shutil
 import signal
 import socket
@@ -87,6 +89,41 @@ def rights():
     wait_for(lambda: "refused: org.holdfast1.Manager.Reload" in run("journalctl", "-u", "holdfast", "-o", "cat"), 5, "the refusal in the journal")
     results["refused"] = [line for line in run("journalctl", "-u", "holdfast", "-o", "cat").splitlines() if line.startswith("refused:")][-1]
     run("systemctl", "service-log-level", "holdfast", "info")
+
+
+def type_at_terminal(uid: int, typed: str, *command: str) -> list:
+    """The status of a command that a user starts at a terminal, and what it wrote there; `typed` is for the first password."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+        os.execvp(command[0], command)
+    text, deadline = "", time.monotonic() + 30
+    while time.monotonic() < deadline and select.select([terminal], [], [], deadline - time.monotonic())[0]:
+        try:
+            text += os.read(terminal, 4096).decode()
+        except OSError:  # it has ended
+            break
+        if typed and text.rstrip().endswith("Password:"):
+            os.write(terminal, typed.encode() + b"\n")
+            typed = ""
+    else:
+        os.kill(pid, signal.SIGKILL)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    os.close(terminal)
+    return [status, text]
+
+
+def password():
+    """polkit lets an administrator do it with a password: holdfastctl lets it ask, at a terminal only."""
+    subprocess.run(["chpasswd"], input="root:right", text=True, check=True)
+    reload = ("holdfastctl", "reload")
+    results["password_right"] = type_at_terminal(65534, "right", *reload)
+    results["password_wrong"] = type_at_terminal(1, "wrong", *reload)
+    results["password_never"] = type_at_terminal(1, "", *reload, "--no-ask-password")
+    done = subprocess.run(["setpriv", "--reuid=1", "--regid=1", "--clear-groups", *reload], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    results["password_no_terminal"] = [done.returncode, done.stderr]
 
 
 def unit_tracker():
@@ -405,5 +442,5 @@ def unit_file():
         results[f"security:{unit}"] = run("systemd-analyze", "security", "--no-pager", f"{unit}.service", check=False).splitlines()[-1]
 
 
-play((setup, start, rights, unit_tracker, restart, helpers, script_users, probe_rights, helpers_killed, helpers_hang, no_socket, metrics, journal, reload,
+play((setup, start, rights, password, unit_tracker, restart, helpers, script_users, probe_rights, helpers_killed, helpers_hang, no_socket, metrics, journal, reload,
       upstream, killed, watchdog, stop, cut_short, unit_file), results)

@@ -7,7 +7,7 @@ import re
 import pytest
 
 
-@pytest.mark.parametrize("step", ["setup", "start", "rights", "unit_tracker", "restart", "helpers", "script_users", "probe_rights", "helpers_killed", "helpers_hang",
+@pytest.mark.parametrize("step", ["setup", "start", "rights", "password", "unit_tracker", "restart", "helpers", "script_users", "probe_rights", "helpers_killed", "helpers_hang",
                                   "no_socket", "metrics", "journal", "reload", "upstream", "killed", "watchdog", "stop", "cut_short", "unit_file"])
 def test_every_step_ran(booted, step):
     assert f"broken:{step}" not in booted, booted[f"broken:{step}"]
@@ -48,6 +48,19 @@ def test_systemctl_sets_what_is_logged(booted):
     assert (booted["log_level"], booted["log_target"]) == ("debug", "journal")
     assert re.search(r"on /org/holdfast1 by user 65534 \(:1\.\d+\): .* needs org\.holdfast1\.reload, for which polkit wants a password",
                      booted["refused"]), booted["refused"]
+
+
+def test_a_password_is_asked_for_at_a_terminal(booted):
+    status, text = booted["password_right"]
+    assert status == 0 and "Password:" in text and "AUTHENTICATION COMPLETE" in text, text
+    status, text = booted["password_wrong"]
+    assert status == 4 and "Password:" in text and "nobody has given user 1 the password" in text, text
+
+
+def test_no_password_is_asked_for_where_nobody_sits(booted):
+    for key in ("password_never", "password_no_terminal"):
+        status, text = booted[key]
+        assert status == 4 and "Password:" not in text and "polkit wants a password" in text, (key, text)
 
 
 def test_the_unit_tracker_reacts_at_once(booted):

@@ -141,7 +141,7 @@ def test_who_may_do_what_in_the_page_is_what_the_source_says():
 
 
 def test_the_reasons_in_the_page_are_those_of_the_source():
-    source = (ROOT / "src/vrrp/step.cpp").read_text()
+    source = (ROOT / "src/vrrp/state.cpp").read_text()
     assert entries_of("STATES AND REASONS") == set(re.findall(r'case Reason::\w+: return \{"(\w+)"', source))
 
 

@@ -70,7 +70,7 @@ _holdfastctl() {
         ?*) return ;;
     esac
     if [[ $current == -* ]]; then
-        local common="--json --address --private --host --help"
+        local common="--json --address --private --host --no-ask-password --help"
         [ -n "$command" ] || common+=" --version"
         COMPREPLY=($(compgen -W "$common ${options[${command:--}]-}" -- "$current"))
     elif [ -z "$command" ]; then
