@@ -71,6 +71,23 @@ def set_up_nginx(node: nodes.Node):
     node.enter("systemctl", "daemon-reload")
 
 
+# One that listens on the same wire, after everybody else in the order of masters: it must never have to serve.
+LISTENER = """global_defs {{
+ router_id listener
+ vrrp_version 3
+}}
+vrrp_instance web {{
+ state BACKUP
+ interface eth0
+ virtual_router_id 51
+ priority 1
+ advert_int {interval:g}
+ virtual_ipaddress {{
+  {vip}/24
+ }}
+}}
+"""
+
 # The worlds: what they boot, and what holdfast and nginx are there.
 SIDECAR = "sidecar"  # Debian 13, Quadlet: nginx in a pod, holdfast in a container beside it
 PLAIN = "plain"      # this machine's own Debian, without Quadlet before 13: holdfast in a container by a plain unit, nginx installed
@@ -88,7 +105,7 @@ class Play:
         self.world = World(f"hf{kind}")
         try:
             self.nodes = {name: nodes.add(self.world, name, ROOTS[kind]) for name in ("lb1", "lb2")}
-            self.client_host = self.world.add("client")
+            self.client_host, self.listener = self.world.add("client"), self.world.add("listener")
             self.lb1, self.lb2 = self.nodes.values()
             for node in self.nodes.values():
                 node.wait_booted()
@@ -155,6 +172,8 @@ class Play:
         wait_for(lambda: self.holders() == ["lb1"], self.master_down("lb1") + 5, f"{VIP} on lb1")
         self.client = Client(self.client_host, VIP)
         self.settled_on("lb1", 5)
+        self.listener.start_keepalived(LISTENER.format(interval=self.interval, vip=VIP))
+        wait_for(lambda: "Entering BACKUP STATE" in self.listener.log("keepalived"), 5, "keepalived to listen")
         self.check("READY=1 ends the start", self.lb1.show("ActiveState") == "active", self.lb1.show("ActiveState"))
         wait_for(lambda: "master" in self.lb1.show("StatusText"), 3, "STATUS=")
         time.sleep(0.5)
@@ -326,8 +345,16 @@ class Play:
         wait_for(lambda: self.lb2.host.has(VIP) and self.lb2.state() == "master", 5, f"{VIP} on lb2")
         self.judge("the host is shut down", since, *HANDOVER)
 
+    def listened(self):
+        """Of all acts together."""
+        self.act("what a keepalived beside them saw")
+        served = self.listener.log("keepalived").count("Entering MASTER STATE")
+        self.check("a keepalived that listens never had to serve", served == 0, f"{served} times")
+        complaints = self.listener.complaints()
+        self.check("and complained of nothing", complaints == [], "; ".join(complaints[:3]))
+
     def all(self):
-        for act in (self.start, self.looks, self.nginx_dies, self.killed, self.removed, self.restarted, self.updated, self.stopped, self.shut_down):
+        for act in (self.start, self.looks, self.nginx_dies, self.killed, self.removed, self.restarted, self.updated, self.stopped, self.shut_down, self.listened):
             act()
 
     def keep(self):

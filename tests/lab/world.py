@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ import threading
 import time
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+COMPLAINTS = re.compile(r"unexpected|mismatch|invalid|bogus|error|wrong|dropped|incorrect|checksum|received an|already processed", re.IGNORECASE)
 BUILD = pathlib.Path(os.environ.get("HOLDFAST_BUILD", REPOSITORY / "build"))
 
 
@@ -202,6 +204,11 @@ class Host:
         file.write_text(configuration)
         return self.spawn("keepalived", "keepalived", "-n", "-l", "-D", part, "-f", file, "-p", self.directory / "ka.pid",
                           "-r", self.directory / "ka-vrrp.pid", "-c", self.directory / "ka-checkers.pid")
+
+    def complaints(self) -> list[str]:
+        """What its keepalived has against the packets of others; not what it says of its own scripts."""
+        return [line for line in self.log("keepalived").splitlines()
+                if COMPLAINTS.search(line) and "SECURITY VIOLATION" not in line and "script" not in line.lower()]
 
     @property
     def holdfastd(self) -> Process:
