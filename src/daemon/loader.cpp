@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "config/dump.hpp"
+#include "daemon/clock.hpp"
 #include "daemon/server_changes.hpp"
 #include "daemon/text_file.hpp"
 #include "lint/lint.hpp"
@@ -155,9 +156,16 @@ void Loader::loop() {
             if (auto* const change = std::get_if<bus::ServerChangeRequested>(&request))
                 answer(change_servers(options_, in_force_, *change));
             else
-                answer(load_config(options_));
+                answer(reload());
         }
     }
+}
+
+LoadedConfig Loader::reload() const {
+    const auto began = monotonic_now();
+    auto loaded = load_config(options_);
+    loaded.took = monotonic_now() - began;
+    return loaded;
 }
 
 void Loader::answer(LoadedConfig loaded) {

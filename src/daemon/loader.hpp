@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/mailbox.hpp"
+#include "base/time.hpp"
 #include "bus/messages.hpp"
 #include "config/load.hpp"
 #include "daemon/options.hpp"
@@ -29,6 +30,7 @@ struct ConfigTexts {
 struct LoadedConfig {
     std::shared_ptr<const model::Config> config; ///< null when the files are not valid
     std::string hash{};                          ///< 16 hex digits
+    Duration took{};                             ///< to read and check them, of a reload
     std::vector<std::string> problems{};         ///< rendered, errors or (when there is a config) warnings
     std::shared_ptr<const ConfigTexts> texts{};  ///< with a config
     std::optional<bus::ServerChanged> change{}; ///< it was not a reload that was asked for; refused: there is no config
@@ -58,6 +60,7 @@ class Loader {
     struct Stop {};
     using Request = std::variant<Load, bus::ServerChangeRequested, Stop>;
     void loop();
+    LoadedConfig reload() const;
     void answer(LoadedConfig);
 
     Options options_;

@@ -201,7 +201,8 @@ void Loop::on_reloaded(LoadedConfig& loaded) {
         kind,
         "",
         loaded.config
-            ? fmt::format("configuration {} loaded", loaded.hash)
+            ? fmt::format("configuration {} loaded, read in {}", loaded.hash,
+                          to_string(std::chrono::ceil<std::chrono::milliseconds>(loaded.took)))
             : fmt::format("configuration rejected, the old one stays in force: {} problem(s)", loaded.problems.size()),
         {},
         {},

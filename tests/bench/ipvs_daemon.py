@@ -134,18 +134,21 @@ def test_reloads_at_ten_thousand_real_servers():
         pid = pair.first.process().pid
         time.sleep(2)
         began, same, one, parse = now(), [], [], []
+
+        def read_in() -> float:
+            """Of the last reload, by the daemon's own note: in the kernel's table is what comes behind it."""
+            number, unit = re.findall(r"loaded, read in ([\d.]+)(m?s)$", pair.lb1.log("holdfastd"), re.MULTILINE)[-1]
+            return float(number) / (1e3 if unit == "ms" else 1)
         for i in range(rounds):
             before = cpu_ns([pid])
             pair.first.reload()
             same.append((cpu_ns([pid]) - before) / 1e9)
             configure(2 + i)
-            checked = now()
-            run(BUILD / "src/daemon/holdfastd", "--check", "--config", pair.world.directory / "holdfast.yaml", check=False)
-            parse.append(now() - checked)
             look = Look(pair.lb1, "weight", 2 + i)
             asked = now()
             os.kill(pid, signal.SIGHUP)
             one.append(look.seen() - asked)
+            parse.append(read_in())
         adverts = pair.tap.since(began)
         late = [each for vrid in range(1, 11)
                 for each in lateness([a.time for a in adverts if a.host == "lb1" and a.vrid == vrid and a.priority > 0], interval)]
@@ -167,9 +170,10 @@ def test_reloads_at_ten_thousand_real_servers():
             os.kill(daemon.pid, signal.SIGHUP)
             one_there.append(look.seen() - asked)
             time.sleep(2)
+    behind = median([whole - read for whole, read in zip(one, parse, strict=True)])
     print(f"\n10,000 real servers: unchanged reload {median(same):.3f} s of processor (keepalived {median(same_there):.3f}); one weight "
-          f"changed, in the kernel after {median(one) * 1e3:.0f} ms (keepalived {median(one_there) * 1e3:.0f}), holdfastd --check of that file "
-          f"takes {median(parse) * 1e3:.0f} ms; adverts at 100 ms late by at most {max(late) * 1e3:.1f} ms")
+          f"changed, in the kernel after {median(one) * 1e3:.0f} ms (keepalived {median(one_there) * 1e3:.0f}), {behind * 1e3:.0f} ms behind the "
+          f"parse, which takes {median(parse) * 1e3:.0f} ms; adverts at 100 ms late by at most {max(late) * 1e3:.1f} ms")
     assert max(late) < interval, "an advert was missing"
 
 
