@@ -92,7 +92,9 @@ namespace {
 /// What the note's object is called in the journal.
 std::string_view object_field(engine::NoteKind kind) {
     if (kind == engine::NoteKind::tracker_changed) return "HOLDFAST_TRACKER";
-    if (kind == engine::NoteKind::server_changed || kind == engine::NoteKind::server_refused) return "HOLDFAST_SERVER";
+    if (kind == engine::NoteKind::server_changed || kind == engine::NoteKind::server_refused ||
+        kind == engine::NoteKind::server_unnamed)
+        return "HOLDFAST_SERVER";
     return kind == engine::NoteKind::group_state_change ? "HOLDFAST_SYNC_GROUP" : "HOLDFAST_INSTANCE";
 }
 
@@ -154,6 +156,7 @@ std::string_view message_id(engine::NoteKind kind) {
     case Kind::clocks_differ: return "bf56f50ef0064ff39ee52948c3f6e74d";
     case Kind::server_changed: return "5b8d6a3e0f7c4c0e9a4d2f1b7c6e5d48";
     case Kind::server_refused: return "c1f0a7e94b2d4d6f8e3a5b9c7d1e2f60";
+    case Kind::server_unnamed: return "0108ea345b9346058d2e14d6b98f54b2";
     case Kind::maintenance: return "7d1c5a0e6b9f4f3a8e2b4c6d0f1a9b87";
     case Kind::command: return "b364745b8f4345e6a8000cfa21c0ffc8";
     case Kind::missing_service: return "a0e91dbc2d6b4db58f8fe72980850123";

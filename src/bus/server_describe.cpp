@@ -53,7 +53,8 @@ Json server_json(const engine::VirtualServerView& view, const engine::IpvsListed
               {"WhileMaster", model.while_master},
               {"SorryServer", sorry_server(view)},
               {"PersistenceUSec", usec(model.persistence)},
-              {"Problem", view.problem}};
+              {"Problem", view.problem},
+              {"Warning", view.warning}};
     json["RealServers"] = Json::array();
     for (const auto& real : view.reals)
         json["RealServers"].push_back(real_json(*real, listed));

@@ -52,6 +52,7 @@ class VirtualServer final : public Exported<org::holdfast1::VirtualServer_adapto
     std::string SorryServer() override { return sorry_server(*view); }
     std::uint64_t PersistenceUSec() override { return usec(view->model->persistence); }
     std::string Problem() override { return utf8(view->problem); }
+    std::string Warning() override { return utf8(view->warning); }
     std::vector<ObjectPath> RealServers() override {
         std::vector<ObjectPath> result;
         for (const auto& real : view->reals)

@@ -40,6 +40,7 @@ std::vector<std::string> changed_properties(const VirtualServerView& a, const Vi
     note(before.sorry_server != after.sorry_server, "SorryServer");
     note(before.persistence != after.persistence, "PersistenceUSec");
     note(a.problem != b.problem, "Problem");
+    note(a.warning != b.warning, "Warning");
     note(members_differ(a, b), "RealServers");
     return names;
 }

@@ -43,7 +43,8 @@ void print_server(const Look& look, const Json& server) {
                       coloured(look, state, state), text(server, "Scheduler"), state_text(server)));
     for (const auto& service : server["Services"])
         print("    " + printable(service.get<std::string>()));
-    if (const auto problem = text(server, "Problem"); !problem.empty()) print("    problem: " + problem);
+    for (const auto& [key, word] : {std::pair{"Problem", "problem"}, std::pair{"Warning", "warning"}})
+        if (const auto said = text(server, key); !said.empty()) print(fmt::format("    {}: {}", word, said));
     std::vector<std::vector<std::string>> rows{
         {"   ", "SERVER", "ADDRESS", "FORWARD", "STATE", "WEIGHT", "ACTIVE", "INACTIVE", "ORIGIN", "CHECK"}};
     for (const auto& real : server["RealServers"])

@@ -32,7 +32,7 @@ void Engine::mark(const std::string& interface) {
         if (router && (router->model->interface == interface || router->other_links.contains(interface) ||
                        (router->model->has_own_link() && router->model->address_interface() == interface)))
             router->needs_assessment = true;
-    settle_needed_ = links_dirty_ = true;
+    settle_needed_ = links_dirty_ = hosts_stale_ = true;
 }
 
 // ---- what the kernel says -----------------------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ void Engine::handle(const KernelListed& event) {
         if (address.ours && !addresses_.contains(key)) dirty_addresses_.push_back(key);
     for (auto& router : routers_)
         if (router) router->excluded.begin();
-    settle_needed_ = links_dirty_ = statics_stale_ = true;
+    settle_needed_ = links_dirty_ = statics_stale_ = hosts_stale_ = true;
     observe_interfaces();
 }
 

@@ -4,6 +4,7 @@
 #include "engine/engine.hpp"
 
 #include <algorithm>
+#include <fmt/format.h>
 
 namespace holdfast::engine {
 namespace {
@@ -49,6 +50,36 @@ void Engine::follow_masters() {
             if (router && is_named(*router, name)) wait_for_table(*router, servers_.is_ready(name));
     }
     if (!servers_.knows_masters()) with_servers([&](Servers::Turn turn) { servers_.masters_are_known(turn); });
+}
+
+/// Tutorials make two hosts directors and real servers without a word of which is which: nothing keeps their tables apart then
+/// (decision 0021). A host alone has nobody to send anything to and fro with.
+void Engine::find_unnamed_hosts() {
+    if (!std::exchange(hosts_stale_, false) || config_->virtual_servers.empty()) return;
+    std::vector<IpAddress> own;
+    for (const auto& [key, address] : kernel_.addresses())
+        if (!address.ours) own.push_back(key.prefix.address);
+    std::ranges::sort(own);
+    const auto is_unnamed = [&](const model::RealServer& real) {
+        return real.host.empty() && real.forwarding.method != model::Forwarding::Method::nat &&
+               std::ranges::binary_search(own, real.address);
+    };
+    for (const auto& server : config_->virtual_servers) {
+        const auto real = std::ranges::find_if(server.real_servers, is_unnamed);
+        const bool moves =
+            !server.while_master.empty() || std::ranges::any_of(server.services, [this](const auto& key) {
+                return key.mark == 0 && is_virtual(key.address);
+            });
+        with_servers([&](Servers::Turn turn) {
+            servers_.warn(server.name,
+                          real == server.real_servers.end() || !moves
+                              ? std::string{}
+                              : fmt::format("real server '{}' is this host ({}), and the file does not say so: two "
+                                            "directors may send its connections to and fro; add host: {} to it",
+                                            real->name, to_string(real->address), config_->node_name),
+                          turn);
+        });
+    }
 }
 
 /// Addresses that waited are looked at again when the table is there, or their time is over.

@@ -406,6 +406,7 @@ class Engine {
     }
     void with_servers(const std::function<void(Servers::Turn)>&);
     void follow_masters();
+    void find_unnamed_hosts();
     void wait_for_table(Router&, bool ready);
     bool has_addresses(const Router&) const;
     bool waits_for_table(const Router&, const AddressKey&) const;
@@ -475,6 +476,7 @@ class Engine {
     model::Role role_;
     std::set<LinkIndex> role_links_; ///< that keep silent of it
     bool statics_stale_{true}, statics_released_{false};
+    bool hosts_stale_{true};                                           ///< real servers may be this host, and were not
     std::unordered_map<std::uint64_t, LinkOperation> link_operations_; ///< in flight
     bool links_dirty_{true};
     struct Filter {

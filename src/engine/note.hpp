@@ -43,6 +43,7 @@ enum class NoteKind : std::uint8_t {
     clocks_differ,   ///< the clock of a sender of signed adverts is near the edge of the window, or beyond it
     server_changed,  ///< a real server came up or went down, or a virtual server's quorum
     server_refused,  ///< the kernel does not have a virtual server as it is wanted
+    server_unnamed,  ///< a real server is this host, and the file does not say so
     maintenance,     ///< the host was taken out of service, or back
     command,         ///< somebody asked for a change by D-Bus, and was let in or refused
     missing_service, ///< no D-Bus, no systemd, no real time, ...

@@ -16,6 +16,7 @@ void Engine::handle(const ConfigLoaded& event) {
     index_virtual_addresses();
     reload_trackers(*before, *config_);
     filter_.not_before = {};
+    hosts_stale_ = true;
     routes_stale_ = true; // groups may have changed, and whether strangers are named
     const auto find = [this](const std::string& name) {
         const auto at =

@@ -44,6 +44,14 @@ void Servers::tell(Severity severity, NoteKind kind, const std::string& object, 
     turn.out.push_back(Tell{{severity, kind, object, std::move(text), {}, {}, {}}});
 }
 
+void Servers::warn(const std::string& name, const std::string& text, Turn turn) {
+    auto* const server = find(name);
+    if (!server || server->warning == text) return;
+    server->warning = text;
+    touch(*server, turn);
+    if (!text.empty()) tell(Severity::warning, NoteKind::server_unnamed, name, fmt::format("{}: {}", name, text), turn);
+}
+
 void Servers::configure(const model::Config& config, const Trackers& trackers, Turn turn) {
     std::vector<std::string> removed;
     for (const auto& [name, server] : servers_)

@@ -39,6 +39,8 @@ class Servers {
     void on(const UpstreamsWritten&, Turn);
     void on(const ServerCommanded&, Turn);
     void tracker_changed(const TrackerState&, Turn);
+    /// What is wrong with it as far as the rest of the host knows; empty: nothing. Told when it is new.
+    void warn(const std::string& server, const std::string& text, Turn);
     /// Every service leaves; `gone()` says when.
     void stop(Turn);
     void elapsed(Turn);
@@ -97,7 +99,8 @@ class Servers {
         Time began{};                 ///< its checks
         bool placed{false};           ///< nginx has a file, if not ours yet
         std::string upstream_problem; ///< why nginx does not have it as it is wanted
-        Time since{};                 ///< of its quorum, or of having none
+        std::string warning;
+        Time since{}; ///< of its quorum, or of having none
         std::shared_ptr<const VirtualServerView> view;
 
         const std::string& name() const { return pool.model->name; }

@@ -38,6 +38,7 @@ std::shared_ptr<const VirtualServerView> Servers::view(Server& server, Time now)
     result->quorate = pool.quorate;
     result->weight = pool::total_weight(pool);
     result->problem = problem(server);
+    result->warning = server.warning;
     result->since = server.since;
     result->state = state_of(pool, server.wanted, !result->problem.empty());
     const bool there = server.wanted && result->problem.empty();

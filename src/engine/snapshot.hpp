@@ -191,6 +191,7 @@ struct VirtualServerView {
     bool quorate{false};
     std::uint64_t weight{};                                   ///< of all that are up
     std::string problem;                                      ///< why it is degraded, and the cure
+    std::string warning;                                      ///< what is wrong although it serves, and the cure
     std::vector<std::shared_ptr<const RealServerView>> reals; ///< sorted by name
     Time since{};
 };

@@ -18,7 +18,7 @@ IDS = {kind: id for kind, id in re.findall(r'case Kind::(\w+): return "([0-9a-f]
 # What a kind of message always has, besides the node: journalctl leaves the name of a field that is not there in the text.
 ALWAYS = {"state_change": {"HOLDFAST_INSTANCE", "HOLDFAST_OLD_STATE", "HOLDFAST_NEW_STATE", "HOLDFAST_REASON"},
           "group_state_change": {"HOLDFAST_SYNC_GROUP", "HOLDFAST_OLD_STATE", "HOLDFAST_NEW_STATE"},
-          "tracker_changed": {"HOLDFAST_TRACKER"}, "server_changed": {"HOLDFAST_SERVER"}}
+          "tracker_changed": {"HOLDFAST_TRACKER"}, "server_changed": {"HOLDFAST_SERVER"}, "server_unnamed": {"HOLDFAST_SERVER"}}
 
 
 @dataclasses.dataclass
