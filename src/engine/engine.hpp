@@ -12,13 +12,11 @@
 #include "engine/event.hpp"
 #include "engine/extras.hpp"
 #include "engine/kernel_view.hpp"
-#include "engine/link_plan.hpp"
 #include "engine/plan.hpp"
-#include "engine/restore_pace.hpp"
 #include "engine/router.hpp"
 #include "engine/servers.hpp"
+#include "engine/slots.hpp"
 #include "engine/snapshot.hpp"
-#include "engine/static_address.hpp"
 #include "model/role.hpp"
 
 #include <deque>
@@ -62,58 +60,6 @@ class Engine {
     bool is_stopping() const { return stopping_ || returning_; }
 
   private:
-    /// An address of the daemon's own, or of the real server's role.
-    using StaticWish = std::shared_ptr<const StaticClaim>;
-    struct AddressSlot {
-        std::uint32_t router{};
-        bool has_router{false};
-        bool excluded{false};
-        std::uint32_t item{};                 ///< in the router's model, in `addresses` or `excluded_addresses`
-        bool counted{false};                  ///< its operation is one of bulk_in_flight_
-        bool dropped{false};                  ///< while claims are exchanged: it had a router
-        bool there{false};                    ///< the router counted it
-        Time add_after{};                     ///< another host had it: not before
-        std::optional<OperationId> operation; ///< in flight
-        bool adding{false}, removing{false};  ///< what is in flight
-        bool gone_meanwhile{false};           ///< a deletion was told while it was
-        Time issued{};
-        std::optional<Duration> issued_lease;
-        Time renew_at{never};
-        Time release_at{never}; ///< the successor announced it: served a moment longer, for what is in flight
-        bool announce_on_confirm{false};
-        Time not_before{}; ///< back-off when somebody keeps deleting it
-        RestorePace restores;
-        StaticWish fixed{}; ///< nothing: it is a router's, or nobody's
-    };
-    struct Listener {
-        enum class State : std::uint8_t { asked, open, failed } state{State::asked};
-        int error{0};
-        Time retry_at{never};
-        unsigned users{0};
-        VridSet vrids; ///< as the sockets were told
-        std::vector<IpAddress> groups;
-    };
-    /// A macvlan of ours, by name.
-    struct LinkSlot {
-        std::optional<OperationId> operation; ///< in flight
-        std::optional<OperationBody> waiting; ///< the step that is not tried again before not_before
-        Time not_before{};
-        std::string refused; ///< why the kernel does not let it be
-    };
-    struct LinkOperation {
-        std::string name; ///< empty: of a parent
-        OperationBody body;
-    };
-    /// An interface with macvlans of ours on it, or one where clients could ask for an address that is only on `lo`.
-    struct Parent {
-        ArpSettings before;
-        std::optional<OperationId> operation;
-        bool refused{false};
-        bool recorded{false}; ///< how it was before stands in the record
-    };
-    enum class Quiet : std::uint8_t { role, macvlan };
-    using QuietLinks = std::map<LinkIndex, std::set<Quiet>>;
-    enum class Promote : std::uint8_t { asked, granted, refused };
     using ListenerKey = std::pair<LinkIndex, Family>;
 
     // dispatch
@@ -479,19 +425,8 @@ class Engine {
     bool hosts_stale_{true};                                           ///< real servers may be this host, and were not
     std::unordered_map<std::uint64_t, LinkOperation> link_operations_; ///< in flight
     bool links_dirty_{true};
-    struct Filter {
-        std::optional<OperationId> operation;  ///< in flight
-        std::vector<IpAddress> asked, applied; ///< sorted
-        Guard asked_guard, guard;
-        bool left_behind{false}; ///< a process before us had a table
-        std::string problem;
-        Time not_before{};
-    } filter_;
+    FilterSlot filter_;
     std::map<ListenerKey, Listener> listeners_;
-    struct RecoveredRouter {
-        RecordedRouter router;
-        Time until{};
-    };
     Servers::Before recorded_before_;                  ///< as the record has it
     std::map<std::string, RecoveredRouter> recovered_; ///< until the first configuration names its routers
     std::vector<RecordedRouter> recovered_routers_;    ///< likewise, of all routers

@@ -44,7 +44,7 @@ bool Engine::asks_for_role(const Link& link) const {
 }
 
 /// Those that ask, as long as an address of the role is there or is to be.
-Engine::QuietLinks Engine::links_of_role() {
+QuietLinks Engine::links_of_role() {
     const auto is_ipv4 = [](const IpAddress& address) { return address.family == Family::ipv4; };
     const bool ends = statics_released_ && config_->ipvs.role_at_stop == model::AtStop::end;
     if (!ends && std::ranges::any_of(role_.addresses, is_ipv4)) {
