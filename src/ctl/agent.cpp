@@ -1,6 +1,7 @@
 #include "ctl/agent.hpp"
 
 #include "base/fd.hpp"
+#include "ctl/program.hpp"
 
 #include <array>
 #include <csignal>
@@ -12,6 +13,8 @@
 #include <sys/wait.h>
 #include <systemd/sd-login.h>
 #include <unistd.h>
+#include <utility>
+#include <vector>
 
 namespace holdfast::ctl {
 namespace {
@@ -31,8 +34,9 @@ bool is_in_session() {
 [[noreturn]] void become_agent(int ready, bool fallback) {
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     ::fcntl(ready, F_SETFD, 0);
-    const auto number = std::to_string(ready);
-    ::execl(program, program, "--notify-fd", number.c_str(), fallback ? "--fallback" : nullptr, nullptr);
+    std::vector<std::string> words{program, "--notify-fd", std::to_string(ready)};
+    if (fallback) words.emplace_back("--fallback");
+    try_to_become(std::move(words));
     ::_exit(127);
 }
 

@@ -12,7 +12,11 @@
 
 namespace holdfast::ctl {
 
-void status(Connection&, const Look&, const std::string& name);
+struct StatusOrder {
+    std::string name;          ///< empty: all
+    unsigned journal_lines{0}; ///< the newest, behind the rest
+};
+void status(Connection&, const Look&, const StatusOrder&);
 void list(Connection&, const Look&);
 void show(Connection&, const Look&, const std::string& name, const std::vector<std::string>& properties,
           bool value_only);
@@ -69,7 +73,7 @@ void top(Connection&, std::uint64_t rounds);
 struct LogOrder {
     std::string name; ///< empty: all of the daemon's
     std::string lines;
-    bool follow{false}, explain{false};
+    bool follow{false}, explain{false}, no_pager{false};
 };
 /// What the kernel balances now: all, of a virtual server, or of "SERVER/NAME".
 void connections(Connection&, const Look&, const std::string& name);
@@ -85,6 +89,8 @@ struct DigestOrder {
 void digest(const Look&, const DigestOrder&);
 /// Does not return where there is a journalctl.
 void log(const Look&, const LogOrder&);
+/// The newest lines that the journal shows this user, the oldest of them first; empty also where there is no journalctl.
+std::string newest_of_log(const std::string& name, unsigned lines);
 /// Names for the shells' completion, one a line.
 void complete(Connection&);
 /// The same of real servers: SERVER/NAME.

@@ -123,7 +123,8 @@ void connections(Connection& connection, const Look& look, const std::string& na
                           ? std::string{"this kernel balances nothing: it has no ip_vs (modprobe ip_vs)"}
                           : fmt::format("{} can't be read: {}; only root may", table_path, std::strerror(errno))};
     constexpr auto row = "{:<4} {:>7} {:<12} {:<22} {:<22} {:<22} {}\n";
-    if (look.json == JsonStyle::off) fmt::print(row, "PROT", "EXPIRES", "STATE", "CLIENT", "SERVICE", "SERVER", "NAME");
+    if (look.json == JsonStyle::off && look.legend)
+        fmt::print(row, "PROT", "EXPIRES", "STATE", "CLIENT", "SERVICE", "SERVER", "NAME");
     for (std::string line; std::getline(file, line);) {
         const auto flow = read_flow(line);
         const auto called = flow ? names.of(*flow) : std::nullopt;

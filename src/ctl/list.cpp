@@ -41,7 +41,7 @@ void list(Connection& connection, const Look& look) {
         rows.push_back({each["Name"].get<std::string>(), each["State"].get<std::string>(),
                         each["Interface"].get<std::string>(), each["VirtualRouterId"].dump(),
                         each["EffectivePriority"].dump(), addresses(each)});
-    fmt::print("{}", table(rows));
+    fmt::print("{}", table(std::move(rows), look));
 }
 
 void complete(Connection& connection) {

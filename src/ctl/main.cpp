@@ -1,8 +1,11 @@
 // holdfastctl: what the command line asks for, and how it ends. The status says what kind of failure it was, the text
 // on stderr says thing, reason and cure; with --json the error is JSON as well.
 #include "ctl/commands.hpp"
+#include "ctl/pager.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdio>
 #include <fmt/format.h>
@@ -23,7 +26,7 @@ struct Line {
     std::vector<std::string> properties, more;
     std::uint64_t rounds{};
     bool value_only{}, force{}, complete{}, complete_servers{}, wait{}, liveness{}, readiness{}, nagios{}, follow{},
-        explain{}, direct{}, persistent{}, drain{}, no_password{};
+        explain{}, direct{}, persistent{}, drain{}, no_password{}, no_pager{}, no_legend{}, no_colours{}, full{};
 };
 
 constexpr const char* statuses =
@@ -77,7 +80,8 @@ void declare_servers(CLI::App& app, Line& line) {
     remove->add_option("--timeout", line.timeout, "remove it after so long anyway: 60s, 5min, 1h")->needs(first);
 }
 
-void declare(CLI::App& app, Line& line) {
+/// What every command has.
+void declare_common(CLI::App& app, Line& line) {
     app.set_version_flag("--version", std::string{"holdfastctl "} + HOLDFAST_VERSION);
     app.add_flag("--json", line.json, "JSON instead of text: --json (indented), --json=short (one line), --json=off");
     auto* const address =
@@ -85,13 +89,23 @@ void declare(CLI::App& app, Line& line) {
     auto* const direct =
         app.add_flag("--private", line.direct, "by the daemon's private socket, not the bus")->excludes(address);
     app.add_option("-H,--host", line.host, "on another host, by ssh: [USER@]HOST")->excludes(address)->excludes(direct);
+    app.add_flag("--no-pager", line.no_pager, "show all at once, without a pager");
+    app.add_flag("--no-legend", line.no_legend, "tables without their headings");
+    app.add_flag("--no-color", line.no_colours, "no colours, as with $NO_COLOR");
+    app.add_flag("--full", line.full, "lines longer than the screen as they are");
     app.add_flag("--no-ask-password", line.no_password, "never ask for a password that polkit wants");
     app.add_flag("--complete", line.complete, "names for the shells' completion")->group("");
     app.add_flag("--complete-servers", line.complete_servers, "the same of real servers")->group("");
     app.footer(statuses);
     app.require_subcommand(0, 1);
     app.fallthrough();
-    app.add_subcommand("status", "what this host does and why")->add_option("NAME", line.name, "only this instance");
+}
+
+void declare(CLI::App& app, Line& line) {
+    declare_common(app, line);
+    auto* status = app.add_subcommand("status", "what this host does and why");
+    status->add_option("NAME", line.name, "only this instance");
+    status->add_option("-n,--lines", line.lines, "so many lines of the journal behind it, 10 without it; 0: none");
     app.add_subcommand("list", "one line an instance");
     auto* show = app.add_subcommand("show", "the properties of an instance");
     show->add_option("NAME", line.name, "instance")->required();
@@ -155,6 +169,16 @@ std::optional<std::uint64_t> weight_of(const std::string& text) {
     return weight;
 }
 
+/// The journal is this host's.
+unsigned journal_lines(const Line& line) {
+    unsigned lines = 10;
+    const auto& text = line.lines;
+    if (!text.empty() &&
+        std::from_chars(text.data(), text.data() + text.size(), lines).ptr != text.data() + text.size())
+        usage(fmt::format("--lines '{}' is not a number", text));
+    return line.host.empty() && line.address.empty() ? lines : 0;
+}
+
 std::optional<std::uint8_t> priority_of(const std::string& text) {
     if (text == "reset") return std::nullopt;
     unsigned value = 0;
@@ -181,7 +205,7 @@ int check_health(const Line& line, const Look& look) {
 /// What shows and what orders; the status is 0, or a Failure's.
 void perform(Connection& connection, const std::string& command, const Line& line, const Look& look) {
     const auto hold = duration_of("--hold", line.hold), timeout = duration_of("--timeout", line.timeout);
-    if (command == "status") return status(connection, look, line.name);
+    if (command == "status") return status(connection, look, {line.name, journal_lines(line)});
     if (command == "list") return list(connection, look);
     if (command == "show") return show(connection, look, line.name, line.properties, line.value_only);
     if (command == "tree") return tree(connection, look);
@@ -230,10 +254,14 @@ int run(const std::string& command, const Line& line, const Look& look) {
         digest(look, digest_order(line));
         return 0;
     }
-    if (command == "log") log(look, {line.name, line.lines, line.follow, line.explain});
+    if (command == "log") log(look, {line.name, line.lines, line.follow, line.explain, line.no_pager});
     Connection connection{where(line)};
     if (command == "is-master") return is_master(connection, look, line.name);
-    perform(connection, command, line, look);
+    constexpr std::array shown{"status", "list", "show", "tree", "ipvs", "connections"};
+    const auto pager = line.no_pager || std::ranges::find(shown, command) == shown.end() ? nullptr : Pager::start();
+    auto seen = look;
+    if (pager) seen.columns = 0; // it has its own way with long lines
+    perform(connection, command, line, seen);
     return 0;
 }
 
@@ -291,7 +319,8 @@ int start(int argc, char** argv) {
             usage(fmt::format("--json={} is not known: there are short, pretty and off", line.json));
         const auto commands = app.get_subcommands();
         if (commands.empty()) usage("no command given: holdfastctl --help tells what there is");
-        status = run(commands.front()->get_name(), line, look_of_stdout(json));
+        status =
+            run(commands.front()->get_name(), line, look_of_stdout({json, line.no_colours, line.no_legend, line.full}));
     } catch (const Failure& failure) {
         return report(failure, json);
     } catch (const std::exception& error) {

@@ -4,13 +4,16 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <clocale>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <fmt/format.h>
 #include <langinfo.h>
 #include <string_view>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace holdfast::ctl {
@@ -32,6 +35,41 @@ std::size_t width(const std::string& text) {
         std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
+bool is_one_of(std::string_view text, std::initializer_list<std::string_view> words) {
+    return std::ranges::find(words, text) != words.end();
+}
+
+/// As systemd's tools do it: $SYSTEMD_COLORS says more than $NO_COLOR, and `auto-16` and the like leave it to the terminal.
+bool wants_colours(bool terminal) {
+    const char *systemd = std::getenv("SYSTEMD_COLORS"), *none = std::getenv("NO_COLOR"), *name = std::getenv("TERM");
+    if (systemd != nullptr) {
+        if (is_one_of(systemd, {"0", "no", "n", "false", "f", "off"})) return false;
+        if (!std::string_view{systemd}.starts_with("auto")) return true;
+    } else if (none != nullptr && *none != '\0') {
+        return false;
+    }
+    return terminal && (name == nullptr || std::string_view{name} != "dumb");
+}
+
+std::size_t columns_of_terminal() {
+    std::size_t columns = 0;
+    if (const char* text = std::getenv("COLUMNS")) std::from_chars(text, text + std::strlen(text), columns);
+    winsize size{};
+    if (columns == 0 && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) columns = size.ws_col;
+    return columns;
+}
+
+/// At most so many columns, the last of them for the dots.
+std::string cut(const std::string& line, const Look& look) {
+    if (look.columns == 0 || width(line) <= look.columns) return line;
+    const std::string_view dots = look.utf8 ? "…" : "...";
+    const std::size_t room = look.columns - std::min(look.columns, look.utf8 ? std::size_t{1} : dots.size());
+    std::size_t end = 0;
+    for (std::size_t seen = 0; end < line.size(); ++end)
+        if ((static_cast<unsigned char>(line[end]) & 0xC0U) != 0x80U && seen++ == room) break;
+    return line.substr(0, end).append(dots);
+}
+
 } // namespace
 
 std::uint64_t now_usec() {
@@ -47,12 +85,14 @@ std::optional<JsonStyle> parse_json_style(const std::string& text) {
     return std::nullopt;
 }
 
-Look look_of_stdout(JsonStyle json) {
+Look look_of_stdout(const LookWishes& wishes) {
     std::setlocale(LC_CTYPE, "");
-    const char* no_color = std::getenv("NO_COLOR");
-    return {.json = json,
-            .colours = ::isatty(STDOUT_FILENO) == 1 && (no_color == nullptr || *no_color == '\0'),
-            .utf8 = std::string_view{::nl_langinfo(CODESET)} == "UTF-8"};
+    const bool terminal = ::isatty(STDOUT_FILENO) == 1;
+    return {.json = wishes.json,
+            .colours = !wishes.no_colours && wants_colours(terminal),
+            .utf8 = std::string_view{::nl_langinfo(CODESET)} == "UTF-8",
+            .legend = !wishes.no_legend,
+            .columns = terminal && !wishes.full ? columns_of_terminal() : 0};
 }
 
 std::string to_text(const Json& json, JsonStyle style) {
@@ -128,7 +168,8 @@ std::string moment(std::uint64_t realtime_usec) {
     return fmt::format("{}.{:03}", text.data(), realtime_usec % 1'000'000U / 1000U);
 }
 
-std::string table(const std::vector<std::vector<std::string>>& rows) {
+std::string table(std::vector<std::vector<std::string>> rows, const Look& look) {
+    if (!look.legend && !rows.empty()) rows.erase(rows.begin());
     std::vector<std::size_t> widths;
     for (const auto& row : rows) {
         widths.resize(std::max(widths.size(), row.size()));
@@ -137,11 +178,12 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
     }
     std::string text;
     for (const auto& row : rows) {
+        std::string line;
         for (std::size_t i = 0; i < row.size(); ++i) {
-            text += row[i];
-            if (i + 1 < row.size()) text.append(widths[i] - width(row[i]) + 2, ' ');
+            line += row[i];
+            if (i + 1 < row.size()) line.append(widths[i] - width(row[i]) + 2, ' ');
         }
-        text += '\n';
+        text += cut(line, look) + '\n';
     }
     return text;
 }

@@ -16,13 +16,22 @@ enum class JsonStyle { off, compact, pretty };
 /// "off", "short", "pretty", and "true": what a bare flag has.
 std::optional<JsonStyle> parse_json_style(const std::string& text);
 
+/// What the command line says of it.
+struct LookWishes {
+    JsonStyle json{JsonStyle::off};
+    bool no_colours{}, no_legend{};
+    bool full{}; ///< lines as long as they are
+};
 /// What stdout is: decided once.
 struct Look {
     JsonStyle json{JsonStyle::off};
     bool colours{};
     bool utf8{};
+    bool legend{true};
+    std::size_t columns{0}; ///< that a line of a table may take; 0: as many as it wants
 };
-Look look_of_stdout(JsonStyle);
+/// $SYSTEMD_COLORS and $NO_COLOR, $COLUMNS and the terminal's size count.
+Look look_of_stdout(const LookWishes&);
 
 std::string to_text(const Json&, JsonStyle);
 void print(const std::string& line);
@@ -46,7 +55,7 @@ std::string age(std::uint64_t realtime_usec);
 std::string moment(std::uint64_t realtime_usec);
 std::string duration(std::uint64_t usec);
 
-/// Columns as wide as their longest cell, two spaces between.
-std::string table(const std::vector<std::vector<std::string>>& rows);
+/// Columns as wide as their longest cell, two spaces between. The first row is the heading; lines longer than the screen are cut.
+std::string table(std::vector<std::vector<std::string>> rows, const Look& look = {});
 
 } // namespace holdfast::ctl

@@ -52,7 +52,7 @@ void print_server(const Look& look, const Json& server) {
                         real["InTable"].get<bool>() ? std::to_string(real["Weight"].get<std::uint64_t>()) : "-",
                         count(real, "active_connections"), count(real, "inactive_connections"), text(real, "Origin"),
                         text(real, "Detail")});
-    fmt::print("{}", table(rows));
+    fmt::print("{}", table(std::move(rows), look));
 }
 
 Failure no_such_server(const std::string& name) {

@@ -127,7 +127,8 @@ void print_trackers(const Look& look, const Json& trackers, const Json* instance
 
 } // namespace
 
-void status(Connection& connection, const Look& look, const std::string& name) {
+void status(Connection& connection, const Look& look, const StatusOrder& order) {
+    const auto& name = order.name;
     auto node = connection.describe();
     const auto instances = instances_named(node, name);
     if (look.json != JsonStyle::off) {
@@ -138,6 +139,8 @@ void status(Connection& connection, const Look& look, const std::string& name) {
     for (const auto& instance : instances)
         print_instance(look, instance);
     print_trackers(look, node["Trackers"], name.empty() ? nullptr : &instances);
+    const auto log = order.journal_lines > 0 ? newest_of_log(name, order.journal_lines) : std::string{};
+    if (!log.empty()) print("\n" + printable_lines(log));
 }
 
 } // namespace holdfast::ctl

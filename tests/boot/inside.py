@@ -71,6 +71,7 @@ def start():
     results["introspect"] = run("busctl", "introspect", "org.holdfast1", OBJECT)
     results["tree"] = run("busctl", "tree", "--list", "org.holdfast1")
     results["holdfastctl"] = run("holdfastctl", "status")
+    results["status_lines"] = [run("holdfastctl", "status", "web", *more).split("\n\n")[-1] for more in ((), ("--lines=2",), ("--lines=0",))]
     results["log"] = run("holdfastctl", "log", "web", "--explain", "--lines", "50")
     results["scheduling"] = run("chrt", "-p", show("MainPID"), check=False)
 

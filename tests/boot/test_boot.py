@@ -33,6 +33,13 @@ def test_holdfastctl_status_names_what_matters(booted):
         assert word in booted["holdfastctl"]
 
 
+def test_the_status_ends_with_the_newest_of_the_journal(booted):
+    usual, two, none = booted["status_lines"]
+    assert "holdfastd[" in usual.splitlines()[-1] and "web" in usual, usual
+    assert len(two.splitlines()) == 2 and usual.endswith(two)
+    assert "holdfastd[" not in none
+
+
 def test_the_log_of_an_instance_comes_with_cause_and_cure(booted):
     assert "web: backup -> master" in booted["log"] or "web is master" in booted["log"], booted["log"]
     assert "master: this host serves the addresses" in booted["log"], "the catalog"

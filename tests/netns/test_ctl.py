@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -16,8 +17,8 @@ from world import BUILD, wait_for
 PROGRAM = str(BUILD / "src/ctl/holdfastctl")
 
 
-def ctl(host, *arguments: str, **more) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": host.bus_address, "LC_ALL": "C.UTF-8"}
+def ctl(host, *arguments: str, env_more: dict | None = None, **more) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": host.bus_address, "LC_ALL": "C.UTF-8", **(env_more or {})}
     return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, env=environment, timeout=20, check=False, **more)
 
 
@@ -55,6 +56,43 @@ def test_everything_that_shows_agrees_and_a_pairs_name_means_both(world):
     assert done.returncode == 0, done.stderr
     assert "Result" in json.loads(done.stdout)
     assert {i["State"] for i in host.status()["Instances"]} == {"backup"}
+
+
+def at_terminal(host, *arguments: str, columns: int = 80, **environment: str) -> str:
+    """What a terminal of this width gets."""
+    environment = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": host.bus_address, "LC_ALL": "C.UTF-8", "TERM": "xterm", "COLUMNS": str(columns), **environment}
+    controller, terminal = os.openpty()
+    done = subprocess.run([PROGRAM, *arguments], stdin=subprocess.DEVNULL, stdout=terminal, stderr=terminal, env=environment, timeout=20, check=False)
+    os.close(terminal)
+    text = b""
+    with contextlib.suppress(OSError):  # at its end
+        while part := os.read(controller, 65536):
+            text += part
+    os.close(controller)
+    assert done.returncode == 0, text
+    return text.decode().replace("\r\n", "\n")
+
+
+def test_a_terminal_gets_a_pager_colours_and_lines_that_fit(world):
+    host = Pair(world).lb1
+    upper = "tr a-z A-Z"
+    # What a terminal gets goes through the pager that is wanted, and only that.
+    assert "WEB" in at_terminal(host, "list", SYSTEMD_PAGER=upper) and "web" in at_terminal(host, "list", PAGER=upper, SYSTEMD_PAGER="cat")
+    assert "web" in at_terminal(host, "list") and "web" in at_terminal(host, "list", "--no-pager", PAGER=upper) and "web" in at_terminal(host, "list", PAGER="/no/such/pager")
+    assert "web" in at_terminal(host, "priority", "web", "reset", PAGER=upper), "an order is not paged"
+    assert "WEB" not in ctl(host, "list", env_more={"PAGER": upper}).stdout
+    # Who leaves the pager before the end has seen enough: that is no failure.
+    assert at_terminal(host, "show", "web", PAGER="head -n 1").count("\n") == 1
+    heading, row = at_terminal(host, "list", "--no-pager", columns=30).splitlines()
+    assert heading == "NAME  STATE   INTERFACE  VRID…" and len(row) == 30
+    assert "10.77.0.100/24" in at_terminal(host, "list", "--no-pager", "--full", columns=30)
+    assert "10.77.0.100/24" in at_terminal(host, "list", columns=30, PAGER="head"), "a pager has its own way with long lines"
+    assert "NAME" not in ctl(host, "list", "--no-legend").stdout and "web" in ctl(host, "list", "--no-legend").stdout
+    for said, coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": "1", "SYSTEMD_COLORS": "1"}, True), ({"SYSTEMD_COLORS": "0"}, False),
+                           ({"TERM": "dumb"}, False), ({"SYSTEMD_COLORS": "auto-16"}, True)):
+        assert ("\x1b[" in at_terminal(host, "status", "--no-pager", **said)) == coloured, said
+    assert "\x1b[" not in at_terminal(host, "status", "--no-pager", "--no-color")
+    assert "\x1b[" in ctl(host, "status", env_more={"SYSTEMD_COLORS": "1"}).stdout
 
 
 def test_json_on_one_line_on_many_or_not_at_all(world):

@@ -27,7 +27,7 @@ _holdfastctl() {
     local -A arguments=([status]=instance [show]=instance [monitor]=instance [log]=instance [is-master]=instance
         [failover]=instance [takeover]=instance [priority]="instance priority" [announce]=instance [maintenance]=switch [ipvs]=virtual [connections]=server [drain]=real [disable]=real
         [enable]=real [weight]="real weight" [probe]=real [add]=new [remove]=real [digest]=url [list]="" [tree]="" [top]="" [health]="" [reload]="")
-    local -A options=([show]="-p --property --value" [top]="-n --rounds" [log]="-n --lines -f --follow -x --explain"
+    local -A options=([status]="-n --lines" [show]="-p --property --value" [top]="-n --rounds" [log]="-n --lines -f --follow -x --explain"
         [health]="--liveness --readiness --nagios" [failover]=--hold [takeover]=--force [maintenance]=--reason [drain]="--timeout --wait"
         [add]="--weight --set --persistent" [remove]="--drain --timeout"
         [digest]="--md5 --sha256 -s --server -p --port -u --url -S --use-ssl -I --use-sni -V --virtualhost -H --hash
@@ -70,7 +70,7 @@ _holdfastctl() {
         ?*) return ;;
     esac
     if [[ $current == -* ]]; then
-        local common="--json --address --private --host --no-ask-password --help"
+        local common="--json --address --private --host --no-ask-password --no-pager --no-legend --no-color --full --help"
         [ -n "$command" ] || common+=" --version"
         COMPREPLY=($(compgen -W "$common ${options[${command:--}]-}" -- "$current"))
     elif [ -z "$command" ]; then
