@@ -17,7 +17,8 @@ struct StatusOrder {
     unsigned journal_lines{0}; ///< the newest, behind the rest
 };
 void status(Connection&, const Look&, const StatusOrder&);
-void list(Connection&, const Look&);
+enum class Listed { instances, servers, trackers };
+void list(Connection&, const Look&, Listed);
 void show(Connection&, const Look&, const std::string& name, const std::vector<std::string>& properties,
           bool value_only);
 [[noreturn]] void monitor(Connection&, const Look&, const std::string& name);

@@ -1,4 +1,4 @@
-// `list`, the names for completion, and which instances a name means.
+// `list`, a line each; the names for completion, and which instances a name means.
 #include "ctl/commands.hpp"
 
 #include <fmt/format.h>
@@ -14,6 +14,34 @@ std::string addresses(const Json& instance) {
         text += each["Address"].get<std::string>();
     }
     return text;
+}
+
+using Rows = std::vector<std::vector<std::string>>;
+
+Rows instance_rows(const Json& instances) {
+    Rows rows{{"NAME", "STATE", "INTERFACE", "VRID", "PRIORITY", "ADDRESS"}};
+    for (const auto& each : instances)
+        rows.push_back({text(each, "Name"), text(each, "State"), text(each, "Interface"),
+                        each["VirtualRouterId"].dump(), each["EffectivePriority"].dump(), addresses(each)});
+    return rows;
+}
+
+/// Real servers by the names that `drain` takes.
+Rows server_rows(const Json& servers) {
+    Rows rows{{"NAME", "STATE", "WEIGHT", "ADDRESS", "DETAIL"}};
+    for (const auto& server : servers)
+        for (const auto& real : server["RealServers"])
+            rows.push_back({text(server, "Name") + "/" + text(real, "Name"), text(real, "State"), real["Weight"].dump(),
+                            text(real, "Address"), text(real, "Detail")});
+    return rows;
+}
+
+Rows tracker_rows(const Json& trackers) {
+    Rows rows{{"NAME", "KIND", "STATE", "SINCE", "DETAIL"}};
+    for (const auto& each : trackers)
+        rows.push_back({text(each, "Name"), text(each, "Kind"), text(each, "Status"),
+                        age(each["SinceUSec"].get<std::uint64_t>()), text(each, "Detail")});
+    return rows;
 }
 
 } // namespace
@@ -33,15 +61,17 @@ Json instances_named(const Json& node, const std::string& name) {
     return found;
 }
 
-void list(Connection& connection, const Look& look) {
+void list(Connection& connection, const Look& look, Listed what) {
     const auto node = connection.describe();
-    if (look.json != JsonStyle::off) return print(node["Instances"], look.json);
-    std::vector<std::vector<std::string>> rows{{"NAME", "STATE", "INTERFACE", "VRID", "PRIORITY", "ADDRESS"}};
-    for (const auto& each : node["Instances"])
-        rows.push_back({each["Name"].get<std::string>(), each["State"].get<std::string>(),
-                        each["Interface"].get<std::string>(), each["VirtualRouterId"].dump(),
-                        each["EffectivePriority"].dump(), addresses(each)});
-    fmt::print("{}", table(std::move(rows), look));
+    const auto show = [&](const Json& objects, Rows (*rows)(const Json&)) {
+        if (look.json != JsonStyle::off) return print(objects, look.json);
+        fmt::print("{}", table(rows(objects), look));
+    };
+    switch (what) {
+    case Listed::instances: return show(node["Instances"], instance_rows);
+    case Listed::servers: return show(node["VirtualServers"], server_rows);
+    case Listed::trackers: return show(node["Trackers"], tracker_rows);
+    }
 }
 
 void complete(Connection& connection) {

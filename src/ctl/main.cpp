@@ -106,7 +106,9 @@ void declare(CLI::App& app, Line& line) {
     auto* status = app.add_subcommand("status", "what this host does and why");
     status->add_option("NAME", line.name, "only this instance");
     status->add_option("-n,--lines", line.lines, "so many lines of the journal behind it, 10 without it; 0: none");
-    app.add_subcommand("list", "one line an instance");
+    app.add_subcommand("list", "one line an instance, a real server or a tracker")
+        ->add_option("instances|servers|trackers", line.name, "without it: instances")
+        ->check(CLI::IsMember({"instances", "servers", "trackers"}));
     auto* show = app.add_subcommand("show", "the properties of an instance");
     show->add_option("NAME", line.name, "instance")->required();
     show->add_option("-p,--property", line.properties, "only this one; may be repeated")->allow_extra_args(false);
@@ -169,6 +171,10 @@ std::optional<std::uint64_t> weight_of(const std::string& text) {
     return weight;
 }
 
+Listed listed_of(const std::string& kind) {
+    return kind == "servers" ? Listed::servers : kind == "trackers" ? Listed::trackers : Listed::instances;
+}
+
 /// The journal is this host's.
 unsigned journal_lines(const Line& line) {
     unsigned lines = 10;
@@ -206,7 +212,7 @@ int check_health(const Line& line, const Look& look) {
 void perform(Connection& connection, const std::string& command, const Line& line, const Look& look) {
     const auto hold = duration_of("--hold", line.hold), timeout = duration_of("--timeout", line.timeout);
     if (command == "status") return status(connection, look, {line.name, journal_lines(line)});
-    if (command == "list") return list(connection, look);
+    if (command == "list") return list(connection, look, listed_of(line.name));
     if (command == "show") return show(connection, look, line.name, line.properties, line.value_only);
     if (command == "tree") return tree(connection, look);
     if (command == "top") return top(connection, line.rounds);

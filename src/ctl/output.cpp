@@ -126,6 +126,10 @@ std::string printable(const std::string& text) {
     return result;
 }
 
+std::string text(const Json& object, const char* key) {
+    return printable(object[key].get<std::string>());
+}
+
 std::string printable_lines(const std::string& text) {
     std::string result;
     for (std::size_t begin = 0; begin < text.size();) {

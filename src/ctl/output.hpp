@@ -44,6 +44,8 @@ std::string bold(const Look&, const std::string& text);
 std::string dot(const Look&, const std::string& state);
 /// Control characters become '?'.
 std::string printable(const std::string& text);
+/// The string of this key, printable.
+std::string text(const Json& object, const char* key);
 /// The same, but lines stay lines; without an empty last one.
 std::string printable_lines(const std::string& text);
 

@@ -12,10 +12,6 @@ namespace {
 
 constexpr std::chrono::milliseconds look_every{500};
 
-std::string text(const Json& object, const char* key) {
-    return printable(object[key].get<std::string>());
-}
-
 std::string count(const Json& object, const char* key) {
     return std::to_string(object["Counters"][key].get<std::uint64_t>());
 }

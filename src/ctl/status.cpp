@@ -7,10 +7,6 @@
 namespace holdfast::ctl {
 namespace {
 
-std::string text(const Json& object, const char* key) {
-    return printable(object[key].get<std::string>());
-}
-
 std::uint64_t number(const Json& object, const char* key) {
     return object[key].get<std::uint64_t>();
 }

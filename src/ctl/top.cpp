@@ -11,10 +11,6 @@ namespace {
 
 constexpr std::chrono::seconds look_every{2};
 
-std::string text(const Json& object, const char* key) {
-    return printable(object[key].get<std::string>());
-}
-
 /// 0 for what was not there before, or has begun anew.
 double rate(const Json& now, const Json* before, const char* counter, double seconds) {
     if (!before || seconds <= 0) return 0;

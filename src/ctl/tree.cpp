@@ -11,10 +11,6 @@ struct Branch {
     std::vector<Branch> below{};
 };
 
-std::string text(const Json& object, const char* key) {
-    return printable(object[key].get<std::string>());
-}
-
 void print_below(const Look& look, const std::vector<Branch>& branches, const std::string& indent) {
     for (std::size_t i = 0; i < branches.size(); ++i) {
         const bool last = i + 1 == branches.size();

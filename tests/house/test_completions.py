@@ -163,7 +163,7 @@ ARGUMENTS = {
     "ipvs ": ["mail", "web-http"], "connections m": ["mail", "mail/m1"], "maintenance ": ["off", "on"],
     "weight mail/m1 ": ["file"], "add m": ["mail/"], "remove mail": ["mail/m1"], "add mail/m2 10.0.0.1 ": [], "show web -p S": ["State", "StateReason"], "show --property ": PROPERTIES,
     "digest --hash ": ["md5", "sha256"], "failover web --hold 60": ["60s"], "failover --hold 60s w": ["web", "web/ipv4", "web/ipv6"],
-    "list ": [], "reload ": [], "show web ": [], "top -n ": []}
+    "list ": ["instances", "servers", "trackers"], "reload ": [], "show web ": [], "top -n ": []}
 
 
 def test_an_argument_is_what_the_daemon_knows(offered):

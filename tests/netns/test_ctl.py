@@ -95,6 +95,18 @@ def test_a_terminal_gets_a_pager_colours_and_lines_that_fit(world):
     assert "\x1b[" in ctl(host, "status", env_more={"SYSTEMD_COLORS": "1"}).stdout
 
 
+def test_servers_and_trackers_are_listed_too(world):
+    host = Pair(world, instance_extra="    track: [cable]\n", extra="trackers:\n  cable: {interface: eth0}\nvirtual_servers:\n  http:\n    kind: nginx\n"
+                "    real_servers: {a: {address: 10.77.0.1:80}}\n").lb1
+    assert ctl(host, "list", "instances").stdout == ctl(host, "list").stdout
+    heading, row = ctl(host, "list", "servers").stdout.splitlines()
+    assert heading.split() == ["NAME", "STATE", "WEIGHT", "ADDRESS", "DETAIL"] and row.split() == ["http/a", "up", "1", "10.77.0.1"]
+    heading, row = ctl(host, "list", "trackers").stdout.splitlines()
+    assert heading.split() == ["NAME", "KIND", "STATE", "SINCE", "DETAIL"] and row.split()[:3] == ["cable", "interface", "up"]
+    assert [t["Name"] for t in json.loads(ctl(host, "list", "trackers", "--json").stdout)] == ["cable"]
+    assert ctl(host, "list", "planets").returncode == 2
+
+
 def test_json_on_one_line_on_many_or_not_at_all(world):
     pair = Pair(world)
     one, many, after = (ctl(pair.lb1, *a).stdout for a in (["status", "--json=short"], ["status", "--json"], ["--json", "status", "web"]))

@@ -17,6 +17,7 @@ _holdfastctl_words() {
         new) _holdfastctl_words virtual | sed 's|$|/|' ;;
         server) _holdfastctl_words virtual; _holdfastctl_words real ;;
         switch) echo on off ;;
+        kind) echo instances servers trackers ;;
         priority) echo reset ;;
         weight) echo file ;;
         url) echo http:// https:// ;;
@@ -26,7 +27,7 @@ _holdfastctl_words() {
 _holdfastctl() {
     local -A arguments=([status]=instance [show]=instance [monitor]=instance [log]=instance [is-master]=instance
         [failover]=instance [takeover]=instance [priority]="instance priority" [announce]=instance [maintenance]=switch [ipvs]=virtual [connections]=server [drain]=real [disable]=real
-        [enable]=real [weight]="real weight" [probe]=real [add]=new [remove]=real [digest]=url [list]="" [tree]="" [top]="" [health]="" [reload]="")
+        [enable]=real [weight]="real weight" [probe]=real [add]=new [remove]=real [digest]=url [list]=kind [tree]="" [top]="" [health]="" [reload]="")
     local -A options=([status]="-n --lines" [show]="-p --property --value" [top]="-n --rounds" [log]="-n --lines -f --follow -x --explain"
         [health]="--liveness --readiness --nagios" [failover]=--hold [takeover]=--force [maintenance]=--reason [drain]="--timeout --wait"
         [add]="--weight --set --persistent" [remove]="--drain --timeout"

@@ -85,6 +85,7 @@ complete -c holdfastctl -n "__holdfastctl_has drain disable enable weight probe 
 complete -c holdfastctl -n "__holdfastctl_has ipvs connections; and not __holdfastctl_second" -a '(__holdfastctl_virtual)'
 complete -c holdfastctl -n "__holdfastctl_has add; and not __holdfastctl_second" -a "(__holdfastctl_virtual | string replace -r '\$' /)"
 complete -c holdfastctl -n "__holdfastctl_has weight; and __holdfastctl_second" -a file -d 'what the file says'
+complete -c holdfastctl -n "__holdfastctl_has list; and not __holdfastctl_second" -a 'instances servers trackers'
 complete -c holdfastctl -n "__holdfastctl_has maintenance; and not __holdfastctl_second" -a 'on off'
 complete -c holdfastctl -n "__holdfastctl_has maintenance" -l reason -x -d 'one line for people'
 complete -c holdfastctl -n "__holdfastctl_has show" -s p -l property -x -a '(__holdfastctl_properties)' -d 'only this property'
