@@ -12,6 +12,7 @@
 #include <stdio_ext.h>
 #include <string>
 #include <string_view>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
@@ -42,6 +43,7 @@ std::optional<Words> wanted() {
 
 /// In the child. Where no pager is installed, what comes is passed on.
 [[noreturn]] void become_pager(const std::optional<Words>& words, int input) {
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     ::dup2(input, STDIN_FILENO);
     const char* options = std::getenv("SYSTEMD_LESS");
     ::setenv("LESS", options != nullptr ? options : "FRSXMK", 1);
@@ -69,6 +71,7 @@ std::unique_ptr<Pager> Pager::start() {
     if (child == 0) become_pager(words, reads.get());
     ::dup2(writes.get(), STDOUT_FILENO);
     std::signal(SIGPIPE, SIG_IGN); // who has seen enough leaves before the end
+    std::signal(SIGINT, SIG_IGN);  // is the pager's: it ends a search with it, and must not lose its terminal
     return std::unique_ptr<Pager>{new Pager{child, std::move(before)}};
 }
 
