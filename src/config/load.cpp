@@ -7,14 +7,13 @@
 #include "config/ipvs.hpp"
 #include "config/list.hpp"
 #include "config/route.hpp"
+#include "config/sections.hpp"
 #include "config/server.hpp"
 #include "config/yaml.hpp"
 
 #include <algorithm>
-#include <array>
 #include <fmt/format.h>
 #include <iterator>
-#include <set>
 
 namespace holdfast::config {
 namespace {
@@ -22,21 +21,6 @@ namespace {
 using model::Group;
 using model::Instance;
 using model::Tracker;
-
-constexpr std::array sections{
-    std::string_view{"node_name"},         std::string_view{"defaults"},        std::string_view{"instances"},
-    std::string_view{"sync_groups"},       std::string_view{"trackers"},        std::string_view{"mail"},
-    std::string_view{"static_routes"},     std::string_view{"static_rules"},    std::string_view{"announce_groups"},
-    std::string_view{"log_unknown_vrids"}, std::string_view{"virtual_servers"}, std::string_view{"ipvs"},
-    std::string_view{"static_addresses"}};
-
-/// "instance", for `instances`.
-std::string_view one_of(std::string_view section) {
-    if (section == "instances") return "instance";
-    if (section == "announce_groups") return "announce group";
-    if (section == "virtual_servers") return "virtual server";
-    return section == "trackers" ? "tracker" : "sync group";
-}
 
 /// One load from text to model. Its steps are in the order of load() below.
 class Load {
@@ -52,12 +36,6 @@ class Load {
 
   private:
     void read_files();
-    void collect_sections(const Node& root);
-    const Entry* single(std::string_view word) const {
-        const auto at = single_.find(word);
-        return at == single_.end() ? nullptr : at->second;
-    }
-    void collect_objects(const Entry& section, std::vector<const Entry*>& objects);
     void settle_node_name();
     void read_defaults();
     void read_trackers();
@@ -75,17 +53,14 @@ class Load {
     Sources sources_;
     Problems problems_;
     Context context_;
-    std::vector<Node> roots_;                                 ///< filled before anything points into it
-    bool whole_{true};                                        ///< every file became a tree
-    std::map<std::string, const Entry*, std::less<>> single_; ///< what is given once, beside the maps of objects
+    std::vector<Node> roots_; ///< filled before anything points into it
+    bool whole_{true};        ///< every file became a tree
+    Sections sections_;
     std::optional<model::Mail> mail_;
     bool log_unknown_vrids_{false};
     std::vector<model::Route> static_routes_;
     std::vector<model::Rule> static_rules_;
     std::vector<model::StaticAddress> static_addresses_;
-    bool has_instances_{false};
-    std::vector<const Entry*> instance_entries_, tracker_entries_, group_entries_, announce_entries_, server_entries_;
-    std::map<std::pair<std::string, std::string>, Mark> first_; ///< (section, name), so that a second one can name it
     Draft<Instance> defaults_;
     std::vector<Named<Instance>> instances_;
     std::vector<Named<Tracker>> trackers_;
@@ -110,95 +85,19 @@ void Load::read_files() {
     }
     overlays_.merge(sources_, roots_);
     for (const auto& root : roots_)
-        collect_sections(root);
-    for (const auto* entry : tracker_entries_)
+        sections_.add(context_, root);
+    for (const auto* entry : sections_.objects("trackers"))
         context_.trackers.push_back(entry->key);
-    for (const auto* entry : instance_entries_)
+    for (const auto* entry : sections_.objects("instances"))
         context_.instances.push_back(entry->key);
     // A broken file may have had them: no second message for the same mistake.
-    if (!has_instances_ && whole_ && !problems_.failed())
+    if (!sections_.has("instances") && whole_ && !problems_.failed())
         problems_.error({0, 0, 0}, "there is no 'instances:'",
                         "describe at least one; 'instances: {}' says that none is wanted");
 }
 
-void Load::collect_sections(const Node& root) {
-    if (root.kind == Node::Kind::nothing) return; // only comments
-    if (!root.is_map()) {
-        const bool keepalived = root.is_scalar() && root.text.find("vrrp_instance") != std::string::npos;
-        problems_.error(
-            root.mark,
-            fmt::format("the file must be a map with 'instances:', not {}", root.is_list() ? "a list" : "a text"),
-            keepalived ? "this looks like a keepalived.conf; that form comes with a later version"
-                       : "was it written to the end?");
-        return;
-    }
-    for (const auto& entry : root.entries) {
-        const bool known = std::ranges::find(sections, std::string_view{entry.key}) != sections.end();
-        if (!known) {
-            unknown_key(context_, entry, sections, foreign_top_words(), "the file");
-            continue;
-        }
-        if (entry.key == "instances") {
-            has_instances_ = true;
-            collect_objects(entry, instance_entries_);
-        } else if (entry.key == "trackers") {
-            collect_objects(entry, tracker_entries_);
-        } else if (entry.key == "sync_groups") {
-            collect_objects(entry, group_entries_);
-        } else if (entry.key == "announce_groups") {
-            collect_objects(entry, announce_entries_);
-        } else if (entry.key == "virtual_servers") {
-            collect_objects(entry, server_entries_);
-        } else {
-            const auto [first, fresh] = first_.emplace(std::pair{"", entry.key}, entry.mark);
-            if (!fresh)
-                problems_.error(entry.mark, fmt::format("'{}' is given twice", entry.key),
-                                fmt::format("first given at {}; keep one of them", sources_.place(first->second)));
-            single_[entry.key] = &entry;
-        }
-    }
-}
-
-void Load::collect_objects(const Entry& section, std::vector<const Entry*>& objects) {
-    if (!section.value.is_map()) {
-        const bool nothing = section.value.kind == Node::Kind::nothing;
-        problems_.error(
-            section.value.mark,
-            nothing ? fmt::format("'{}' is empty", section.key)
-                    : fmt::format("'{}' must be a map from names to objects", section.key),
-            nothing ? fmt::format("was the file written to the end? '{}: {{}}' says that none is wanted", section.key)
-                    : "");
-        return;
-    }
-    const auto one = one_of(section.key);
-    for (const auto& entry : section.value.entries) {
-        if (!is_name(entry.key)) {
-            problems_.error(entry.mark,
-                            fmt::format("{} cannot be the name of {} {}", in_quotes(entry.key),
-                                        one == "tracker" || one == "sync group" || one == "virtual server" ? "a" : "an",
-                                        one),
-                            "a name has 1 to 64 letters, digits, '_', '.' or '-'");
-            continue;
-        }
-        const auto [first, fresh] = first_.emplace(std::pair{section.key, entry.key}, entry.mark);
-        if (!fresh) {
-            problems_.error(entry.mark, fmt::format("{} '{}' is described twice", one, entry.key),
-                            fmt::format("first described at {}; keep one of them", sources_.place(first->second)));
-            continue;
-        }
-        if (!entry.value.is_map()) {
-            problems_.error(entry.value.mark, fmt::format("{} '{}' must be a map of directives, not {}", one, entry.key,
-                                                          entry.value.kind == Node::Kind::nothing ? "empty"
-                                                          : entry.value.is_list()                 ? "a list"
-                                                                                                  : "a text"));
-            continue;
-        }
-        objects.push_back(&entry);
-    }
-}
-
 void Load::settle_node_name() {
-    const auto* entry = single("node_name");
+    const auto* entry = sections_.single("node_name");
     if (!entry) {
         if (!request_.node_name.empty() && !is_name(request_.node_name))
             problems_.error({0, 0, 0}, "the host's name cannot be used as the name of this node",
@@ -213,7 +112,7 @@ void Load::settle_node_name() {
 }
 
 void Load::read_defaults() {
-    const auto* entry = single("defaults");
+    const auto* entry = sections_.single("defaults");
     if (!entry) return;
     const auto& value = entry->value;
     if (!value.is_map()) {
@@ -232,7 +131,7 @@ void Load::read_defaults() {
 }
 
 void Load::read_trackers() {
-    for (const auto* entry : tracker_entries_) {
+    for (const auto* entry : sections_.objects("trackers")) {
         Named<Tracker> named{entry->key, entry->mark, {}};
         named.draft.object.name = entry->key;
         read_object<Tracker>(context_, entry->value, tracker_directives(), foreign_tracker_words(), "a tracker",
@@ -243,7 +142,7 @@ void Load::read_trackers() {
 }
 
 void Load::read_instances() {
-    for (const auto* entry : instance_entries_) {
+    for (const auto* entry : sections_.objects("instances")) {
         Named<Instance> named{entry->key, entry->mark, defaults_};
         named.draft.object.name = entry->key;
         read_object<Instance>(context_, entry->value, instance_directives(), foreign_instance_words(), "an instance",
@@ -257,7 +156,7 @@ void Load::read_instances() {
 }
 
 void Load::read_groups() {
-    for (const auto* entry : group_entries_) {
+    for (const auto* entry : sections_.objects("sync_groups")) {
         Named<Group> named{entry->key, entry->mark, {}};
         named.draft.object.name = entry->key;
         const auto what = fmt::format("sync group '{}'", entry->key);
@@ -273,7 +172,7 @@ void Load::read_groups() {
 
 /// Who wants mail must be able to get it.
 void Load::read_mail() {
-    if (const auto* entry = single("mail")) {
+    if (const auto* entry = sections_.single("mail")) {
         mail_ = config::read_mail(context_, entry->value);
         return;
     }
@@ -290,7 +189,7 @@ void Load::read_mail() {
 }
 
 void Load::read_statics() {
-    const auto *routes = single("static_routes"), *rules = single("static_rules");
+    const auto *routes = sections_.single("static_routes"), *rules = sections_.single("static_rules");
     if (routes) static_routes_ = read_routes(context_, "static_routes", routes->value).value_or(static_routes_);
     if (rules) static_rules_ = read_rules(context_, "static_rules", rules->value).value_or(static_rules_);
     std::vector<Extras> all;
@@ -304,10 +203,10 @@ void Load::read_statics() {
     for (const auto& named : groups_)
         groups.push_back(named.name);
     check_track_groups(context_, all, groups);
-    if (const auto* const entry = single("static_addresses"))
+    if (const auto* const entry = sections_.single("static_addresses"))
         static_addresses_ = read_static_addresses(context_, entry->value, groups).value_or(static_addresses_);
     if (!static_addresses_.empty())
-        check_static_addresses(context_, static_addresses_, single("static_addresses")->mark, instances_);
+        check_static_addresses(context_, static_addresses_, sections_.single("static_addresses")->mark, instances_);
 }
 
 void Load::read_servers() {
@@ -315,18 +214,19 @@ void Load::read_servers() {
     for (const auto& named : groups_)
         groups.push_back(named.name);
     for (const auto& named : trackers_)
-        check_tracked_server(context_, named.draft, named.mark, server_entries_);
-    if (const auto* entry = single("ipvs")) {
+        check_tracked_server(context_, named.draft, named.mark, sections_.objects("virtual_servers"));
+    if (const auto* entry = sections_.single("ipvs")) {
         ipvs_ = config::read_ipvs(context_, entry->value).value_or(ipvs_);
         if (ipvs_.sync && !ipvs_.sync->while_master.empty())
             check_followed(context_, ipvs_.sync->while_master, entry->mark, {context_.instances, groups});
     }
-    virtual_servers_ = read_virtual_servers(context_, server_entries_, {context_.instances, groups});
+    virtual_servers_ =
+        read_virtual_servers(context_, sections_.objects("virtual_servers"), {context_.instances, groups});
     std::vector<IpAddress> advertised;
     for (const auto& named : instances_)
         for (const auto& address : named.draft.object.addresses)
             advertised.push_back(address.address);
-    settle_guard(context_, virtual_servers_, server_entries_, advertised);
+    settle_guard(context_, virtual_servers_, sections_.objects("virtual_servers"), advertised);
 }
 
 /// Names of the file become names of the model: `web` is `web/ipv4` and `web/ipv6` when it has both. Those two move together
@@ -402,11 +302,11 @@ std::optional<Loaded> Load::run() {
     read_trackers();
     read_instances();
     read_groups();
-    announce_groups_ = read_announce_groups(context_, announce_entries_);
+    announce_groups_ = read_announce_groups(context_, sections_.objects("announce_groups"));
     read_mail();
     read_statics();
     read_servers();
-    if (const auto* entry = single("log_unknown_vrids"))
+    if (const auto* entry = sections_.single("log_unknown_vrids"))
         read_scalar(context_, "log_unknown_vrids", entry->value, Flag{}, [this](bool on) { log_unknown_vrids_ = on; });
     if (problems_.failed()) return std::nullopt;
     return finish();
