@@ -323,6 +323,8 @@ class Engine {
     void installed_extra(const ExtraKey&, ExtraSlot&);
     void refuse_extra(const ExtraKey&, ExtraSlot&, int error);
     void warn_of_extra(Router*, const std::string& text);
+
+    // extras_news.cpp
     void extra_gone(const ExtraKey&, bool told);
     void expect_lost_routes();
     void kernel_listed_extras(const std::set<ExtraKey>& before);
