@@ -26,7 +26,7 @@ std::string output_of(const std::vector<std::string>& words) {
     if (child < 0) return {};
     if (child == 0) {
         ::dup2(writes.get(), STDOUT_FILENO);
-        ::dup2(::open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
+        if (const Fd nowhere{::open("/dev/null", O_WRONLY | O_CLOEXEC)}) ::dup2(nowhere.get(), STDERR_FILENO);
         try_to_become(words);
         ::_exit(127);
     }
