@@ -235,7 +235,10 @@ void Engine::handle(const AddressChanged& event) {
         dirty_addresses_.push_back(key);
         settle_needed_ = true;
     }
-    if (const auto* link = kernel_.link(key.link); link && !event.address.ours) mark(link->name);
+    if (!event.address.ours) {
+        hosts_stale_ = true;
+        if (const auto* link = kernel_.link(key.link)) mark(link->name);
+    }
     if (!role_.addresses.empty()) links_dirty_ = settle_needed_ = true; // somebody may ask there now
 }
 
@@ -252,8 +255,10 @@ void Engine::handle(const AddressRemoved& event) {
         return route && (*route)->source == key.prefix.address;
     };
     if (!before.ours || std::ranges::any_of(extras_, comes_from_it)) expect_lost_routes();
-    if (!before.ours)
+    if (!before.ours) {
+        hosts_stale_ = true;
         if (const auto* link = kernel_.link(key.link)) mark(link->name);
+    }
     if (entry == addresses_.end()) return;
     auto& slot = entry->second;
     dirty_addresses_.push_back(key);

@@ -32,7 +32,7 @@ void Engine::mark(const std::string& interface) {
         if (router && (router->model->interface == interface || router->other_links.contains(interface) ||
                        (router->model->has_own_link() && router->model->address_interface() == interface)))
             router->needs_assessment = true;
-    settle_needed_ = links_dirty_ = hosts_stale_ = true;
+    settle_needed_ = links_dirty_ = true;
 }
 
 // ---- what the kernel says -----------------------------------------------------------------------------------------------
@@ -62,7 +62,7 @@ void Engine::handle(const LinkRemoved& event) {
     expect_lost_routes();
     promoted_.erase(event.link);
     parents_.erase(event.link);
-    statics_stale_ = true;
+    statics_stale_ = hosts_stale_ = true;
     lanes_.erase(event.link);
     mark(name);
     observe_interfaces();
