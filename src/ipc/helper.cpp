@@ -54,6 +54,7 @@ void Helper::launch(Time now, Events& events) {
     pending_ = wanted_;
     if (!options_.socket.empty()) untaken_since_ = now;
     epoll_.set(channel_.fd(), EPOLLIN);
+    wants_room_ = false;
     events.emplace_back(HelperStarted{child_.pid});
     flush(now);
 }
@@ -106,8 +107,7 @@ void Helper::flush(Time now) {
         if (sent == Sent::closed) return; // its end will be read
         if (sent == Sent::full) {
             if (blocked_since_ == never) blocked_since_ = now;
-            epoll_.set(channel_.fd(), EPOLLIN | EPOLLOUT);
-            return;
+            return want_room(true);
         }
         blocked_since_ = never;
         if (wanted_.contains(next->first))
@@ -117,28 +117,38 @@ void Helper::flush(Time now) {
         pending_.erase(next);
     }
     blocked_since_ = never;
-    if (channel_) epoll_.set(channel_.fd(), EPOLLIN);
+    want_room(false);
+}
+
+void Helper::want_room(bool wanted) {
+    if (channel_ && std::exchange(wants_room_, wanted) != wanted)
+        epoll_.set(channel_.fd(), wanted ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
 std::vector<HelperEvent> Helper::on_readable(Time now) {
     Events events;
-    receive(events);
+    const bool spoke = receive(events);
     flush(now);
-    collect(now, events);
+    if (!spoke || !condemned_.empty())
+        collect(now, events); // the end of one that spoke first makes fd() readable again
     return events;
 }
 
-void Helper::receive(Events& events) {
+// True: it said something.
+bool Helper::receive(Events& events) {
+    bool spoke = false;
     for (int i = 0; channel_ && i < messages_a_call; ++i) {
         auto packet = channel_.receive();
         if (!packet) {
             if (packet.error() == Nothing::ever) condemn("closed its socket");
-            return;
+            break;
         }
+        spoke = true;
         untaken_since_ = never;
-        if (!accept(*packet, events)) return;
+        if (!accept(*packet, events)) break;
         serves(events);
     }
+    return spoke;
 }
 
 // A helper that says what it must not is as good as dead: its state can't be known. False: it has been condemned.

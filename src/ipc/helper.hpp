@@ -83,9 +83,10 @@ class Helper {
     void launch(Time now, Events& events);
     Result<Fd> start_child();
     Result<Fd> connect() const;
-    void receive(Events& events);
+    bool receive(Events& events);
     bool accept(Packet& packet, Events& events);
     void flush(Time now);
+    void want_room(bool wanted);
     void condemn(std::string reason);
     void collect(Time now, Events& events);
     void failed(std::string reason, Time now, Events& events);
@@ -98,6 +99,7 @@ class Helper {
     std::string condemned_; ///< why the helper is on its way out; it is collected when its pidfd says so
     Time started_at_{never};
     Time retry_at_{never};
+    bool wants_room_{false};    ///< the epoll set waits for it
     Time blocked_since_{never}; ///< since when pending messages have met a full socket
     Time untaken_since_{never}; ///< connected, and nothing says yet that somebody is at the other end
     unsigned deaths_{0};        ///< in a row
