@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fmt/format.h>
+#include <map>
 #include <unistd.h>
 
 namespace holdfast::daemon {
@@ -63,6 +64,7 @@ class Change {
 
   private:
     using Overlay = std::vector<config::AddedServer>;
+    using Overlays = std::map<Origin, Overlay>; ///< those that change
 
     const model::VirtualServer* server() const { return model::find_server(*in_force_.config, change_.server); }
     const model::RealServer* real() const {
@@ -75,8 +77,10 @@ class Change {
         return added.server == change_.server && added.real == change_.real;
     }
     Or<Overlay> read(Origin) const;
-    Or<LoadedConfig> load(Origin, const std::string& overlay) const;
-    Or<LoadedConfig> keep(Origin, const Overlay&) const;
+    Or<Overlays> others(bool is_kept) const;
+    Or<LoadedConfig> load(const std::map<Origin, std::string>& changed) const;
+    Or<LoadedConfig> keep(const Overlays&) const;
+    Or<void> replace(Origin, const Overlay&, const std::string& text) const;
     Or<LoadedConfig> not_added() const;
 
     const Options& options_;
@@ -97,13 +101,13 @@ Or<Change::Overlay> Change::read(Origin origin) const {
                                                      path.string(), config::render(overlay.error())));
 }
 
-/// What is in force, with this text in place of its overlay.
-Or<LoadedConfig> Change::load(Origin changed, const std::string& overlay) const {
+/// What is in force, with these texts in place of their overlays.
+Or<LoadedConfig> Change::load(const std::map<Origin, std::string>& changed) const {
     std::vector<config::Source> sources;
     std::vector<std::string> ignored; // said when they were loaded
     for (const auto origin : overlay_origins)
-        if (origin == changed)
-            sources.push_back({overlay_path(options_, origin).string(), overlay, origin});
+        if (const auto text = changed.find(origin); text != changed.end())
+            sources.push_back({overlay_path(options_, origin).string(), text->second, origin});
         else if (auto source = read_source(options_, origin, ignored))
             sources.push_back(std::move(*source));
     auto loaded = load_texts(options_, *in_force_.texts, sources);
@@ -115,23 +119,52 @@ Or<LoadedConfig> Change::load(Origin changed, const std::string& overlay) const 
     return loaded;
 }
 
-Or<LoadedConfig> Change::keep(Origin origin, const Overlay& overlay) const {
-    const auto path = overlay_path(options_, origin);
-    const auto text = config::write_overlay(overlay);
-    if (text.size() > config::largest_file)
-        return refuse(ChangeRefusal::limit, fmt::format("{} would have more than {} bytes: write some of its servers "
-                                                        "into the configuration, and reload it",
-                                                        path.string(), config::largest_file));
-    auto loaded = load(origin, text);
+/// In the order of overlay_origins: killed on the way, a server stands in both, and the persistent one counts.
+Or<LoadedConfig> Change::keep(const Overlays& overlays) const {
+    std::map<Origin, std::string> texts;
+    for (const auto& [origin, overlay] : overlays) {
+        const auto& text = texts[origin] = config::write_overlay(overlay);
+        if (text.size() > config::largest_file)
+            return refuse(ChangeRefusal::limit,
+                          fmt::format("{} would have more than {} bytes: write some of its servers into the "
+                                      "configuration, and reload it",
+                                      overlay_path(options_, origin).string(), config::largest_file));
+    }
+    auto loaded = load(texts);
     if (!loaded) return loaded;
+    for (const auto origin : overlay_origins)
+        if (const auto overlay = overlays.find(origin); overlay != overlays.end())
+            if (auto done = replace(origin, overlay->second, texts[origin]); !done)
+                return std::unexpected{std::move(done.error())};
+    return loaded;
+}
+
+Or<void> Change::replace(Origin origin, const Overlay& overlay, const std::string& text) const {
+    const auto path = overlay_path(options_, origin);
     if (overlay.empty()) {
-        if (::unlink(path.c_str()) == 0 || errno == ENOENT) return loaded;
+        if (::unlink(path.c_str()) == 0 || errno == ENOENT) return {};
         return refuse(ChangeRefusal::failed,
                       fmt::format("{} can't be removed: {}", path.string(), std::strerror(errno)));
     }
     const auto written = upstream::replace_file(path, text, upstream::Readers::owner);
     if (!written) return refuse(ChangeRefusal::failed, written.error());
-    return loaded;
+    return {};
+}
+
+/// The overlays that have it, without it. `is_kept`: from now on it is persistent, and need not be runtime's alone.
+Or<Change::Overlays> Change::others(bool is_kept) const {
+    Overlays found;
+    for (const auto origin : overlay_origins) {
+        auto overlay = read(origin);
+        if (!overlay || std::erase_if(*overlay, [&](const auto& added) { return is_meant(added); }) == 0) continue;
+        if (!is_kept)
+            return refuse(ChangeRefusal::exists,
+                          fmt::format("{} stands in {} already, and is left out: remove it there first, holdfastctl "
+                                      "remove {}",
+                                      name_, overlay_path(options_, origin).string(), name_));
+        found.emplace(origin, std::move(*overlay));
+    }
+    return found;
 }
 
 Or<LoadedConfig> Change::add() {
@@ -140,29 +173,29 @@ Or<LoadedConfig> Change::add() {
     if (!is_name(change_.real))
         return refuse(ChangeRefusal::invalid, "this cannot be the name of a real server: a name has 1 to 64 letters, "
                                               "digits, '_', '.' or '-'");
-    if (const auto* const other = real())
+    const auto* const other = real();
+    const bool is_kept = other && other->origin == Origin::runtime && change_.persistent;
+    if (other && !is_kept)
         return refuse(ChangeRefusal::exists,
-                      fmt::format("there is a real server {} already, at {}: give this one another name", name_,
-                                  to_string(other->address)));
+                      fmt::format("there is a real server {} already, at {}: give this one another name{}", name_,
+                                  to_string(other->address),
+                                  other->origin == Origin::runtime ? ", or keep that one with --persistent" : ""));
     const auto directives = config::read_directives(*change_.directives);
     if (!directives) return refuse(ChangeRefusal::invalid, config::render(directives.error()));
-    for (const auto origin : overlay_origins)
-        if (const auto overlay = read(origin);
-            overlay && std::ranges::any_of(*overlay, [&](const auto& added) { return is_meant(added); }))
-            return refuse(ChangeRefusal::exists,
-                          fmt::format("{} stands in {} already, and is left out: remove it there first, holdfastctl "
-                                      "remove {}",
-                                      name_, overlay_path(options_, origin).string(), name_));
+    auto changed = others(is_kept);
+    if (!changed) return std::unexpected{std::move(changed.error())};
     const auto origin = change_.persistent ? Origin::persistent : Origin::runtime;
-    auto overlay = read(origin);
-    if (!overlay) return std::unexpected{std::move(overlay.error())};
+    auto read_now = read(origin);
+    if (!read_now) return std::unexpected{std::move(read_now.error())};
+    auto* const overlay = &changed->try_emplace(origin, std::move(*read_now)).first->second;
     if (overlay->size() >= most_added)
         return refuse(ChangeRefusal::limit, fmt::format("{} has {} real servers already: write some of them into the "
                                                         "configuration, and reload it",
                                                         overlay_path(options_, origin).string(), overlay->size()));
     overlay->push_back({change_.server, change_.real, *directives});
-    text_ = fmt::format("{} is added{}", name_, change_.persistent ? "" : " until this host starts again");
-    return keep(origin, *overlay);
+    text_ = is_kept ? fmt::format("{} stays when this host starts again", name_)
+                    : fmt::format("{} is added{}", name_, change_.persistent ? "" : " until this host starts again");
+    return keep(*changed);
 }
 
 Or<LoadedConfig> Change::remove() {
@@ -177,7 +210,7 @@ Or<LoadedConfig> Change::remove() {
                                                          : fmt::format("{} is removed", name_);
         if (before && before->origin != Origin::file && in->drain_timeout > Duration::zero())
             text_ += fmt::format("; its connections have {} to end", to_string(in->drain_timeout));
-        return keep(origin, *overlay);
+        return keep({{origin, std::move(*overlay)}});
     }
     if (broken) return std::unexpected{std::move(*broken)};
     return not_added();

@@ -97,6 +97,29 @@ TEST_F(Changes, OutliveTheDaemonAndOnlyThePersistentOnesAReboot) {
     EXPECT_EQ(servers(), "s1:file s2:file s4:persistent");
 }
 
+TEST_F(Changes, KeepForGoodWhatWasAddedForNow) {
+    add("s3");
+    add("s4");
+    EXPECT_EQ(add("s3", true).text, "web/s3 stays when this host starts again");
+    EXPECT_EQ(servers(), "s1:file s2:file s3:persistent s4:runtime");
+    EXPECT_EQ(files().at(place / "run/servers.yaml").find("s3"), std::string::npos);
+    EXPECT_EQ(add("s4", true, "{address: 10.0.0.4:80, weight: 7}").text, "web/s4 stays when this host starts again");
+    EXPECT_EQ(in_force.config->virtual_servers.at(0).real_servers.at(3).weight, 7U) << "as it is said now";
+    EXPECT_FALSE(fs::exists(place / "run/servers.yaml"));
+    start();
+    EXPECT_EQ(servers(), "s1:file s2:file s3:persistent s4:persistent");
+    EXPECT_EQ(warnings(), std::vector<std::string>{});
+}
+
+TEST_F(Changes, CanBeKeptOnlyAsALineThatIsRight) {
+    add("s3");
+    const auto before = files();
+    EXPECT_EQ(add("s3", true, "{address: 10.0.0.2:80}").refusal, ChangeRefusal::invalid) << "the address of s2";
+    EXPECT_EQ(add("s3").refusal, ChangeRefusal::exists);
+    EXPECT_EQ(files(), before);
+    EXPECT_EQ(servers(), "s1:file s2:file s3:runtime");
+}
+
 TEST_F(Changes, AreTakenBackAndLeaveNoFile) {
     const auto before = in_force.hash;
     for (const bool persistent : {false, true}) {

@@ -71,10 +71,15 @@ def test_it_comes_and_goes_and_the_others_see_nothing(lab):
     assert {real["Name"]: real["StateTimestamp"] for real in lab.view()["RealServers"] if real["Name"] != "s3"} == before
     assert "runtime" in lab.lb.ctl("ipvs") and "s3 10.9.0.3" in lab.lb.ctl("tree")
     assert "s3: {address: \"10.9.0.3:80\", weight: 5, check: {tcp: {}, interval: 1s}}" in lab.run.read_text()
+    down_since = lab.view()["RealServers"][2]["StateTimestamp"]
+    assert lab.lb.ctl("add", "web/s3", "10.9.0.3:80", "--weight", "5", "--set", "check: {tcp: {}, interval: 1s}", "--persistent").strip() == \
+        "web/s3 stays when this host starts again"
+    assert lab.servers() == {**FILE, "s3": "persistent"} and "s3" in lab.lib.read_text() and not lab.run.exists()
+    assert lab.view()["RealServers"][2]["StateTimestamp"] == down_since, "it is the same server, with its health"
     assert lab.lb.ctl("remove", "web/s3").strip() == "web/s3 is removed"
     assert lab.servers() == FILE
     wait_for(lambda: lab.block() == ["server 10.9.0.1:80; # s1", "server 10.9.0.2:80; # s2"], 5, "s3 out of the file of nginx")
-    assert not lab.run.exists()
+    assert not lab.lib.exists()
 
 
 def test_both_outlive_a_crash_and_a_restart_and_one_of_them_a_reboot(lab):
