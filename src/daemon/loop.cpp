@@ -217,7 +217,7 @@ void Loop::perform(engine::Action& any) {
                    [&](engine::StopCheck& action) { checks_->stop(action.id); },
                    [&](engine::ProbeNow& action) { checks_->probe_now(action.id); },
                    [&](engine::ProgramIpvs& action) { ipvs().program(std::move(action)); },
-                   [&](engine::ListIpvs&) { ipvs().list(); },
+                   [&](const engine::ListIpvs& list) { ipvs().list(list); },
                    [&](engine::WriteUpstreams& action) { upstreams().write(std::move(action)); },
                    [&](engine::Reply& action) { answers_.emplace_back(std::move(action)); },
                    [&](engine::Tell& action) { notes_.emplace_back(std::move(action.note)); },

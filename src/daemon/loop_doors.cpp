@@ -109,10 +109,7 @@ bus::NodeFacts& Loop::change_facts() {
 kernel::Ipvs& Loop::ipvs() {
     if (!ipvs_)
         ipvs_ = std::make_unique<kernel::Ipvs>([this](kernel::Ipvs::Answer answer) {
-            if (auto* const listed = std::get_if<engine::IpvsListed>(&answer))
-                from_executor_.push(engine::IpvsRead{std::make_shared<const engine::IpvsListed>(std::move(*listed))});
-            else
-                from_executor_.push(std::get<engine::IpvsDone>(std::move(answer)));
+            std::visit([this](auto&& each) { from_executor_.push(std::move(each)); }, std::move(answer));
         });
     return *ipvs_;
 }

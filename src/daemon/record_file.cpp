@@ -131,6 +131,7 @@ void RecordFile::write(engine::Record record) {
     if (bytes.size() > slot_size - sizeof(SlotHeader)) {
         for (auto& router : record.routers)
             router.addresses.clear();
+        record.services.clear();
         bytes = engine::encode(record);
     }
     if (sequence_ == 0) // go on after the process before us, in the slot that is not its newest

@@ -52,7 +52,7 @@ class Engine {
 
     /// What the next process needs to adopt; `record_changed` says that the last one taken is out of date.
     Record record();
-    bool record_changed() const { return record_changed_ || servers_.before() != recorded_before_; }
+    bool record_changed() const { return record_changed_ || servers_.record_changed(); }
 
     // For tests and monitors.
     const std::vector<std::unique_ptr<Router>>& routers() const { return routers_; }
@@ -429,7 +429,6 @@ class Engine {
     bool links_dirty_{true};
     FilterSlot filter_;
     std::map<ListenerKey, Listener> listeners_;
-    Servers::Before recorded_before_;                  ///< as the record has it
     std::map<std::string, RecoveredRouter> recovered_; ///< until the first configuration names its routers
     std::vector<RecordedRouter> recovered_routers_;    ///< likewise, of all routers
     Duration wall_ahead_{};

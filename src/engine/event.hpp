@@ -207,7 +207,7 @@ struct MaintenanceSet {
 };
 /// The answer to ListIpvs.
 struct IpvsRead {
-    std::shared_ptr<const IpvsListed> table;
+    std::shared_ptr<const IpvsListed> table; ///< nothing: a glance saw the services of the last one
 };
 struct ServerCommand {
     enum class What : std::uint8_t {

@@ -134,7 +134,11 @@ struct ProgramIpvs {
     std::vector<IpvsStep> steps;
 };
 /// The whole table; answered by IpvsListed.
-struct ListIpvs {};
+struct ListIpvs {
+    /// The services alone, and the rest only when they are others than in the last list, or when steps were taken since.
+    /// Answered by nothing but that when they are not.
+    bool glance{false};
+};
 
 // ---- what is answered -----------------------------------------------------------------------------------------------
 /// The errnos are the kernel's, but for ENOBUFS: its answer was lost, only a list tells. All with ENOENT or EPERM: as in

@@ -96,7 +96,8 @@ std::string to_string(const Event& event) {
                                    e.probed.detail);
             },
             [](const IpvsRead& e) {
-                return fmt::format("read {} services: {}", e.table->services.size(), e.table->error);
+                return e.table ? fmt::format("read {} services: {}", e.table->services.size(), e.table->error)
+                               : "read no other services";
             },
             [](const MaintenanceSet& e) { return "maintenance: " + e.reason.value_or("over"); },
             [](const UpstreamsWritten& e) {
@@ -140,7 +141,7 @@ std::string to_string(const Action& action) {
             [](const ProbeNow& a) { return fmt::format("probe({})", a.id.value); },
             [](const WriteUpstreams& a) { return fmt::format("upstreams({} files)", a.files.size()); },
             [](const ProgramIpvs& a) { return fmt::format("ipvs({} steps)", a.steps.size()); },
-            [](const ListIpvs&) { return std::string{"list_ipvs"}; },
+            [](const ListIpvs& a) { return std::string{a.glance ? "glance_ipvs" : "list_ipvs"}; },
             [](const RunHook& a) { return fmt::format("hook({})", a.what); },
             [](const Reply& a) { return fmt::format("reply({}): {}", a.error ? "error" : "ok", a.text); },
             [](const Tell& a) { return fmt::format("note: {}", a.note.text); },

@@ -1,17 +1,26 @@
 #include "engine/record.hpp"
 
+#include <algorithm>
+
 namespace holdfast::engine {
 namespace {
 
 constexpr std::uint32_t magic = 0x48464431; // "HFD1"
 
+constexpr auto crc_table = [] {
+    std::array<std::uint32_t, 256> table{};
+    for (std::uint32_t i = 0; i < table.size(); ++i) {
+        table[i] = i;
+        for (int bit = 0; bit < 8; ++bit)
+            table[i] = (table[i] >> 1) ^ (0xedb88320U & (0U - (table[i] & 1U)));
+    }
+    return table;
+}();
+
 std::uint32_t crc32(ByteView bytes) {
     std::uint32_t crc = ~0U;
-    for (const auto byte : bytes) {
-        crc ^= byte;
-        for (int bit = 0; bit < 8; ++bit)
-            crc = (crc >> 1) ^ (0xedb88320U & (0U - (crc & 1U)));
-    }
+    for (const auto byte : bytes)
+        crc = (crc >> 8) ^ crc_table[(crc ^ byte) & 0xffU];
     return ~crc;
 }
 
@@ -60,10 +69,15 @@ struct Parser {
         if (value != 4 && value != 6) ok = false;
         return value == 6 ? Family::ipv6 : Family::ipv4;
     }
-    Prefix prefix(Family of) {
-        Prefix result{{of, {}}, u8()};
+    IpAddress address(Family of) {
+        IpAddress result{of, {}};
         for (std::size_t i = 0; i < address_size(of); ++i)
-            result.address.bytes[i] = u8();
+            result.bytes[i] = u8();
+        return result;
+    }
+    Prefix prefix(Family of) {
+        const auto length = u8();
+        const Prefix result{address(of), length};
         if (result.length > full_prefix(of)) ok = false;
         return result;
     }
@@ -134,6 +148,28 @@ void parse_settings(Parser& in, Record& record) {
     }
 }
 
+void put_service(Bytes& out, const model::ServiceKey& key) {
+    put8(out, static_cast<unsigned>(key.family));
+    put32(out, key.mark);
+    if (key.mark != 0) return;
+    put8(out, static_cast<unsigned>(key.protocol));
+    put(out, key.address.span());
+    put16(out, key.port);
+}
+
+model::ServiceKey parse_service(Parser& in) {
+    model::ServiceKey key;
+    key.family = in.family();
+    key.mark = in.u32();
+    if (key.mark != 0) return key;
+    key.protocol = static_cast<model::Protocol>(in.u8());
+    const auto all = {model::Protocol::tcp, model::Protocol::udp, model::Protocol::sctp};
+    if (std::ranges::find(all, key.protocol) == all.end()) in.ok = false;
+    key.address = in.address(key.family);
+    key.port = in.u16();
+    return key;
+}
+
 RecordedLink parse_link(Parser& in) {
     RecordedLink link;
     link.link = LinkIndex{in.u32()};
@@ -194,6 +230,9 @@ Bytes encode(const Record& record) {
         put8(out, router.held_until ? 1 : 0);
         if (router.held_until) put64(out, static_cast<std::uint64_t>(router.held_until->time_since_epoch().count()));
     }
+    put16(out, static_cast<unsigned>(record.services.size()));
+    for (const auto& service : record.services)
+        put_service(out, service);
     put32(out, crc32(out));
     return out;
 }
@@ -205,7 +244,8 @@ Result<Record> decode_record(ByteView bytes) {
     if (tail.u32() != crc32(body)) return unexpected{"its checksum is wrong"};
     Parser in{Reader{body}};
     if (in.u32() != magic) return unexpected{"it is not a state record"};
-    if (in.u32() != record_version) return unexpected{"another version of holdfast wrote it"};
+    const auto version = in.u32();
+    if (version != record_version && version != 5) return unexpected{"another version of holdfast wrote it"};
     Record record;
     record.boot_id = in.text();
     record.network_namespace = in.u64();
@@ -219,6 +259,9 @@ Result<Record> decode_record(ByteView bytes) {
     const auto count = in.u16();
     for (unsigned i = 0; i < count && in.ok; ++i)
         record.routers.push_back(parse_router(in));
+    const unsigned services = version >= 6 ? in.u16() : 0U;
+    for (unsigned i = 0; i < services && in.ok; ++i)
+        record.services.push_back(parse_service(in));
     if (!in.ok || in.reader.left() != 0) return unexpected{"it is malformed"};
     return record;
 }

@@ -64,12 +64,16 @@ struct Record {
     std::optional<IpvsReuse> reuse_before;       ///< likewise
     std::vector<RecordedLink> links;
     std::vector<RecordedRouter> routers;
+    std::vector<model::ServiceKey>
+        services; ///< IPVS: ours in the kernel, or on their way to it; as the kernel compares them
     bool operator==(const Record&) const = default;
 };
 
-inline constexpr std::uint32_t record_version = 5;
+inline constexpr std::uint32_t record_version = 6; ///< 5 had no services, and is read too
 /// Routers a record can hold (and thus adopt); more are run, but start as backups after a crash.
 inline constexpr std::size_t record_capacity = 4096;
+/// Services a record can hold; of more, those that leave the file while no daemon runs stay in the kernel.
+inline constexpr std::size_t recorded_services = 4096;
 
 Bytes encode(const Record&);
 /// Refuses what is torn, of another version or malformed; the error says which.

@@ -272,7 +272,7 @@ void Servers::elapsed(Turn turn) {
         listing_ = true;
         listed_from_ = turn.now;
         list_at_ = never;
-        turn.out.push_back(ListIpvs{});
+        turn.out.push_back(ListIpvs{.glance = glance_will_do(turn.now)});
     }
     program(turn);
 }

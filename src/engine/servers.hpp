@@ -60,14 +60,11 @@ class Servers {
     bool is_ready(const std::string& name) const;
     /// Nothing: there is no virtual server of this name.
     std::optional<bool> has_quorum(const std::string& name) const;
-    /// How the kernel's settings were before; for the record of the next process, which puts them back in our place.
-    struct Before {
-        std::optional<IpvsTimeouts> timeouts;
-        std::optional<IpvsReuse> reuse;
-        bool operator==(const Before&) const = default;
-    };
-    Before before() const { return {timeouts_before_, reuse_before_}; }
-    void recover(const Before& before) { timeouts_before_ = before.timeouts, reuse_before_ = before.reuse; }
+    /// Into the record of the next process, and out of that of the process before us: what is in the table and how the kernel's
+    /// settings were before, so that either can be undone in the place of who did it.
+    void put_into(Record&);
+    void recover(const Record&);
+    bool record_changed() const { return record_changed_; }
 
     bool gone() const { return stopping_ && !in_flight_ && owned_.empty() && our_sync_.empty(); }
 
@@ -151,6 +148,10 @@ class Servers {
     void refused(const IpvsStep&, int error, Time now);
     void tell_problem(Server&, const std::string& before, Turn);
     void note_table_problem(int error, Turn);
+    bool glance_will_do(Time now) const;
+    void read_again(const IpvsRead&, Time now);
+    void own(const model::ServiceKey&);
+    void disown_missing(bool also_claimed);
     bool is_of_use() const; ///< there is something to be read for
 
     // servers_upstream.cpp
@@ -182,9 +183,10 @@ class Servers {
     std::map<model::ServiceKey, Refusal> refused_; ///< of claims_
     IpvsTable table_;                              ///< as far as it is owned or claimed
     std::shared_ptr<const IpvsListed> listed_;
-    bool known_{false}, listing_{false}, masters_known_{false};
+    bool known_{false}, listing_{false}, masters_known_{false}, record_changed_{false};
     std::string table_problem_;
-    Time list_at_{never}, listed_from_{};
+    Time list_at_{never}, listed_from_{}, read_whole_at_{};
+    Duration whole_took_{0}, glance_took_{0};
     std::optional<Batch> in_flight_;
     std::uint64_t next_batch_{1};
     struct Nginx {

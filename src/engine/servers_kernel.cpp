@@ -11,6 +11,7 @@ namespace holdfast::engine {
 namespace {
 
 constexpr Duration read_every = 500ms;    ///< a cleared table is back within a second
+constexpr Duration read_whole_every = 2s; ///< destinations too, at the pace of the kernel's rates (ip_vs_est.c)
 constexpr int read_share = 20;            ///< and reading takes a twentieth of the time at most
 constexpr Duration read_again_after = 5s; ///< where there is no ip_vs
 
@@ -53,6 +54,31 @@ void Servers::claim_services() {
     if (!known_ && is_of_use() && !listing_) list_at_ = Time{};
 }
 
+void Servers::own(const model::ServiceKey& key) {
+    if (owned_.insert(key).second) record_changed_ = true;
+}
+
+void Servers::disown_missing(bool also_claimed) {
+    const auto is_missing = [&](const auto& key) {
+        return !table_.contains(key) && (also_claimed || !claims_.contains(key));
+    };
+    if (std::erase_if(owned_, is_missing) > 0) record_changed_ = true;
+}
+
+void Servers::put_into(Record& record) {
+    record_changed_ = false;
+    record.timeouts_before = timeouts_before_;
+    record.reuse_before = reuse_before_;
+    const auto most = static_cast<std::ptrdiff_t>(std::min(owned_.size(), recorded_services));
+    record.services.assign(owned_.begin(), std::next(owned_.begin(), most));
+}
+
+void Servers::recover(const Record& record) {
+    timeouts_before_ = record.timeouts_before;
+    reuse_before_ = record.reuse_before;
+    owned_.insert(record.services.begin(), record.services.end());
+}
+
 IpvsEntry Servers::desired(const Server& server, const model::ServiceKey& key, Time now) const {
     const auto& model = *server.pool.model;
     const auto own =
@@ -65,19 +91,31 @@ IpvsEntry Servers::desired(const Server& server, const model::ServiceKey& key, T
     return entry;
 }
 
+/// Destinations are of no interest when a service has them as we put them there, and nobody waits for their connections.
+bool Servers::glance_will_do(Time now) const {
+    return now < read_whole_at_ && known_ && table_problem_.empty() && refused_.empty() &&
+           std::ranges::none_of(servers_, [](const auto& each) { return pool::is_draining(each.second.pool); });
+}
+
+void Servers::read_again(const IpvsRead& event, Time now) {
+    const auto pause = [&](Duration least, Duration took) { return std::max<Duration>(least, took * read_share); };
+    (event.table ? whole_took_ : glance_took_) = now - listed_from_;
+    if (event.table) read_whole_at_ = now + pause(read_whole_every, whole_took_);
+    list_at_ = now + pause(read_every, glance_will_do(now + read_every) ? glance_took_ : whole_took_);
+    if (event.table && event.table->error != 0) list_at_ = now + read_again_after;
+    if (!is_of_use()) list_at_ = never;
+}
+
 void Servers::on(const IpvsRead& event, Turn turn) {
     listing_ = false;
-    const auto took = turn.now - listed_from_;
+    read_again(event, turn.now);
+    if (!event.table) return;
     const auto& listed = *event.table;
-    list_at_ = never;
-    if (is_of_use())
-        list_at_ =
-            turn.now + (listed.error != 0 ? read_again_after : std::max<Duration>(read_every, took * read_share));
     note_table_problem(listed.error, turn);
     if (listed.error != 0) {
-        owned_.clear(); // there is nothing to be removed where there is no table
-        our_sync_.clear();
         table_.clear();
+        disown_missing(true); // there is nothing to be removed where there is no table
+        our_sync_.clear();
         return program(turn);
     }
     const bool first = !std::exchange(known_, true);
@@ -89,8 +127,10 @@ void Servers::on(const IpvsRead& event, Turn turn) {
         entry.service = each.service;
         for (const auto& destination : each.destinations)
             entry.destinations.emplace(destination.destination.at, destination.destination);
-        owned_.insert(key);
+        own(key);
     }
+    for (const auto& key : owned_)
+        if (!claims_.contains(key)) dirty_.insert(key); // of the process before us, and in no file any more
     for (const auto& [key, name] : claims_) {
         const auto before = table_.find(key), now = table.find(key);
         const bool same =
@@ -100,7 +140,7 @@ void Servers::on(const IpvsRead& event, Turn turn) {
         if (!same || first || again) dirty_.insert(key);
     }
     table_ = std::move(table);
-    std::erase_if(owned_, [&](const auto& key) { return !table_.contains(key) && !claims_.contains(key); });
+    disown_missing(false);
     listed_ = event.table;
     if (!in_flight_) sync_there_ = listed.sync;
     daemons_dirty_ = true;
@@ -162,18 +202,18 @@ void Servers::program_table(Turn turn) {
         auto* const server = claimant(key);
         if (!server || !server->wanted || stopping_) {
             plan(observed ? observed->service.key : key, observed, nullptr, batch.steps);
-            if (!observed) owned_.erase(key);
             refused_.erase(key);
             continue;
         }
         const auto entry = desired(*server, key, turn.now);
         const auto planned = batch.steps.size();
         plan(entry.service.key, observed, &entry, batch.steps);
-        owned_.insert(key);
+        own(key);
         if (batch.steps.size() != planned || refused_.erase(key) == 0) continue;
         server->view.reset(); // what was refused is wanted no more
         view_changed_ = true;
     }
+    disown_missing(stopping_);
     plan_daemons(batch.steps);
     if (batch.steps.empty()) return;
     turn.out.push_back(ProgramIpvs{batch.id, batch.steps});
@@ -211,8 +251,7 @@ void Servers::on(const IpvsDone& event, Turn turn) {
     for (const auto& [name, before] : problems)
         tell_problem(*find(name), before, turn);
     if (!event.failed.empty()) list_at_ = std::min(list_at_, turn.now + read_every); // what is there is read
-    std::erase_if(owned_,
-                  [&](const auto& key) { return !table_.contains(key) && (stopping_ || !claims_.contains(key)); });
+    disown_missing(stopping_);
     view_changed_ = true;
     program(turn);
 }

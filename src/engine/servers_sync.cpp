@@ -23,9 +23,11 @@ void Servers::plan_daemons(std::vector<IpvsStep>& out) {
     const auto timeouts = stopping_ ? model::ConnectionTimeouts{} : ipvs_.timeouts;
     if (const auto set = plan_timeouts(listed_->timeouts, timeouts)) {
         if (!timeouts_before_) timeouts_before_ = listed_->timeouts;
+        record_changed_ = true;
         out.emplace_back(*set);
     } else if (timeouts == model::ConnectionTimeouts{} && timeouts_before_) {
         out.emplace_back(SetTimeouts{*std::exchange(timeouts_before_, std::nullopt)});
+        record_changed_ = true;
     }
     plan_settings(out);
 }
@@ -33,12 +35,15 @@ void Servers::plan_daemons(std::vector<IpvsStep>& out) {
 void Servers::plan_settings(std::vector<IpvsStep>& out) {
     const bool wanted = forgets_stale_ && !stopping_;
     if (!wanted) {
-        if (reuse_before_) out.emplace_back(SetReuse{*std::exchange(reuse_before_, std::nullopt)});
+        if (!reuse_before_) return;
+        out.emplace_back(SetReuse{*std::exchange(reuse_before_, std::nullopt)});
+        record_changed_ = true;
         return;
     }
     const auto set = reuse_problem_.empty() ? plan_reuse(listed_->reuse, forgets_stale) : std::nullopt;
     if (!set) return;
     if (!reuse_before_) reuse_before_ = listed_->reuse;
+    record_changed_ = true;
     out.emplace_back(*set);
 }
 
@@ -46,6 +51,7 @@ void Servers::plan_settings(std::vector<IpvsStep>& out) {
 void Servers::reuse_done(const SetReuse& set, int error, Turn turn) {
     if (error == 0 || set.reuse != forgets_stale) return;
     reuse_before_.reset();
+    record_changed_ = true;
     reuse_problem_ = fmt::format(
         "connections of when another host directed are not forgotten, and their clients may hang after a failover: "
         "/proc/sys/net/ipv4/vs: {}; set net.ipv4.vs.expire_nodest_conn = 1 and conn_reuse_mode = 3 by sysctl.d, or "

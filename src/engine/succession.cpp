@@ -31,7 +31,7 @@ void Engine::handle(const Recovered& event) {
     recovered_routers_ = event.record.routers;
     filter_.left_behind = event.record.has_filter;
     recorded_links_ = event.record.links;
-    servers_.recover({event.record.timeouts_before, event.record.reuse_before});
+    servers_.recover(event.record);
     adoptions_ = event.now - event.record.first_adoption < adoption_memory ? event.record.adoptions : 0;
     first_adoption_ = adoptions_ > 0 ? event.record.first_adoption : event.now;
     if (adoptions_ >= adoptions_in_a_row) {

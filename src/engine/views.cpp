@@ -144,9 +144,7 @@ Record Engine::record() {
     Record result;
     result.adoptions = adoptions_;
     result.first_adoption = first_adoption_;
-    recorded_before_ = servers_.before();
-    result.timeouts_before = recorded_before_.timeouts;
-    result.reuse_before = recorded_before_.reuse;
+    servers_.put_into(result);
     for (auto& [index, parent] : parents_)
         if (const auto* const link = kernel_.link(index)) {
             result.links.push_back({index, link->name, parent.before});

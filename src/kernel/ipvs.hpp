@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/worker.hpp"
-#include "engine/ipvs.hpp"
+#include "engine/event.hpp"
 #include "kernel/ipvs_table.hpp"
 
 #include <functional>
@@ -13,12 +13,12 @@ namespace holdfast::kernel {
 
 class Ipvs {
   public:
-    using Answer = std::variant<engine::IpvsDone, engine::IpvsListed>;
+    using Answer = std::variant<engine::IpvsDone, engine::IpvsRead>;
     /// `report` is called on the thread of the table.
     explicit Ipvs(std::function<void(Answer)> report, IpvsTable table = IpvsTable{});
 
     void program(engine::ProgramIpvs batch) { worker_.ask(std::move(batch)); }
-    void list() { worker_.ask(engine::ListIpvs{}); }
+    void list(engine::ListIpvs how = {}) { worker_.ask(how); }
 
   private:
     using Request = std::variant<engine::ProgramIpvs, engine::ListIpvs>;

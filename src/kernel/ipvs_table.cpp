@@ -25,6 +25,14 @@ class GenericChannel : public Channel {
     Bytes buffer_;
 };
 
+std::vector<engine::IpvsService> services_of(const engine::IpvsListed& listed) {
+    std::vector<engine::IpvsService> services;
+    services.reserve(listed.services.size());
+    for (const auto& each : listed.services)
+        services.push_back(each.service);
+    return services;
+}
+
 } // namespace
 
 Result<std::unique_ptr<Channel>, int> open_generic_netlink() {
@@ -57,6 +65,7 @@ int IpvsTable::find_family() {
 }
 
 engine::IpvsDone IpvsTable::program(const engine::ProgramIpvs& batch) {
+    seen_.reset();
     std::vector<int> outcomes(batch.steps.size());
     if (const int error = prepare()) {
         std::ranges::fill(outcomes, error);
@@ -132,38 +141,46 @@ void IpvsTable::collect_answers(std::uint32_t first_sequence, std::span<int> out
     std::ranges::replace(outcomes, unknown, lost ? ENOBUFS : 0);
 }
 
-engine::IpvsListed IpvsTable::list() {
+std::optional<engine::IpvsListed> IpvsTable::read(bool glance) {
     constexpr int tries = 5;
     engine::IpvsListed listed;
+    const auto seen = std::exchange(seen_, std::nullopt);
     for (int i = 0; i < tries; ++i) {
         listed = {};
         listed.error = prepare();
         if (listed.error != 0) break;
-        listed.error = read(listed);
+        listed.error = read_services(listed);
+        auto services = services_of(listed);
+        const bool is_seen = listed.error == 0 && glance && services == seen;
+        if (listed.error == 0 && !is_seen) listed.error = read_rest(listed);
+        if (listed.error == 0) seen_ = std::move(services);
+        if (is_seen) return std::nullopt;
         if (listed.error == 0 || listed.error == EPERM) break;
         if (listed.error == ENOENT)
             family_ = 0; // loaded anew, or gone
         else if (listed.error != EINTR)
             channel_.reset(); // half of a dump may be left in it
     }
-    if (listed.error != 0) return {.services = {}, .sync = {}, .timeouts = {}, .reuse = {}, .error = listed.error};
+    if (listed.error != 0)
+        return engine::IpvsListed{.services = {}, .sync = {}, .timeouts = {}, .reuse = {}, .error = listed.error};
     listed.reuse = read_ipvs_reuse();
     return listed;
 }
 
-int IpvsTable::read(engine::IpvsListed& into) {
-    auto request = next_request();
-    int error = exchange(encode_service_dump(request), request.sequence, [&](const GenericMessage& message) {
+int IpvsTable::read_services(engine::IpvsListed& into) {
+    const auto request = next_request();
+    const int error = exchange(encode_service_dump(request), request.sequence, [&](const GenericMessage& message) {
         if (auto service = decode_service(message)) into.services.push_back(std::move(*service));
     });
-    if (error != 0) return error;
     std::ranges::sort(into.services, {}, [](const auto& listed) -> const auto& { return listed.service.key; });
-    for (auto& service : into.services) {
-        error = read_destinations(service);
-        if (error != 0) return error;
-    }
-    request = next_request();
-    error = exchange(encode_sync_dump(request), request.sequence, [&](const GenericMessage& message) {
+    return error;
+}
+
+int IpvsTable::read_rest(engine::IpvsListed& into) {
+    for (auto& service : into.services)
+        if (const int error = read_destinations(service)) return error;
+    auto request = next_request();
+    const int error = exchange(encode_sync_dump(request), request.sequence, [&](const GenericMessage& message) {
         if (auto sync = decode_sync(message)) into.sync.push_back(std::move(*sync));
     });
     if (error != 0) return error;

@@ -33,7 +33,9 @@ class IpvsTable {
     explicit IpvsTable(Open open = open_generic_netlink) : open_{std::move(open)} {}
 
     engine::IpvsDone program(const engine::ProgramIpvs&);
-    engine::IpvsListed list();
+    engine::IpvsListed list() { return *read(false); }
+    /// As ListIpvs says; nothing: there are no others.
+    std::optional<engine::IpvsListed> glance() { return read(true); }
 
   private:
     int prepare();
@@ -42,7 +44,9 @@ class IpvsTable {
     void run(std::span<const engine::IpvsStep> steps, std::span<int> outcomes);
     void execute(std::span<const engine::IpvsStep> slice, std::span<int> outcomes);
     void collect_answers(std::uint32_t first_sequence, std::span<int> outcomes);
-    int read(engine::IpvsListed& into);
+    std::optional<engine::IpvsListed> read(bool glance);
+    int read_services(engine::IpvsListed& into);
+    int read_rest(engine::IpvsListed& into);
     int read_destinations(engine::IpvsListedService& of);
     int exchange(const Bytes& request, std::uint32_t sequence, const std::function<void(const GenericMessage&)>& each);
 
@@ -50,6 +54,8 @@ class IpvsTable {
     std::unique_ptr<Channel> channel_;
     std::uint16_t family_{0}; ///< 0: not known
     std::uint32_t sequence_{1};
+    /// Of the last list; nothing: there is none, or steps were taken since.
+    std::optional<std::vector<engine::IpvsService>> seen_;
 };
 
 } // namespace holdfast::kernel

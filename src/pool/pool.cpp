@@ -98,9 +98,12 @@ bool has_drained(const Member& member, Time now) {
     return member.draining && (now >= *member.draining || member.connections == 0U);
 }
 
+bool is_draining(const Pool& pool) {
+    return std::ranges::any_of(pool.members, [](const Member& member) { return member.draining.has_value(); });
+}
+
 bool is_moving(const Pool& pool) {
-    return pool.model->slow_start > Duration::zero() ||
-           std::ranges::any_of(pool.members, [](const Member& member) { return member.draining.has_value(); });
+    return pool.model->slow_start > Duration::zero() || is_draining(pool);
 }
 
 Time next_deadline(const Pool& pool, Time now) {

@@ -67,6 +67,7 @@ bool is_sorry(const Pool&);
 
 /// A member whose drain is over: no connections are left, or its time is.
 bool has_drained(const Member&, Time now);
+bool is_draining(const Pool&); ///< somebody's connections are waited for
 /// Somebody drains or grows: what is wanted changes with time and connections.
 bool is_moving(const Pool&);
 /// When weights or drains want to be looked at again, or `never`.

@@ -258,7 +258,7 @@ class Conversation {
     }
     engine::IpvsListed list() {
         thread_.list();
-        return std::get<engine::IpvsListed>(wait());
+        return *std::get<engine::IpvsRead>(wait()).table;
     }
 
   private:

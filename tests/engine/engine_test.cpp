@@ -101,7 +101,10 @@ Record sample() {
                   .timeouts_before = IpvsTimeouts{900, 120, 300},
                   .reuse_before = IpvsReuse{0, std::nullopt},
                   .links = {{LinkIndex{2}, "eth0", {.arp_ignore = 2, .arp_filter = 1, .arp_announce = 1}}},
-                  .routers = {}};
+                  .routers = {},
+                  .services = {{Family::ipv4, 0, model::Protocol::sctp, IpAddress::v4(192, 0, 2, 10), 80},
+                               {Family::ipv6, 0, model::Protocol::udp, *parse_ip("2001:db8::10"), 53},
+                               {.family = Family::ipv6, .mark = 7}}};
     for (const auto family : {Family::ipv4, Family::ipv6})
         record.routers.push_back(
             {.slot = 7,
@@ -129,6 +132,26 @@ TEST(Record, ComesBackAsItWas) {
     const auto decoded = decode_record(encode(record));
     ASSERT_TRUE(decoded) << decoded.error();
     EXPECT_EQ(*decoded, record);
+}
+
+TEST(Record, OfVersionFiveIsReadWithoutServices) {
+    const Bytes five{0x48, 0x46, 0x44, 0x31, 0,    0,   0, 5,                                    // "HFD1", version
+                     0,    4,    'b',  'o',  'o',  't', 0, 0, 0, 0, 0,   0,   0,   7,            // boot, namespace
+                     0,    0,    0,    1,    0,    0,   0, 0, 0, 0, 0,   9,   1,                 // adoptions, filter
+                     0,    0,    0,    1,    0,    0,   0, 2, 0, 4, 'e', 't', 'h', '0', 1, 0, 2, // no settings; a link
+                     0,    0,    0x8f, 0x28, 0xfa, 0x26};                                        // no router; CRC-32
+    const auto record = decode_record(five);
+    ASSERT_TRUE(record) << record.error();
+    EXPECT_EQ(*record, (Record{.boot_id = "boot",
+                               .network_namespace = 7,
+                               .adoptions = 1,
+                               .first_adoption = BootTime{9ns},
+                               .has_filter = true,
+                               .timeouts_before = {},
+                               .reuse_before = {},
+                               .links = {{LinkIndex{2}, "eth0", {.arp_ignore = 1, .arp_filter = 0, .arp_announce = 2}}},
+                               .routers = {},
+                               .services = {}}));
 }
 
 TEST(Record, IsRefusedWhenASingleBitOrByteIsWrong) {

@@ -99,7 +99,8 @@ class Node {
     std::vector<std::string> programs; ///< notify scripts, of the transitions
     std::optional<Reply> reply;
     std::shared_ptr<const Snapshot> snapshot;
-    int lists{0}; ///< how often the table was read
+    int lists{0}, glances{0};                       ///< how often the table was read
+    std::optional<std::vector<IpvsService>> seen{}; ///< of the last list; nothing: steps were taken since
     bool finished{false}, answers{true};
     bool lists_kernel{true}; ///< at once, and without anything in it
     std::vector<IpvsSync> sync;
@@ -129,10 +130,20 @@ class Node {
         if (std::holds_alternative<Finished>(action)) finished = true;
         if (const auto* operation = std::get_if<Operation>(&action)) operations.push_back(*operation);
         if (const auto* said = std::get_if<Reply>(&action)) reply = *said;
-        if (std::holds_alternative<ListIpvs>(action))
-            ++lists, answer(IpvsRead{std::make_shared<const IpvsListed>(list())});
-        if (const auto* batch = std::get_if<ProgramIpvs>(&action)) answer(program(*batch));
+        if (const auto* asked = std::get_if<ListIpvs>(&action)) answer(read(asked->glance));
+        if (const auto* batch = std::get_if<ProgramIpvs>(&action)) seen.reset(), answer(program(*batch));
         if (const auto* batch = std::get_if<WriteUpstreams>(&action)) answer(write(*batch));
+    }
+    /// As kernel::IpvsTable reads.
+    IpvsRead read(bool glance) {
+        auto listed = list();
+        std::vector<IpvsService> services;
+        for (const auto& each : listed.services)
+            services.push_back(each.service);
+        const bool same = glance && table_error == 0 && services == seen;
+        seen = table_error == 0 ? std::optional{std::move(services)} : std::nullopt;
+        ++(same ? glances : lists);
+        return {same ? nullptr : std::make_shared<const IpvsListed>(std::move(listed))};
     }
     IpvsListed list() const {
         IpvsListed listed{.sync = sync, .timeouts = timeouts, .reuse = reuse, .error = table_error};

@@ -64,8 +64,8 @@ TEST(Servers, RepairTheirTableWithinASecondAndLeaveOthersAlone) {
     node.table.erase(service(10)); // ipvsadm -D
     node.run(1s);
     EXPECT_EQ(node.shown(), whole);
-    node.table[service(10)].destinations.begin()->second.weight = 50;
-    node.run(1s);
+    node.table[service(10)].destinations.begin()->second.weight = 50; // ipvsadm -e
+    node.run(2s);
     EXPECT_EQ(node.shown(), whole);
     node.table.clear(); // ipvsadm -C
     node.run(1s);
@@ -130,6 +130,64 @@ TEST(Servers, TakeUpTheTableOfTheProcessBeforeThem) {
     EXPECT_TRUE(node.steps.empty()) << "s1 was down: it stays out until a check has spoken";
     node.probe("web/s1", true);
     EXPECT_EQ(node.shown(), "192.0.2.10 wlc: 10.0.0.1=1 10.0.0.2=1");
+}
+
+TEST(Servers, RemoveWhatTheProcessBeforeThemHadAndNoFileNamesAnyMore) {
+    Node before;
+    before.add("web", {real("s1")}, 10);
+    before.add("old", {real("s2")}, 11);
+    before.load();
+    before.run(10ms);
+    auto record = before.engine.record();
+    EXPECT_EQ(record.services, (std::vector{service(10), service(11)}));
+    EXPECT_FALSE(before.engine.record_changed());
+    Node node;
+    node.table = before.table;
+    node.table[service(99)] = {.service = {.key = service(99), .scheduler = "rr", .prefix_length = 32},
+                               .destinations = {}};
+    node.add("web", {real("s1")}, 10);
+    node.deliver(Recovered{record, BootTime{1s}});
+    node.load();
+    node.run(10ms);
+    EXPECT_EQ(node.shown(), "192.0.2.10 wlc: 10.0.0.1=1; 192.0.2.99 rr:") << "the last one is somebody else's";
+    EXPECT_TRUE(node.engine.record_changed());
+    EXPECT_EQ(node.engine.record().services, std::vector{service(10)});
+}
+
+TEST(Servers, AreRecordedBeforeTheKernelHasThemAndUntilItHasRemovedThem) {
+    Node node;
+    node.add("web", {real("s1", 1, false)});
+    node.answers = false;
+    node.load();
+    node.run(10ms);
+    node.deliver(*std::exchange(node.held, std::nullopt)); // the list
+    ASSERT_TRUE(node.held) << "the batch is under way";
+    EXPECT_EQ(node.engine.record().services, std::vector{service(10)});
+    node.deliver(*std::exchange(node.held, std::nullopt));
+    node.config_.virtual_servers.clear();
+    node.load();
+    ASSERT_TRUE(node.held);
+    EXPECT_EQ(node.engine.record().services, std::vector{service(10)});
+    node.deliver(*std::exchange(node.held, std::nullopt));
+    EXPECT_TRUE(node.engine.record().services.empty());
+}
+
+TEST(Servers, GlanceAtTheTableTwiceASecondAndReadAllOfItEveryTwoOrWhileSomethingDrains) {
+    Node node;
+    node.add("web", {real("s1"), real("s2")});
+    node.connections[{IpAddress::v4(10, 0, 0, 1), 80}] = 1;
+    node.load();
+    node.run(5s);
+    node.lists = node.glances = 0;
+    node.run(20s);
+    EXPECT_EQ(node.lists + node.glances, 40);
+    EXPECT_EQ(node.lists, 10);
+    node.command({.what = ServerCommand::What::drain, .server = "web", .real = "s1", .timeout = 60s});
+    node.run(10ms); // they are counted at once
+    node.lists = node.glances = 0;
+    node.run(5s);
+    EXPECT_EQ(node.lists, 10) << "somebody waits for its connections";
+    EXPECT_EQ(node.glances, 0);
 }
 
 TEST(Servers, WithoutIpvsEverythingElseGoesOnAndTheProblemIsNamed) {

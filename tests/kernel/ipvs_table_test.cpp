@@ -305,6 +305,40 @@ TEST(IpvsTable, ReadsAnewOnAnotherSocketWhenAnAnswerWasLost) {
     EXPECT_EQ(kernel.opened, 2);
 }
 
+TEST(IpvsTable, AGlanceReadsTheRestOnlyWhenTheServicesAreOthers) {
+    Kernel kernel;
+    auto table = table_of(kernel);
+    ASSERT_EQ(table.glance().value().services.size(), 2U) << "there was no list yet";
+    const auto before = kernel.messages;
+    EXPECT_FALSE(table.glance());
+    EXPECT_EQ(kernel.messages - before, 1U) << "it asks for the services alone";
+    kernel.marks = {2, 1};
+    EXPECT_FALSE(table.glance()) << "the same in another order";
+    kernel.marks = {1};
+    EXPECT_EQ(table.glance().value().services.size(), 1U);
+    EXPECT_FALSE(table.glance());
+    kernel.marks = {};
+    EXPECT_TRUE(table.glance().value().services.empty()) << "cleared";
+    EXPECT_FALSE(table.glance());
+    kernel.marks = {1};
+    EXPECT_EQ(table.glance().value().services.front().destinations.size(), 2U);
+}
+
+TEST(IpvsTable, AGlanceReadsEverythingBehindStepsAndErrors) {
+    Kernel kernel;
+    auto table = table_of(kernel);
+    table.list();
+    EXPECT_FALSE(table.glance());
+    table.program(batch_of(1));
+    EXPECT_TRUE(table.glance());
+    EXPECT_FALSE(table.glance());
+    kernel.forbidden = EPERM;
+    EXPECT_EQ(table.glance().value().error, EPERM);
+    kernel.forbidden = 0;
+    EXPECT_EQ(table.glance().value().services.size(), 2U);
+    EXPECT_FALSE(table.glance());
+}
+
 TEST(IpvsTable, TellsWhyThereIsNoSocket) {
     IpvsTable table{[]() -> Result<std::unique_ptr<Channel>, int> { return unexpected{EAFNOSUPPORT}; }};
     EXPECT_EQ(table.list().error, EAFNOSUPPORT);
@@ -322,7 +356,7 @@ TEST(Ipvs, AnswersInTheOrderOfAskingAndDoesWhatWasAskedBeforeItEnds) {
     }
     ASSERT_EQ(answers.size(), 3U);
     EXPECT_TRUE(std::holds_alternative<engine::IpvsDone>(answers[0]));
-    EXPECT_EQ(std::get<engine::IpvsListed>(answers[1]).services.size(), 2U);
+    EXPECT_EQ(std::get<engine::IpvsRead>(answers[1]).table->services.size(), 2U);
     EXPECT_TRUE(std::holds_alternative<engine::IpvsDone>(answers[2]));
     EXPECT_EQ(kernel.steps, 3U);
 }

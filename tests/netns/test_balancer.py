@@ -156,7 +156,7 @@ def test_the_table_is_repaired_and_the_services_of_others_stay(world):
     lab.lb.run("ipvsadm", "-D", "-t", f"{VIP}:80")
     wait_for(lambda: table(lab.lb) == whole, 2, "the service again")
     lab.lb.run("ipvsadm", "-e", "-t", f"{VIP}:80", "-r", lab.endpoint("s1"), "-m", "-w", "77")
-    wait_for(lambda: table(lab.lb) == whole, 2, "the weight again")
+    wait_for(lambda: table(lab.lb) == whole, 4, "the weight again") # destinations are read every 2 s
     lab.lb.holdfastd.kill(15)
     assert lab.lb.holdfastd.wait() == 0
     assert table(lab.lb) == {"10.77.0.100:53": {}}
@@ -177,6 +177,22 @@ def test_a_crash_and_a_restart_leave_the_table_and_its_connections_alone(world):
     wait_for(lambda: lab.view().get("State") == "serving", 5, "the daemon again")
     wait_for(lambda: lab.real("s1")["State"] == "down", 5, "a verdict on s1")
     assert stats(lab, 4) == before, "the counters of what did not change went on, and s1 never came back"
+
+
+def test_what_left_the_file_while_the_daemon_was_dead_leaves_the_table_too(world):
+    lab = Balanced(world)
+    old = "  old:\n    address: 10.77.0.101:80\n    protocol: tcp\n    real_servers: {s1: {address: 10.77.0.9}}\n"
+    world.configure(lab.text + old)
+    lab.start()
+    lab.lb.run("ipvsadm", "-A", "-u", f"{VIP}:53", "-s", "rr")
+    assert set(table(lab.lb)) == {f"{VIP}:80", "10.77.0.101:80", f"{VIP}:53"}
+    lab.lb.holdfastd.kill()
+    lab.lb.holdfastd.wait()
+    world.configure(lab.text)
+    lab.lb.start_holdfastd()
+    wait_for(lambda: set(table(lab.lb)) == {f"{VIP}:80", f"{VIP}:53"}, 5, "the old service to leave; the last is somebody else's")
+    wait_for(lambda: lab.view().get("State") == "serving", 5, "what the file names to be served")
+    assert len(lab.in_table()) == 2
 
 
 def test_people_drain_weigh_and_disable(world):
