@@ -265,6 +265,9 @@ class Engine {
 
     // guard.cpp
     Guard guard() const;
+    Time director_known_at() const;
+    bool knows_director() const;
+    void learn_director(const Router&);
 
     // links.cpp
     bool holds_address(const Router&) const;
@@ -289,6 +292,7 @@ class Engine {
     // filter.cpp
     std::vector<IpAddress> refused_addresses() const;
     void reconcile_filter();
+    void note_guard(bool is_new);
     std::optional<FaultCause> filter_warning() const;
     bool filter_is_gone() const;
 

@@ -123,7 +123,8 @@ struct OperationDone {
 };
 struct FilterDone {
     OperationId id{};
-    std::string problem; ///< what went wrong and its cure; empty: nothing
+    std::string problem;      ///< what went wrong and its cure; empty: nothing
+    bool guard_is_new{false}; ///< somebody had taken its table away: it knows nobody yet
 };
 struct ListenDone {
     LinkIndex link{};

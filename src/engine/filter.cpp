@@ -35,6 +35,7 @@ void Engine::reconcile_filter() {
     if (filter_.operation) return; // its answer looks again
     auto wish = refused_addresses();
     auto guarded = guard();
+    if (const auto at = director_known_at(); at != never && at > now_) retry_at_ = std::min(retry_at_, at);
     if (wish == filter_.applied && guarded == filter_.guard && !filter_.left_behind) return;
     if (now_ < filter_.not_before) {
         retry_at_ = std::min(retry_at_, filter_.not_before);
@@ -56,6 +57,7 @@ void Engine::handle(const FilterDone& event) {
     for (auto& router : routers_)
         if (router && !router->model->accept) router->view_changed = true;
     if (event.problem.empty()) {
+        note_guard(event.guard_is_new || filter_.guard.vrids.empty());
         filter_.applied = std::move(filter_.asked);
         filter_.guard = std::move(filter_.asked_guard);
         filter_.left_behind = false;
@@ -71,6 +73,16 @@ void Engine::handle(const FilterDone& event) {
         if (router && !router->model->accept && !router->model->is_owner())
             complain(Severity::warning, NoteKind::missing_service, *router, 2,
                      fmt::format("{}: {}", router->name(), filter_warning()->text));
+}
+
+/// What was asked for is in force.
+void Engine::note_guard(bool is_new) {
+    if (filter_.asked_guard.vrids.empty())
+        filter_.guarded_since = never;
+    else if (is_new) {
+        filter_.guarded_since = now_;
+        filter_.director_heard = false;
+    }
 }
 
 std::optional<FaultCause> Engine::filter_warning() const {

@@ -1,10 +1,12 @@
 // The guard of services that two hosts both direct and serve (`guard: on`): a packet that the other director has sent here is
 // not scheduled a second time. Only marked packets reach the load balancer, and this host marks those of an address while it
 // holds it: each address has one director, whatever is in the tables. Frames of the other director, whose MAC address the
-// packet filter learns from its adverts, stay unmarked even while both believe to be master. What is not marked is served
-// here, so no client is ever dropped.
+// packet filter learns from its adverts, stay unmarked even while both believe to be master. Until it has learnt one, nothing is
+// marked: a packet that both have scheduled runs in circles between them, and their entries of its connection keep all that
+// follow on that way. What is not marked is served here, so no client is ever dropped.
 
 #include "engine/engine.hpp"
+#include "vrrp/timing.hpp"
 
 #include <algorithm>
 
@@ -29,7 +31,7 @@ Guard Engine::guard() const {
             const auto* const router = holder(key.address);
             if (!router) continue;
             result.vrids.push_back(router->model->vrid);
-            if (vrrp::holds_addresses(router->state))
+            if (vrrp::holds_addresses(router->state) && knows_director())
                 result.services.push_back({key.mark, key.protocol, key.address, key.port});
         }
     }
@@ -42,6 +44,28 @@ Guard Engine::guard() const {
     sort_out(result.peers);
     if (stopping_ && routers_are_gone()) return {};
     return result;
+}
+
+/// One that says nothing for as long as it takes to believe it dead sends nothing on either.
+Time Engine::director_known_at() const {
+    if (filter_.guarded_since == never || filter_.director_heard) return filter_.guarded_since;
+    Duration patience{0};
+    for (const auto& router : routers_)
+        if (router && std::ranges::binary_search(filter_.guard.vrids, router->model->vrid))
+            patience = std::max(patience, vrrp::master_down(router->self, router->self.interval));
+    return filter_.guarded_since + patience;
+}
+
+bool Engine::knows_director() const {
+    return director_known_at() <= now_;
+}
+
+/// The packet filter has seen the frame before us.
+void Engine::learn_director(const Router& router) {
+    if (filter_.director_heard || now_ <= filter_.guarded_since ||
+        !std::ranges::binary_search(filter_.guard.vrids, router.model->vrid))
+        return;
+    filter_.director_heard = settle_needed_ = true;
 }
 
 } // namespace holdfast::engine

@@ -138,6 +138,7 @@ void Engine::handle(const AdvertReceived& event) {
     if (!router) return note_unknown(event);
     if (const auto reason = unacceptable(*router, event)) return reject(*router, *reason, event.source);
     use_up_number(*router, event);
+    learn_director(*router);
     const bool listening =
         !std::holds_alternative<vrrp::Init>(router->state) && !std::holds_alternative<vrrp::Fault>(router->state);
     if (!listening) return;

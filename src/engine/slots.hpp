@@ -87,7 +87,9 @@ struct FilterSlot {
     std::optional<OperationId> operation;  ///< in flight
     std::vector<IpAddress> asked, applied; ///< sorted
     Guard asked_guard, guard;
-    bool left_behind{false}; ///< a process before us had a table
+    bool left_behind{false};    ///< a process before us had a table
+    Time guarded_since{never};  ///< the guard's table is in force; it knew no other director then
+    bool director_heard{false}; ///< an advert came since, by which the table learnt its sender
     std::string problem;
     Time not_before{};
 };

@@ -153,26 +153,26 @@ Nft::~Nft() {
 }
 
 /// Somebody may have taken the table away meanwhile: then it is made anew.
-std::string Nft::set_guard(const engine::Guard& guard) {
+engine::FilterDone Nft::set_guard(const engine::SetFilter& wish) {
     const bool is_there = guard_ && !guard_->vrids.empty();
-    auto problem = run(guard_table(guard, is_there));
-    if (!problem.empty() && is_there) problem = run(guard_table(guard, false));
-    return problem;
+    engine::FilterDone done{wish.id, run(guard_table(wish.guard, is_there))};
+    if (done.problem.empty() || !is_there) return done;
+    return {wish.id, run(guard_table(wish.guard, false)), true};
 }
 
 /// What is as it was costs no child.
-std::string Nft::carry_out(const engine::SetFilter& wish) {
-    std::string problem;
+engine::FilterDone Nft::carry_out(const engine::SetFilter& wish) {
+    engine::FilterDone done{wish.id, {}};
     if (refused_ != wish.refused) {
-        problem = run(filter_table(wish.refused));
+        done.problem = run(filter_table(wish.refused));
         refused_.reset();
-        if (problem.empty()) refused_ = wish.refused;
+        if (done.problem.empty()) refused_ = wish.refused;
     }
-    if (!problem.empty() || guard_ == wish.guard) return problem;
-    problem = set_guard(wish.guard);
+    if (!done.problem.empty() || guard_ == wish.guard) return done;
+    done = set_guard(wish);
     guard_.reset();
-    if (problem.empty()) guard_ = wish.guard;
-    return problem;
+    if (done.problem.empty()) guard_ = wish.guard;
+    return done;
 }
 
 void Nft::loop() {
@@ -182,7 +182,7 @@ void Nft::loop() {
         for (auto& request : requests_.take()) {
             const auto* wish = std::get_if<engine::SetFilter>(&request);
             if (!wish) return;
-            report_(engine::FilterDone{wish->id, carry_out(*wish)});
+            report_(carry_out(*wish));
         }
     }
 }

@@ -40,8 +40,8 @@ class Nft {
 
     std::function<void(engine::Event)> report_;
     Mailbox<std::variant<engine::SetFilter, Stop>> requests_;
-    std::string set_guard(const engine::Guard&);
-    std::string carry_out(const engine::SetFilter&);
+    engine::FilterDone set_guard(const engine::SetFilter&);
+    engine::FilterDone carry_out(const engine::SetFilter&);
 
     // Of that thread. The first wish finds what a process before us may have left.
     std::optional<std::vector<IpAddress>> refused_;

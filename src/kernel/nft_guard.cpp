@@ -12,7 +12,7 @@
 namespace holdfast::kernel {
 namespace {
 
-constexpr int remembered = 3600; ///< seconds since its last frame; a director that speaks is learnt before it forwards
+constexpr int remembered = 3600; ///< seconds since its last frame
 
 std::string rule(std::initializer_list<std::string> statements) {
     return fmt::format(

@@ -114,6 +114,7 @@ class Node {
     std::optional<IpAddress> full;            ///< a destination that is refused
     std::optional<Event> held;                ///< the answer of the table, when `answers` is off
     std::vector<Operation> operations;        ///< asked of the kernel; the test answers
+    std::optional<SetFilter> filter;          ///< likewise of the packet filter
 
   private:
     void answer(Event event) {
@@ -129,6 +130,7 @@ class Node {
         if (const auto* told = std::get_if<Tell>(&action)) notes.push_back(told->note.text);
         if (std::holds_alternative<Finished>(action)) finished = true;
         if (const auto* operation = std::get_if<Operation>(&action)) operations.push_back(*operation);
+        if (const auto* wish = std::get_if<SetFilter>(&action)) filter = *wish;
         if (const auto* said = std::get_if<Reply>(&action)) reply = *said;
         if (const auto* asked = std::get_if<ListIpvs>(&action)) answer(read(asked->glance));
         if (const auto* batch = std::get_if<ProgramIpvs>(&action)) seen.reset(), answer(program(*batch));
