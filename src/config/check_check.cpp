@@ -12,20 +12,6 @@ using model::Check;
 
 constexpr std::array<std::string_view, 9> kinds{"tcp", "http", "https",   "smtp",  "dns",
                                                 "udp", "ping", "tracker", "script"};
-constexpr std::array foreign_words{ForeignWord{"delay_loop", "write interval, with a unit: 10s"},
-                                   ForeignWord{"connect_timeout", "write timeout, with a unit: 5s"},
-                                   ForeignWord{"delay_before_retry", "write retry_delay, with a unit: 1s"},
-                                   ForeignWord{"nb_get_retry", "write retry"},
-                                   ForeignWord{"connect_ip", "write connect"},
-                                   ForeignWord{"bindto", "write source"},
-                                   ForeignWord{"bind_port", "write source_port"},
-                                   ForeignWord{"bind_if", "write interface"},
-                                   ForeignWord{"fwmark", "write mark"},
-                                   ForeignWord{"url", "write http: [{path: /, status: [200]}]"},
-                                   ForeignWord{"misc_path", "write script: [/path, ARGUMENT]"},
-                                   ForeignWord{"virtualhost", "write host"},
-                                   ForeignWord{"bfd", "write tracker: NAME of a bfd tracker"},
-                                   ForeignWord{"file", "write tracker: NAME of a file tracker"}};
 
 struct Belongs {
     std::string_view word, kind, also{};
@@ -88,9 +74,9 @@ void check_whole(Context& context, const Draft<Check>& draft, Mark mark) {
 } // namespace
 
 std::optional<Check> read_check(Context& context, const Node& node) {
-    auto check =
-        read_map<Check>(context, node, check_directives(), foreign_words, "a check", "{http: /health} or {tcp: {}}",
-                        [&](const Draft<Check>& draft) { check_whole(context, draft, node.mark); });
+    auto check = read_map<Check>(context, node, check_directives(), foreign_check_words(), "a check",
+                                 "{http: /health} or {tcp: {}}",
+                                 [&](const Draft<Check>& draft) { check_whole(context, draft, node.mark); });
     // Who asks more often than the default timeout lasts need not say so.
     if (check && !node.find("timeout")) check->timeout = std::min(check->timeout, check->interval);
     return check;

@@ -110,6 +110,8 @@ std::string directives_markdown() {
     out += table(server_directives(), false);
     out += "\n### Inside `real_servers`\n\n";
     out += table(real_server_directives(), false);
+    out += "\n### Inside `notify` of a virtual server and a real server\n\n";
+    out += table(server_notify_directives(), false);
     out += "\n### Inside `nginx`\n\nOf a virtual server with `kind: nginx`: nginx includes the file, holdfast writes "
            "it anew when "
            "health changes (`weight`, `down`, `max_conns` from `upper_threshold`, `backup` for the sorry server).\n\n";

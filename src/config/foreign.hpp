@@ -18,6 +18,9 @@ struct ForeignWord {
 std::span<const ForeignWord> foreign_instance_words();
 std::span<const ForeignWord> foreign_tracker_words();
 std::span<const ForeignWord> foreign_top_words();
+std::span<const ForeignWord> foreign_server_words();
+std::span<const ForeignWord> foreign_real_server_words();
+std::span<const ForeignWord> foreign_check_words();
 
 /// Complains about a key of `where` ("an instance") that is none of `known`.
 void unknown_key(Context&, const Entry&, std::span<const std::string_view> known, std::span<const ForeignWord> foreign,

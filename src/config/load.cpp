@@ -176,16 +176,25 @@ void Load::read_mail() {
         mail_ = config::read_mail(context_, entry->value);
         return;
     }
-    const auto wants = [&](const auto& named, std::string_view what) {
-        if (!named.draft.usable("notify") || !named.draft.object.notify.mail) return;
-        problems_.error(named.draft.place("notify", named.mark),
-                        fmt::format("{} '{}' has mail: true, and there is no 'mail:'", what, named.name),
+    const auto complain_of = [&](Mark mark, std::string_view what, const std::string& name) {
+        problems_.error(mark, fmt::format("{} '{}' has mail: true, and there is no 'mail:'", what, name),
                         "add mail: {server: smtp://localhost, from: ADDRESS, to: [ADDRESS]} at the top level");
+    };
+    const auto wants = [&](const auto& named, std::string_view what) {
+        if (named.draft.usable("notify") && named.draft.object.notify.mail)
+            complain_of(named.draft.place("notify", named.mark), what, named.name);
     };
     for (const auto& named : instances_)
         wants(named, "instance");
     for (const auto& named : groups_)
         wants(named, "sync group");
+    for (const auto* entry : sections_.objects("virtual_servers")) {
+        const auto server = std::ranges::find(virtual_servers_, entry->key, &model::VirtualServer::name);
+        if (server != virtual_servers_.end() &&
+            (server->notify.mail ||
+             std::ranges::any_of(server->real_servers, [](const auto& real) { return real.notify.mail; })))
+            complain_of(entry->mark, "virtual server", entry->key);
+    }
 }
 
 void Load::read_statics() {
@@ -303,9 +312,9 @@ std::optional<Loaded> Load::run() {
     read_instances();
     read_groups();
     announce_groups_ = read_announce_groups(context_, sections_.objects("announce_groups"));
-    read_mail();
     read_statics();
     read_servers();
+    read_mail();
     if (const auto* entry = sections_.single("log_unknown_vrids"))
         read_scalar(context_, "log_unknown_vrids", entry->value, Flag{}, [this](bool on) { log_unknown_vrids_ = on; });
     if (problems_.failed()) return std::nullopt;

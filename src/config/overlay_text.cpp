@@ -67,6 +67,9 @@ void refuse_programs(const Node& directives, Problems& problems) {
     };
     refuse(directives, "notify_up");
     refuse(directives, "notify_down");
+    if (const auto* const entry = directives.find("notify"))
+        problems.error(entry->mark, "notify is the configuration's: it names files and users",
+                       "let the virtual server say it there");
     if (const auto* const check = directives.find("check")) refuse(check->value, "script");
     if (const auto* const checks = directives.find("checks"))
         for (const auto& check : checks->value.items)

@@ -1,6 +1,7 @@
 // The directives of a real server, most of which its virtual server can say for all of them.
 #include "config/real_server_rows.hpp"
 
+#include "config/server_notify_rows.hpp"
 #include "config/word_of.hpp"
 
 #include <fmt/format.h>
@@ -160,6 +161,7 @@ std::vector<Directive<RealServer>> rows() {
         checks_row(),
         program_row<RealServer, &RealServer::notify_up>("notify_up", "Run when it comes up."),
         program_row<RealServer, &RealServer::notify_down>("notify_down", "Run when it goes down."),
+        real_notify_row(),
     };
 }
 
@@ -191,7 +193,8 @@ std::optional<RealServer> read_real_server(Context& context, const std::string& 
     Draft<RealServer> draft;
     draft.object = inherited;
     draft.object.name = name;
-    read_object<RealServer>(context, node, real_server_directives(), {}, "a real server", draft);
+    read_object<RealServer>(context, node, real_server_directives(), foreign_real_server_words(), "a real server",
+                            draft);
     require<RealServer>(context, real_server_directives(), draft, what, node.mark);
     const auto& server = draft.object;
     if (draft.has("check") && draft.has("checks"))
@@ -209,10 +212,10 @@ std::optional<RealServer> read_real_server(Context& context, const std::string& 
     return server;
 }
 
-std::string write_real_servers(const std::vector<RealServer>& servers) {
+std::string write_real_servers(const model::VirtualServer& of) {
     std::vector<std::string> out;
-    for (const auto& server : servers)
-        out.push_back(fmt::format("{}: {}", yaml_text(server.name), write_item(real_server_directives(), server)));
+    for (const auto& server : of.real_servers)
+        out.push_back(fmt::format("{}: {}", yaml_text(server.name), write_real_server(server, of.notify)));
     return "{" + join(out, ", ") + "}";
 }
 

@@ -28,6 +28,7 @@ std::span<const Directive<model::Check>> check_directives();
 std::span<const Directive<model::HttpRequest>> http_request_directives();
 std::span<const Directive<model::Tunnel>> tunnel_directives();
 std::span<const Directive<model::Upstream>> upstream_directives();
+std::span<const Directive<model::ServerNotify>> server_notify_directives();
 
 /// An address with or without a port: "192.0.2.1", "[2001:db8::1]:80", "2001:db8::1".
 struct Endpoint {
@@ -46,7 +47,7 @@ std::string write_check(const model::Check&);
 
 std::optional<model::RealServer> read_real_server(Context&, const std::string& name, const Node&,
                                                   const model::RealServer& inherited);
-std::string write_real_servers(const std::vector<model::RealServer>&);
+std::string write_real_servers(const model::VirtualServer&);
 
 /// Complains of what nginx does not do, and of what a service of the kernel has no use for.
 void check_kind(Context&, const Draft<ServerText>&, Mark);

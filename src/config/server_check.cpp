@@ -15,19 +15,6 @@ using model::RealServer;
 using model::ServiceKey;
 using model::VirtualServer;
 
-constexpr std::array foreign_words{ForeignWord{"lb_algo", "write scheduler"},
-                                   ForeignWord{"lvs_sched", "write scheduler"},
-                                   ForeignWord{"lb_kind", "write forwarding: nat, dr or tunnel"},
-                                   ForeignWord{"lvs_method", "write forwarding: nat, dr or tunnel"},
-                                   ForeignWord{"persistence_timeout", "write persistence, with a unit: 50s"},
-                                   ForeignWord{"persistence_granularity", "write persistence_prefix: 24"},
-                                   ForeignWord{"delay_loop", "write check: {interval: 10s, ...}"},
-                                   ForeignWord{"ops", "write one_packet: true"},
-                                   ForeignWord{"fwmark", "write mark"},
-                                   ForeignWord{"real_server", "write real_servers: {NAME: {address: ...}}"},
-                                   ForeignWord{"virtualhost", "write it in the check: host"},
-                                   ForeignWord{"ha_suspend", "write while_master: INSTANCE"}};
-
 struct Read {
     const Entry* entry;
     Draft<ServerText> draft;
@@ -255,7 +242,7 @@ std::vector<VirtualServer> read_virtual_servers(Context& context, const std::vec
     for (const auto* entry : entries) {
         auto& read = all.emplace_back(entry, Draft<ServerText>{});
         read.draft.object.name = entry->key;
-        read_object<ServerText>(context, entry->value, server_directives(), foreign_words, "a virtual server",
+        read_object<ServerText>(context, entry->value, server_directives(), foreign_server_words(), "a virtual server",
                                 read.draft);
         require<ServerText>(context, server_directives(), read.draft, fmt::format("virtual server '{}'", entry->key),
                             entry->mark);

@@ -1,5 +1,6 @@
 // The directives of a virtual server. Rows are read in this order: what real servers inherit comes before them.
 #include "config/real_server_rows.hpp"
+#include "config/server_notify_rows.hpp"
 #include "config/upstream_rows.hpp"
 #include "config/utf8.hpp"
 #include "config/word_of.hpp"
@@ -187,7 +188,8 @@ Directive<ServerText> sorry_row() {
         inherited.forwarding = server.each.forwarding;
         auto sorry = read_real_server(context, "sorry_server", map, inherited);
         if (!sorry) return std::nullopt;
-        if (!sorry->checks.empty() || !sorry->notify_up.empty() || !sorry->notify_down.empty()) {
+        if (!sorry->checks.empty() || !sorry->notify_up.empty() || !sorry->notify_down.empty() ||
+            sorry->notify != model::ServerNotify{}) {
             context.problems.error(node.mark, "the sorry server is the last resort: it is not checked",
                                    "remove check and notify");
             return std::nullopt;
@@ -234,7 +236,7 @@ Directive<ServerText> real_servers_row() {
     row.read = read_real_servers;
     row.write = [](const ServerText& server, Secrets) -> std::optional<std::string> {
         if (server.real_servers.empty()) return std::nullopt;
-        return write_real_servers(server.real_servers);
+        return write_real_servers(server);
     };
     return std::move(row).must_be_given();
 }
@@ -318,6 +320,7 @@ std::vector<Directive<ServerText>> pool_rows() {
                                         "So much above the quorum it is reached, so much below it is lost."),
         program_row<ServerText, &VirtualServer::quorum_up>("quorum_up", "Run when the quorum is reached."),
         program_row<ServerText, &VirtualServer::quorum_down>("quorum_down", "Run when the quorum is lost."),
+        server_notify_row(),
         sorry_row(),
         own<&VirtualServer::all_down>(
             "all_down", all_down_words,

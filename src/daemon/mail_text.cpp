@@ -28,19 +28,31 @@ std::string date(std::time_t moment) {
                        utc.tm_min, utc.tm_sec);
 }
 
+std::string_view kind_of(const engine::Transition& edge) {
+    if (edge.is_server()) return edge.is_real_server() ? "real server" : "virtual server";
+    return edge.is_group() ? "sync group" : "instance";
+}
+
+/// "web/s1 is down", "web has lost its quorum".
+std::string news(const engine::Transition& edge) {
+    if (edge.is_real_server()) return fmt::format("{} is {}", edge.instance, edge.to);
+    return fmt::format("{} has {} its quorum", edge.instance, edge.to == "quorum" ? "reached" : "lost");
+}
+
 std::string subject(const engine::Transition& edge, const std::string& node) {
-    const auto what = edge.is_group() ? "sync group" : "instance";
+    if (edge.is_server()) return fmt::format("[{}] {} {}", node, kind_of(edge), news(edge));
+    const auto what = kind_of(edge);
     if (edge.to == "init")
         return fmt::format("[{}] VRRP {} {} {}", node, what, edge.instance, edge.deleted ? "was deleted" : "stops");
     return fmt::format("[{}] VRRP {} {} is {} now", node, what, edge.instance, edge.to);
 }
 
 std::vector<std::string> body(const engine::Transition& edge, const std::string& node, std::time_t sent) {
-    std::vector<std::string> lines{fmt::format("{} {} on {}: {} -> {}", edge.is_group() ? "sync group" : "instance",
-                                               edge.instance, node, edge.from, edge.to),
-                                   fmt::format("why: {}", edge.reason.empty() ? edge.reason_code : edge.reason),
-                                   fmt::format("priority: {}", edge.priority.value),
-                                   fmt::format("when: {}", date(sent))};
+    std::vector<std::string> lines{
+        fmt::format("{} {} on {}: {} -> {}", kind_of(edge), edge.instance, node, edge.from, edge.to),
+        fmt::format("why: {}", edge.reason.empty() ? edge.reason_code : edge.reason)};
+    if (!edge.is_server()) lines.push_back(fmt::format("priority: {}", edge.priority.value));
+    lines.push_back(fmt::format("when: {}", date(sent)));
     if (edge.model) {
         lines.push_back(fmt::format("interface: {}, vrid {}", edge.model->interface, edge.model->vrid.value));
         constexpr std::size_t shown = 20;
@@ -51,7 +63,7 @@ std::vector<std::string> body(const engine::Transition& edge, const std::string&
     }
     if (edge.group) lines.push_back("instances: " + join(edge.group->instances, ", "));
     lines.push_back("");
-    lines.push_back(fmt::format("holdfastctl show {}", edge.instance));
+    lines.push_back(edge.is_server() ? "holdfastctl ipvs" : "holdfastctl show " + edge.instance);
     return lines;
 }
 

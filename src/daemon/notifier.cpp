@@ -22,8 +22,9 @@ std::string state_word(const Transition& edge) {
     return edge.deleted ? "DELETED" : "STOP";
 }
 
-std::pair<std::string, const model::Words*> script_of(const Transition& edge, const model::Notify& notify) {
+std::pair<std::string, const model::Words*> script_of(const Transition& edge) {
     if (edge.is_server()) return {edge.to, &edge.program};
+    const auto& notify = edge.notify();
     if (edge.kind == TransitionKind::lower_advert) return {"lower_advert", &notify.lower_advert};
     if (edge.kind == TransitionKind::priority) return {"priority", &notify.priority};
     if (edge.to == "master") return {"master", &notify.master};
@@ -33,14 +34,18 @@ std::pair<std::string, const model::Words*> script_of(const Transition& edge, co
     return {"stop", &notify.stop};
 }
 
-/// Of a server there is the program alone.
-const model::Notify& notify_of(const Transition& edge) {
-    static const model::Notify nothing;
-    return edge.is_server() ? nothing : edge.notify();
+/// Whom a script runs as, and how long it may take.
+std::pair<std::string, Duration> running(const Transition& edge) {
+    if (edge.is_server()) return {edge.told.user, edge.told.timeout};
+    return {edge.notify().user, edge.notify().timeout};
+}
+
+const std::string& fifo_of(const Transition& edge) {
+    return edge.is_server() ? edge.told.fifo : edge.notify().fifo;
 }
 
 std::string_view type_word(const Transition& edge) {
-    if (edge.is_server()) return edge.instance.contains('/') ? "REAL_SERVER" : "VIRTUAL_SERVER";
+    if (edge.is_server()) return edge.is_real_server() ? "REAL_SERVER" : "VIRTUAL_SERVER";
     return edge.is_group() ? "GROUP" : "INSTANCE";
 }
 
@@ -107,6 +112,8 @@ void Notifier::take(const engine::Snapshot& snapshot) {
 
 void Notifier::notify(const Edge& edge) {
     if (edge->is_server()) {
+        if (edge->told.mail) mailer_.tell(*edge, node_);
+        if (!edge->told.fifo.empty()) write_line(edge);
         if (!edge->program.empty()) queue(edge);
         return;
     }
@@ -116,7 +123,7 @@ void Notifier::notify(const Edge& edge) {
     if (edge->kind == TransitionKind::state) move_units(*edge);
     if (wanted.mail && edge->kind == TransitionKind::state) mailer_.tell(*edge, node_);
     if (!wanted.fifo.empty()) write_line(edge);
-    if (!wanted.all.empty() || !script_of(*edge, wanted).second->empty()) queue(edge);
+    if (!wanted.all.empty() || !script_of(*edge).second->empty()) queue(edge);
 }
 
 // ---- scripts --------------------------------------------------------------------------------------------------------------
@@ -132,12 +139,11 @@ void Notifier::queue(const Edge& edge) {
 }
 
 void Notifier::begin(const std::string& name, Edge edge) {
-    const auto& wanted = notify_of(*edge);
     auto& object = objects_[name];
-    const auto [what, argv] = script_of(*edge, wanted);
+    const auto [what, argv] = script_of(*edge);
     if (!argv->empty()) object.steps.push_back({what, *argv});
-    if (!wanted.all.empty()) {
-        auto all = wanted.all;
+    if (!edge->is_server() && !edge->notify().all.empty()) {
+        auto all = edge->notify().all;
         all.insert(all.end(), {std::string{type_word(*edge)}, edge->instance, state_word(*edge),
                                std::to_string(edge->priority.value)});
         object.steps.push_back({"all", std::move(all)});
@@ -161,16 +167,13 @@ void Notifier::next_step(const std::string& name) {
     const auto step = std::move(object.steps.front());
     object.steps.pop_front();
     const auto& edge = *object.edge;
-    const auto& wanted = notify_of(edge);
+    const auto [user, timeout] = running(edge);
     auto variables = environment(edge, node_);
-    door_.once(
-        [&](ipc::WatchId id) {
-            return ipc::RunScript{id, step.argv, wanted.user, wanted.timeout, std::move(variables)};
-        },
-        [this, name, what = step.what](const ipc::Ended& ended) {
-            door_.deliver(engine::ScriptEnded{name, what, ended.ok, ended.detail, ended.took});
-            next_step(name);
-        });
+    door_.once([&](ipc::WatchId id) { return ipc::RunScript{id, step.argv, user, timeout, std::move(variables)}; },
+               [this, name, what = step.what](const ipc::Ended& ended) {
+                   door_.deliver(engine::ScriptEnded{name, what, ended.ok, ended.detail, ended.took});
+                   next_step(name);
+               });
 }
 
 void Notifier::run(const engine::RunHook& hook) {
@@ -192,7 +195,7 @@ void Notifier::run(const engine::RunHook& hook) {
 // ---- the FIFO, and units --------------------------------------------------------------------------------------------------
 
 void Notifier::write_line(const Edge& edge) {
-    const auto& path = edge->notify().fifo;
+    const auto& path = fifo_of(*edge);
     auto& waiting = lines_[path];
     if (waiting.size() >= lines_kept) {
         door_.forget(waiting.front());
@@ -203,7 +206,7 @@ void Notifier::write_line(const Edge& edge) {
         [&](ipc::WatchId number) {
             return ipc::WriteLine{number, path,
                                   fmt::format("{} \"{}\" {} {}\n", type_word(*edge), edge->instance, state_word(*edge),
-                                              edge->is_group() ? 0 : edge->priority.value)};
+                                              edge->model ? edge->priority.value : 0)};
         },
         [this, path](const ipc::Ended& ended) {
             auto& left = lines_[path];

@@ -227,8 +227,9 @@ void Servers::masters_are_known(Turn turn) {
 /// With `omega`, the daemon's end is the end of what it says of its servers too.
 void Servers::tell_the_end(const Server& server, Turn turn) {
     if (!server.pool.model->omega) return;
-    const auto edge = [&](std::string object, const char* from, const char* to, const model::Words& program) {
-        if (program.empty()) return;
+    const auto edge = [&](std::string object, const char* from, const char* to, const model::Words& program,
+                          const model::ServerNotify& told) {
+        if (program.empty() && !told.mail && told.fifo.empty()) return;
         turn.edges.push_back({.instance = std::move(object),
                               .from = from,
                               .to = to,
@@ -236,13 +237,16 @@ void Servers::tell_the_end(const Server& server, Turn turn) {
                               .reason = "the daemon stops",
                               .kind = TransitionKind::server,
                               .server = server.pool.model,
-                              .program = program});
+                              .program = program,
+                              .told = told});
     };
     for (std::size_t i = 0; i < server.reals.size(); ++i) {
         const auto& model = *server.pool.members[i].model;
-        if (server.reals[i].was_up) edge(server.name() + "/" + model.name, "up", "down", model.notify_down);
+        if (server.reals[i].was_up)
+            edge(server.name() + "/" + model.name, "up", "down", model.notify_down, model.notify);
     }
-    if (server.pool.quorate) edge(server.name(), "quorum", "no_quorum", server.pool.model->quorum_down);
+    const auto& model = *server.pool.model;
+    if (server.pool.quorate) edge(server.name(), "quorum", "no_quorum", model.quorum_down, model.notify);
 }
 
 void Servers::stop(Turn turn) {

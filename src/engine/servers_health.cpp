@@ -121,7 +121,8 @@ void Servers::note_edge(Server& server, std::size_t index, Turn turn) {
                           .reason = detail,
                           .kind = TransitionKind::server,
                           .server = server.pool.model,
-                          .program = up ? member.model->notify_up : member.model->notify_down});
+                          .program = up ? member.model->notify_up : member.model->notify_down,
+                          .told = member.model->notify});
     tell(up ? Severity::notice : Severity::warning, NoteKind::server_changed, name,
          fmt::format("{} is {}: {}", name, up ? "up" : "down", detail), turn);
 }
@@ -139,7 +140,8 @@ void Servers::settle(Server& server, Turn turn) {
              .reason = fmt::format("weight {} of {}", pool::total_weight(server.pool), server.pool.model->quorum),
              .kind = TransitionKind::server,
              .server = server.pool.model,
-             .program = gained ? server.pool.model->quorum_up : server.pool.model->quorum_down});
+             .program = gained ? server.pool.model->quorum_up : server.pool.model->quorum_down,
+             .told = server.pool.model->notify});
         tell(gained ? Severity::notice : Severity::warning, NoteKind::server_changed, server.name(),
              fmt::format("{}: the quorum is {}: weight {} of {}{}", server.name(), gained ? "reached" : "lost",
                          pool::total_weight(server.pool), server.pool.model->quorum,

@@ -162,10 +162,13 @@ struct Transition {
     std::shared_ptr<const model::Instance> model;
     std::shared_ptr<const model::Group> group;
     std::shared_ptr<const model::VirtualServer> server;
-    model::Words program{}; ///< of a server: to be run
+    // Of a server: what is to be run, and who else is told.
+    model::Words program{};
+    model::ServerNotify told{};
 
     bool is_group() const { return group != nullptr; }
     bool is_server() const { return server != nullptr; }
+    bool is_real_server() const { return is_server() && instance.contains('/'); }
     /// Never of a server.
     const model::Notify& notify() const { return group ? group->notify : model->notify; }
 };

@@ -30,4 +30,13 @@ struct Notify {
     bool operator==(const Notify&) const = default;
 };
 
+/// Of a virtual server and its real servers, who name their programs one by one.
+struct ServerNotify {
+    bool mail{false};
+    std::string fifo;
+    std::string user;      ///< of the programs; empty: whom the runner runs as
+    Duration timeout{30s}; ///< of a program; then SIGTERM, 2 s later SIGKILL
+    bool operator==(const ServerNotify&) const = default;
+};
+
 } // namespace holdfast::model

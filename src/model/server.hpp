@@ -5,6 +5,7 @@
 #include "base/ip.hpp"
 #include "base/time.hpp"
 #include "model/check.hpp"
+#include "model/notify.hpp"
 #include "model/origin.hpp"
 #include "model/upstream.hpp"
 
@@ -64,6 +65,7 @@ struct RealServer {
     std::string host;                                     ///< the node that it is; empty: none of ours
     std::vector<Check> checks;                            ///< all have to be up
     Words notify_up, notify_down;
+    ServerNotify notify;
     Origin origin{Origin::file};
     bool operator==(const RealServer&) const = default;
 };
@@ -91,6 +93,7 @@ struct VirtualServer {
     bool guard{false};                      ///< what another director forwarded is not scheduled here again
     std::uint32_t quorum{1}, hysteresis{0}; ///< of weight
     Words quorum_up, quorum_down;
+    ServerNotify notify;                    ///< of the quorum
     std::optional<RealServer> sorry_server; ///< without checks; `inhibit_on_failure`: stays in the table with weight 0
     AllDown all_down{AllDown::drop};
     bool alpha{false};                    ///< a server without a verdict is down

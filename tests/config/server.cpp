@@ -122,6 +122,25 @@ TEST(VirtualServer, TakesEveryDirectiveAndIsWrittenBack) {
     EXPECT_EQ(good(dump(config)), config) << dump(config);
 }
 
+TEST(VirtualServer, SaysWhoIsToldAndARealServerMayHaveItsOwn) {
+    const auto text = server_with("address: 192.0.2.10:80, protocol: tcp, notify: {mail: true, fifo: /run/edges, user: "
+                                  "www-data, timeout: 5s}, real_servers: {a: {address: 10.0.0.1}, b: {address: "
+                                  "10.0.0.2, notify: {fifo: /run/b}}, c: {address: 10.0.0.3, notify: {}}}") +
+                      "mail: {server: smtp://localhost, from: a@example.org, to: [b@example.org]}\n";
+    const auto config = good(text);
+    const auto read = server(text);
+    EXPECT_EQ(read.notify, (model::ServerNotify{true, "/run/edges", "www-data", 5s}));
+    EXPECT_EQ(read.real_servers[0].notify, read.notify);
+    EXPECT_EQ(read.real_servers[1].notify, (model::ServerNotify{.fifo = "/run/b"})) << "its own, as a whole";
+    EXPECT_EQ(read.real_servers[2].notify, model::ServerNotify{}) << "nobody";
+    EXPECT_EQ(good(dump(config)), config) << dump(config);
+    expect_refused(real_with("notify: {mail: true}"), "virtual server 'v' has mail: true, and there is no 'mail:'",
+                   "add mail: {server: smtp://localhost, from: ADDRESS, to: [ADDRESS]} at the top level");
+    expect_refused(server_with("address: 192.0.2.10:80, protocol: tcp, sorry_server: {address: 10.0.0.9, notify: "
+                               "{fifo: /run/x}}, real_servers: {a: {address: 10.0.0.1}}"),
+                   "the sorry server is the last resort: it is not checked", "remove check and notify");
+}
+
 TEST(VirtualServer, CanBeMarksRangesAndSeveralAddresses) {
     EXPECT_EQ(
         server(server_with("mark: 7, family: ipv6, protocol: tcp, real_servers: {a: {address: \"fd00::1\"}}")).services,

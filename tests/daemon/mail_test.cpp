@@ -65,6 +65,29 @@ TEST(MailText, TellsAGroupAndAnEnd) {
     EXPECT_NE(text.find("instances: web, inside\r\n"), std::string::npos) << text;
 }
 
+TEST(MailText, TellsOfServers) {
+    const auto server = std::make_shared<model::VirtualServer>();
+    engine::Transition edge{.instance = "web/s1",
+                            .from = "up",
+                            .to = "down",
+                            .reason = "status 503",
+                            .kind = engine::TransitionKind::server,
+                            .server = server};
+    const auto text = mail_text(settings(), edge, "lb1", 0);
+    EXPECT_NE(text.find("Subject: [lb1] real server web/s1 is down\r\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("\r\n\r\nreal server web/s1 on lb1: up -> down\r\nwhy: status 503\r\nwhen: "),
+              std::string::npos)
+        << text;
+    EXPECT_TRUE(text.ends_with("\r\n\r\nholdfastctl ipvs\r\n")) << text;
+    edge.instance = "web";
+    edge.to = "no_quorum";
+    EXPECT_NE(mail_text(settings(), edge, "lb1", 0).find("Subject: [lb1] virtual server web has lost its quorum\r\n"),
+              std::string::npos);
+    edge.to = "quorum";
+    EXPECT_NE(mail_text(settings(), edge, "lb1", 0).find(" virtual server web has reached its quorum\r\n"),
+              std::string::npos);
+}
+
 /// A mailer whose attempts end when a test says so.
 struct Post {
     Time now{1h};

@@ -201,6 +201,8 @@ TEST_F(Changes, ThatAreRefusedChangeNothing) {
               "goes on after the end of its YAML document"},
              {added("s9", "{address: 10.0.0.9:80, notify_up: [/bin/sh]}"), ChangeRefusal::invalid,
               "notify_up runs a program"},
+             {added("s9", "{address: 10.0.0.9:80, notify: {fifo: /run/x}}"), ChangeRefusal::invalid,
+              "notify is the configuration's"},
              {{"web", "s1", {}},
               ChangeRefusal::in_file,
               "holdfast.yaml:7:7: drain or disable it, or take it out there and reload"},

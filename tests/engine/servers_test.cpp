@@ -352,6 +352,33 @@ TEST(Servers, TellTheirEdgesWithTheProgramToRun) {
     EXPECT_EQ(told, "web no_quorum>quorum -; web/s1 up>down /bin/d; web quorum>no_quorum /bin/q; ");
 }
 
+TEST(Servers, TellTheirEdgesWithWhoElseIsTold) {
+    Node node;
+    auto& web = node.add("web", {real("s1"), real("s2")});
+    web.notify = web.real_servers[0].notify = {.mail = true};
+    web.real_servers[1].notify = {.fifo = "/run/s2"};
+    web.omega = true;
+    node.load();
+    node.deliver(KernelListed{});
+    node.run(10ms);
+    const auto told = [&] {
+        std::string text;
+        for (const auto& edge : *node.engine.snapshot()->transitions)
+            if (edge->is_server())
+                text += fmt::format("{} {}{}{}; ", edge->instance, edge->to, edge->told.mail ? " mail" : "",
+                                    edge->told.fifo);
+        return text;
+    };
+    node.probe("web/s2", true);
+    node.probe("web/s2", false);
+    EXPECT_EQ(told(), "web quorum mail; web/s2 down/run/s2; ");
+    node.probe("web/s2", true);
+    node.deliver(StopRequested{});
+    EXPECT_EQ(told(), "web quorum mail; web/s2 down/run/s2; web/s2 up/run/s2; web/s1 down mail; web/s2 down/run/s2; "
+                      "web no_quorum mail; ")
+        << "omega says the end of those that were up";
+}
+
 TEST(Servers, LeaveTheTableWhenTheDaemonStops) {
     Node node;
     node.add("web", {real("s1")});
