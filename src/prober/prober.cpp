@@ -42,7 +42,7 @@ void Prober::run() {
         const auto ready = epoll_.wait(next == never ? Duration::max() : next - ipc::clock_now());
         for (const auto& event : ready) {
             if (sockets_.owns(event.data.fd))
-                sockets_.on_socket(event.data.fd);
+                sockets_.on_socket(event.data.fd, event.events);
             else if (event.data.fd == carriers_.fd())
                 carriers_.on_readable();
             else if (event.data.fd != channel_.fd())
@@ -193,7 +193,9 @@ bool Prober::flush() {
         if (sent == ipc::Sent::full) break;
         waiting_.pop_front();
     }
-    epoll_.set(channel_.fd(), waiting_.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT);
+    if (is_full_ != waiting_.empty()) return true; // as it was
+    is_full_ = !waiting_.empty();
+    epoll_.set(channel_.fd(), is_full_ ? EPOLLIN | EPOLLOUT : EPOLLIN);
     return true;
 }
 

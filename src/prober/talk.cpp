@@ -8,6 +8,17 @@
 
 namespace holdfast::prober {
 
+namespace {
+
+/// Of connect(2), behind it.
+int error_of(int fd) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
+}
+
+} // namespace
+
 std::optional<Outcome> SocketProbes::open(Probe& probe, const Endpoint& to, const model::ProbeSocket& how,
                                           const Conversation& what) {
     auto socket = open_socket(family_of(to.address), what.type, what.protocol, how);
@@ -16,7 +27,8 @@ std::optional<Outcome> SocketProbes::open(Probe& probe, const Endpoint& to, cons
     const auto address = socket_address(to, how.interface);
     if (::connect(probe.socket.get(), address.get(), address.size) != 0 && errno != EINPROGRESS)
         return failure("cannot connect", errno);
-    return what.type == SOCK_STREAM ? std::nullopt : what.talk->begin(probe.socket.get());
+    probe.connecting = what.type == SOCK_STREAM;
+    return probe.connecting ? std::nullopt : what.talk->begin(probe.socket.get());
 }
 
 void SocketProbes::start(ipc::WatchId id, const Endpoint& to, const model::ProbeSocket& how, Conversation what,
@@ -45,30 +57,31 @@ void SocketProbes::cancel(ipc::WatchId id) {
     probes_.erase(at); // closes the socket, which takes it out of the epoll as well (epoll(7))
 }
 
-std::optional<Outcome> SocketProbes::look(int fd, Talk& talk) {
-    const auto wanted = talk.wants;
-    int error = 0;
-    socklen_t size = sizeof error;
-    if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
-    if (error != 0) return failure(wanted == EPOLLOUT ? "cannot connect" : "unreachable", error);
-    auto outcome = talk.on_ready(fd);
-    if (!outcome && talk.wants != wanted) epoll_.set(fd, talk.wants);
+/// Whether the connection was refused is asked only where epoll saw that something is wrong. Later errors are told by the call
+/// that meets them, behind what the other end said before.
+std::optional<Outcome> SocketProbes::look(Probe& probe, std::uint32_t events) {
+    const int fd = probe.socket.get();
+    if (std::exchange(probe.connecting, false) && (events & (EPOLLERR | EPOLLHUP)) != 0)
+        if (const int error = error_of(fd); error != 0) return failure("cannot connect", error);
+    const auto wanted = probe.talk->wants;
+    auto outcome = probe.talk->on_ready(fd);
+    if (!outcome && probe.talk->wants != wanted) epoll_.set(fd, probe.talk->wants);
     return outcome;
 }
 
-void SocketProbes::on_socket(int fd) {
+void SocketProbes::on_socket(int fd, std::uint32_t events) {
     const auto at = sockets_.find(fd);
     if (at == sockets_.end()) return;
     const auto id = at->second;
-    if (const auto outcome = look(fd, *probes_.at(id).talk)) finish(id, *outcome, ipc::clock_now());
+    if (const auto outcome = look(probes_.at(id), events)) finish(id, *outcome, ipc::clock_now());
 }
 
 /// What has come in time is not late because this host was: the socket is looked at once more.
-Outcome SocketProbes::last_word(const Probe& probe) {
+Outcome SocketProbes::last_word(Probe& probe) {
     if (probe.known) return *probe.known;
-    pollfd ready{probe.socket.get(), static_cast<short>(probe.talk->wants == EPOLLOUT ? POLLOUT : POLLIN), 0};
+    pollfd ready{probe.socket.get(), static_cast<short>(probe.talk->wants), 0}; // epoll's bits are poll's
     if (::poll(&ready, 1, 0) == 1)
-        if (const auto outcome = look(probe.socket.get(), *probe.talk)) return *outcome;
+        if (const auto outcome = look(probe, static_cast<std::uint16_t>(ready.revents))) return *outcome;
     return probe.talk->at_deadline(probe.timeout);
 }
 

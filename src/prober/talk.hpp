@@ -20,7 +20,8 @@ class Talk {
 
     /// Of a datagram socket, connected: what is to be sent at once.
     virtual std::optional<Outcome> begin(int /* fd */) { return std::nullopt; }
-    /// The socket is ready for what `wants` says, and has no error. Bounded a call. Nothing: it goes on.
+    /// The socket is connected, and is ready for what `wants` says or has an error, which the next call on it tells. Bounded a
+    /// call. Nothing: it goes on.
     virtual std::optional<Outcome> on_ready(int fd) = 0;
     /// The timeout has passed.
     virtual Outcome at_deadline(Duration timeout) const = 0;
@@ -46,7 +47,8 @@ class SocketProbes {
     bool busy(ipc::WatchId id) const { return probes_.contains(id); }
 
     bool owns(int fd) const { return sockets_.contains(fd); }
-    void on_socket(int fd);
+    /// `events` as epoll(7) has them.
+    void on_socket(int fd, std::uint32_t events);
     Time next_deadline() const { return deadlines_.next(); }
     void on_timer(Time now);
 
@@ -58,10 +60,11 @@ class SocketProbes {
         Time deadline; ///< at once when `known`
         Duration timeout;
         std::optional<Outcome> known{};
+        bool connecting{false};
     };
     static std::optional<Outcome> open(Probe&, const Endpoint&, const model::ProbeSocket&, const Conversation&);
-    std::optional<Outcome> look(int fd, Talk&);
-    Outcome last_word(const Probe&);
+    std::optional<Outcome> look(Probe&, std::uint32_t events);
+    Outcome last_word(Probe&);
     void finish(ipc::WatchId id, Outcome outcome, Time now);
 
     ipc::Epoll& epoll_;
