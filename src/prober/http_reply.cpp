@@ -66,7 +66,7 @@ HttpReader::Found HttpReader::take(std::string_view& text) {
 }
 
 HttpReader::Found HttpReader::hung_up() {
-    if (state_ == State::body && (!length_ || left_ == 0)) return Found::complete;
+    if (state_ == State::body && !length_) return Found::complete;
     return malformed(header_bytes_ == 0 ? "the server hung up before its answer"
                                         : "the server hung up in the middle of its answer");
 }
