@@ -125,23 +125,22 @@ HttpReader::Found HttpReader::on_status_line(std::string_view line) {
     status_ = 0;
     for (const char digit : line.substr(at, 3))
         status_ = status_ * 10 + static_cast<unsigned>(digit - '0');
-    may_fold_ = is_framing_ = false;
+    may_fold_ = false;
     state_ = State::headers;
     return Found::more;
 }
 
 HttpReader::Found HttpReader::on_header(std::string_view line) {
     if (line.find('\0') != line.npos) return malformed(bad_header);
-    if (is_blank(line.front()) && may_fold_) return is_framing_ ? malformed(bad_header) : Found::more;
+    if (is_blank(line.front())) return may_fold_ ? Found::more : malformed(bad_header);
     const auto colon = line.find(':');
     if (colon == line.npos) return malformed(bad_header);
-    may_fold_ = true;
     const auto name = line.substr(0, colon);
     const auto value = line.substr(colon + 1);
     const bool counts = may_have_body() && state_ == State::headers;
     const bool is_length = counts && is_word(name, "content-length");
     const bool is_encoding = counts && is_word(name, "transfer-encoding");
-    is_framing_ = is_length || is_encoding;
+    may_fold_ = !is_length && !is_encoding;
     if (is_length) return on_length(value);
     return is_encoding && !is_head_ ? on_encoding(value) : Found::more;
 }
@@ -195,7 +194,7 @@ HttpReader::Found HttpReader::on_chunk_size(std::string_view line) {
     if (!size || digits.size() > most_digits || (!rest.empty() && rest.front() != ';')) return malformed(bad_chunk);
     left_ = *size;
     state_ = left_ == 0 ? State::trailers : State::chunk;
-    may_fold_ = is_framing_ = false;
+    may_fold_ = false;
     return Found::more;
 }
 

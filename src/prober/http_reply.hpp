@@ -58,9 +58,8 @@ class HttpReader {
 
     bool is_head_;
     State state_{State::status_line};
-    unsigned status_{0};     ///< of the last reply that has begun
-    bool may_fold_{false};   ///< there is a header that a line could go on
-    bool is_framing_{false}; ///< and it says how long the body is
+    unsigned status_{0};   ///< of the last reply that has begun
+    bool may_fold_{false}; ///< the last header may go on in another line: it says nothing of the body
     bool is_chunked_{false};
     std::optional<std::uint64_t> length_; ///< of the body; nothing: it ends with the connection
     std::uint64_t left_{0};               ///< of the body, or of this chunk
