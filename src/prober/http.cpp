@@ -2,6 +2,7 @@
 
 #include "base/assert.hpp"
 #include "ipc/service.hpp"
+#include "prober/http_reply.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -65,7 +66,7 @@ void HttpDriver::Probe::set_up() {
     set(CURLOPT_HTTPHEADER, plan->headers.get());
     set(CURLOPT_CONNECT_TO, plan->connect_to.get());
     set(CURLOPT_ADDRESS_SCOPE, static_cast<long>(plan->scope));
-    set(CURLOPT_USERAGENT, "holdfast");
+    set(CURLOPT_USERAGENT, HttpPlan::user_agent);
     set(CURLOPT_BUFFERSIZE, 4096L); // a hundred of it are read in a row, while the other probes wait
     set(CURLOPT_HEADERFUNCTION, &take_header);
     set(CURLOPT_HEADERDATA, this);
@@ -89,21 +90,19 @@ void HttpDriver::Probe::set_tls() {
 }
 
 void HttpDriver::Probe::begin_step() {
-    const auto& step = plan->steps[at];
     header_bytes = 0;
     enough = false;
-    body.begin(step.digest, step.body ? &*step.body : nullptr);
+    plan->begin(body, at);
     set_common(whole);
     set(CURLOPT_TIMEOUT_MS, 0L); // on_timer is there
-    set(CURLOPT_URL, step.url.c_str());
+    set(CURLOPT_URL, plan->steps[at].url.c_str());
     driver.curl_.add(*this);
 }
 
 std::string HttpDriver::Probe::trouble(CURLcode result) const {
     // A line of more than 100 KiB is libcurl's "out of memory", and since 8.6 "too large", which older headers don't name.
     constexpr auto too_large = static_cast<CURLcode>(100);
-    if (header_bytes > max_headers || result == CURLE_OUT_OF_MEMORY || result == too_large)
-        return fmt::format("headers longer than {} KiB", max_headers / 1024);
+    if (header_bytes > max_headers || result == CURLE_OUT_OF_MEMORY || result == too_large) return HttpPlan::too_long();
     switch (result) {
     case CURLE_SSL_CERTPROBLEM:
         return fmt::format("cannot use the certificate {} and its key", plan->check.certificate_file);
@@ -122,8 +121,7 @@ std::string HttpDriver::Probe::trouble(CURLcode result) const {
 std::string HttpDriver::Probe::overdue() const {
     sockaddr_storage peer{};
     socklen_t size = sizeof peer;
-    const bool connected = ::getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &size) == 0;
-    return fmt::format("no {} within {}", connected ? "complete answer" : "connection", to_string(whole));
+    return HttpPlan::overdue(::getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &size) == 0, whole);
 }
 
 Outcome HttpDriver::Probe::judge(CURLcode result) {
@@ -136,13 +134,10 @@ Outcome HttpDriver::Probe::judge(CURLcode result) {
     long version = 0;
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
-    const auto within = [status](const auto& range) { return status >= range.first && status <= range.second; };
-    const auto detail = fmt::format("status {}", status);
-    if (!std::ranges::any_of(plan->steps[at].status, within)) return {.detail = detail};
-    if (plan->check.version == model::HttpVersion::v2 && version != CURL_HTTP_VERSION_2_0)
-        return {.detail = detail + ", but not by HTTP/2"};
-    if (auto bad = body.judge()) return *bad;
-    return {.ok = true, .detail = detail};
+    auto outcome = plan->judge(at, static_cast<unsigned>(status), body);
+    if (outcome.ok && plan->check.version == model::HttpVersion::v2 && version != CURL_HTTP_VERSION_2_0)
+        return {.detail = outcome.detail + ", but not by HTTP/2"};
+    return outcome;
 }
 
 void HttpDriver::Probe::ended(CURLcode result) {
@@ -157,8 +152,7 @@ void HttpDriver::Probe::ended(CURLcode result) {
 }
 
 void HttpDriver::Probe::finish(Outcome outcome) {
-    if (plan->steps.size() > 1) outcome.detail = fmt::format("request {}: {}", at + 1, outcome.detail);
-    outcome.detail = ipc::printable(outcome.detail);
+    outcome = plan->told(at, std::move(outcome));
     outcome.latency = std::max(ipc::clock_now() - began, Duration{0});
     auto& owner = driver;
     const auto number = id;

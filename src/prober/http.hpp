@@ -1,4 +1,5 @@
-// The HTTP driver: libcurl does the protocol, this says what a probe may do. The requests of a check are made one after
+// The HTTP driver of TLS, of HTTP/2 and of URLs (prober/web makes the plain probes): libcurl does the protocol, this says what a
+// probe may do. The requests of a check are made one after
 // another, each on a connection of its own. Invariant: what a server sends can only make a probe good or bad: it is never
 // followed, unpacked or waited for beyond the timeout, and no more of it is taken than Body wants.
 #pragma once
@@ -13,8 +14,6 @@
 #include <vector>
 
 namespace holdfast::prober {
-
-inline constexpr std::size_t max_headers = 64UZ * 1024; ///< bytes; more is a failure
 
 class HttpDriver {
   public:

@@ -1,9 +1,12 @@
 #include "prober/http_plan.hpp"
 
 #include "base/assert.hpp"
+#include "prober/http_reply.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <net/if.h>
+#include <strings.h>
 
 namespace holdfast::prober {
 
@@ -26,6 +29,44 @@ std::string server_of(const model::HttpCheck& check, const Endpoint& to) {
     return !check.tls || name.empty() ? in_url(to.address) : name;
 }
 
+// ---- a request ------------------------------------------------------------------------------------------------------------
+
+using Lines = std::vector<std::string>;
+
+/// Of "Name: value".
+bool is_header(const std::string& line, std::string_view name) {
+    return line.size() > name.size() && line[name.size()] == ':' &&
+           ::strncasecmp(line.data(), name.data(), name.size()) == 0;
+}
+bool has_value(const std::string& line) {
+    return line.find_first_not_of(" \t", line.find(':') + 1) != line.npos;
+}
+
+/// libcurl's rules: a header of ours takes the place of the default of its name, without a value it only takes it away, and Host is
+/// the first and the only one.
+std::string header_section(const Lines& ours, const std::string& host) {
+    const auto find = [&](std::string_view name) {
+        return std::ranges::find_if(ours, [&](const auto& line) { return is_header(line, name); });
+    };
+    std::string out;
+    if (const auto at = find("Host"); at == ours.end())
+        out += fmt::format("Host: {}\r\n", host);
+    else if (has_value(*at))
+        out += fmt::format("Host:{}\r\n", at->substr(at->find(':') + 1));
+    if (find("User-Agent") == ours.end()) out += fmt::format("User-Agent: {}\r\n", HttpPlan::user_agent);
+    if (find("Accept") == ours.end()) out += "Accept: */*\r\n";
+    for (const auto& line : ours)
+        if (has_value(line) && !is_header(line, "Host")) out += line + "\r\n";
+    return out + "\r\n";
+}
+
+Lines lines_of(const model::HttpCheck& check) {
+    Lines lines;
+    if (!check.host.empty()) lines.push_back("Host: " + check.host);
+    lines.insert(lines.end(), check.headers.begin(), check.headers.end());
+    return lines;
+}
+
 } // namespace
 
 void HttpPlan::add_header(const std::string& line) {
@@ -41,7 +82,7 @@ HttpPlan::HttpPlan(const std::string& url) {
 }
 
 HttpPlan::HttpPlan(const model::HttpCheck& what, const Endpoint& to, const model::ProbeSocket& how)
-    : check{what}, socket{how} {
+    : check{what}, socket{how}, is_plain{!what.tls && what.version != model::HttpVersion::v2} {
     check.requests.clear();
     const auto server = server_of(what, to);
     const auto base = fmt::format("{}://{}:{}", what.tls ? "https" : "http", server, to.port);
@@ -57,9 +98,47 @@ HttpPlan::HttpPlan(const model::HttpCheck& what, const Endpoint& to, const model
     if (server != in_url(to.address))
         connect_to.reset(curl_slist_append(nullptr, fmt::format("::{}:{}", in_url(to.address), to.port).c_str()));
     if (to.address.is_link_local()) scope = ::if_nametoindex(how.interface.c_str());
-    if (!what.host.empty()) add_header("Host: " + what.host);
-    for (const auto& line : what.headers)
+    const auto lines = lines_of(what);
+    for (const auto& line : lines)
         add_header(line);
+    if (is_plain)
+        write_requests(what, header_section(lines, to.port == 80 ? server : fmt::format("{}:{}", server, to.port)));
+}
+
+void HttpPlan::write_requests(const model::HttpCheck& what, const std::string& header_section) {
+    const auto* const version = what.version == model::HttpVersion::v1_0 ? "1.0" : "1.1";
+    for (std::size_t i = 0; i < steps.size(); ++i)
+        steps[i].request =
+            fmt::format("{} {} HTTP/{}\r\n{}", what.method, what.requests[i].path, version, header_section);
+}
+
+// ---- an answer ------------------------------------------------------------------------------------------------------------
+
+void HttpPlan::begin(Body& body, std::size_t step) const {
+    const auto& pattern = steps[step].body;
+    body.begin(steps[step].digest, pattern ? &*pattern : nullptr);
+}
+
+Outcome HttpPlan::judge(std::size_t step, unsigned status, const Body& body) const {
+    const auto within = [status](const auto& range) { return status >= range.first && status <= range.second; };
+    auto detail = fmt::format("status {}", status);
+    if (!std::ranges::any_of(steps[step].status, within)) return {.detail = std::move(detail)};
+    if (auto bad = body.judge()) return *std::move(bad);
+    return {.ok = true, .detail = std::move(detail)};
+}
+
+Outcome HttpPlan::told(std::size_t step, Outcome outcome) const {
+    if (steps.size() > 1) outcome.detail = fmt::format("request {}: {}", step + 1, outcome.detail);
+    outcome.detail = ipc::printable(outcome.detail);
+    return outcome;
+}
+
+std::string HttpPlan::overdue(bool is_connected, Duration timeout) {
+    return fmt::format("no {} within {}", is_connected ? "complete answer" : "connection", to_string(timeout));
+}
+
+std::string HttpPlan::too_long() {
+    return fmt::format("headers longer than {} KiB", max_headers / 1024);
 }
 
 } // namespace holdfast::prober

@@ -7,6 +7,7 @@
 #include "prober/smtp.hpp"
 #include "prober/tcp.hpp"
 #include "prober/udp.hpp"
+#include "prober/web.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -42,7 +43,7 @@ void Prober::run() {
         const auto ready = epoll_.wait(next == never ? Duration::max() : next - ipc::clock_now());
         for (const auto& event : ready) {
             if (sockets_.owns(event.data.fd))
-                sockets_.on_socket(event.data.fd);
+                sockets_.on_socket(event.data.fd, event.events);
             else if (event.data.fd == carriers_.fd())
                 carriers_.on_readable();
             else if (event.data.fd != channel_.fd())
@@ -146,7 +147,7 @@ void Prober::start_due(Time now) {
 void Prober::start(ipc::WatchId id, const Watch& watch, Time now) {
     const auto& check = watch.check();
     if (watch.http && !watch.http->problem.empty()) return done(id, our_fault(watch.http->problem));
-    if (watch.http) return http_.start(id, watch.http, check.timeout);
+    if (watch.http && !watch.http->is_plain) return http_.start(id, watch.http, check.timeout);
     if (!watch.interface.empty()) return carriers_.start(id, watch.interface);
     sockets_.start(id, {check.address, check.port}, check.socket, conversation(watch), check.timeout, now);
 }
@@ -158,6 +159,7 @@ Conversation Prober::conversation(const Watch& watch) {
             [](const model::SmtpCheck& smtp) { return smtp_probe(smtp); },
             [&](const model::DnsCheck& dns) { return dns_probe(dns, static_cast<std::uint16_t>(random_())); },
             [](const model::UdpCheck& udp) { return udp_probe(udp); },
+            [&](const model::HttpCheck&) { return web_probe(watch.http); },
             [&](const model::PingCheck&) { return ping_probe(check.address.family, random_()); },
             [](const auto&) { return tcp_probe(); }, // `valid` lets nothing else in
         },
@@ -193,7 +195,9 @@ bool Prober::flush() {
         if (sent == ipc::Sent::full) break;
         waiting_.pop_front();
     }
-    epoll_.set(channel_.fd(), waiting_.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT);
+    if (is_full_ != waiting_.empty()) return true; // as it was
+    is_full_ = !waiting_.empty();
+    epoll_.set(channel_.fd(), is_full_ ? EPOLLIN | EPOLLOUT : EPOLLIN);
     return true;
 }
 

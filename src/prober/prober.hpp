@@ -54,6 +54,7 @@ class Prober {
     Deadlines due_; ///< of the watches that have no probe under way
     std::mt19937_64 random_{std::random_device{}()};
     std::deque<Bytes> waiting_; ///< encoded verdicts that the socket has had no room for
+    bool is_full_{false};       ///< the loop waits until it has
     std::uint64_t started_{0};  ///< subscriptions so far: the ordinal of the next one
 };
 

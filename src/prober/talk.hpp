@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 namespace holdfast::prober {
 
@@ -20,10 +21,14 @@ class Talk {
 
     /// Of a datagram socket, connected: what is to be sent at once.
     virtual std::optional<Outcome> begin(int /* fd */) { return std::nullopt; }
-    /// The socket is ready for what `wants` says, and has no error. Bounded a call. Nothing: it goes on.
+    /// The socket is connected, and is ready for what `wants` says or has an error, which the next call on it tells. Bounded a
+    /// call. Nothing: it goes on.
     virtual std::optional<Outcome> on_ready(int fd) = 0;
     /// The timeout has passed.
     virtual Outcome at_deadline(Duration timeout) const = 0;
+    /// Sees every outcome, also of the socket, before it is told. False: the probe goes on with another connection to the same
+    /// address, within the same timeout.
+    virtual bool ends(Outcome&) { return true; }
 
     std::uint32_t wants{EPOLLIN};
 };
@@ -39,29 +44,36 @@ class SocketProbes {
   public:
     SocketProbes(ipc::Epoll& epoll, Done done) : epoll_{epoll}, done_{std::move(done)} {}
 
-    /// One probe per id at a time.
+    /// One probe per id at a time. `how` outlives it.
     void start(ipc::WatchId id, const Endpoint& to, const model::ProbeSocket& how, Conversation, Duration timeout,
                Time now);
     void cancel(ipc::WatchId id);
     bool busy(ipc::WatchId id) const { return probes_.contains(id); }
 
     bool owns(int fd) const { return sockets_.contains(fd); }
-    void on_socket(int fd);
-    Time next_deadline() const { return deadlines_.next(); }
+    /// `events` as epoll(7) has them.
+    void on_socket(int fd, std::uint32_t events);
+    Time next_deadline() const { return going_on_.empty() ? deadlines_.next() : Time{}; }
     void on_timer(Time now);
 
   private:
     struct Probe {
-        Fd socket;
-        std::unique_ptr<Talk> talk;
+        Endpoint to;
+        const model::ProbeSocket* how;
+        Conversation what;
         Time started;
-        Time deadline; ///< at once when `known`
         Duration timeout;
+        Time deadline; ///< at once when `known`
+        Fd socket{};
+        bool connecting{false};
         std::optional<Outcome> known{};
     };
-    static std::optional<Outcome> open(Probe&, const Endpoint&, const model::ProbeSocket&, const Conversation&);
-    std::optional<Outcome> look(int fd, Talk&);
-    Outcome last_word(const Probe&);
+    std::optional<Outcome> connect(ipc::WatchId id, Probe&);
+    std::optional<Outcome> look(Probe&, std::uint32_t events);
+    std::optional<Outcome> look_on(Probe&);
+    Outcome last_word(Probe&);
+    void settle(ipc::WatchId id, Outcome outcome);
+    void go_on(ipc::WatchId id);
     void finish(ipc::WatchId id, Outcome outcome, Time now);
 
     ipc::Epoll& epoll_;
@@ -69,6 +81,7 @@ class SocketProbes {
     std::unordered_map<ipc::WatchId, Probe> probes_;
     std::unordered_map<int, ipc::WatchId> sockets_;
     Deadlines deadlines_;
+    std::vector<ipc::WatchId> going_on_; ///< with a connection that is still to be made
 };
 
 /// The bytes of one datagram, as many as fit, and how long it was. Nothing: none is there. The error is of recv(2).

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Each patch here breaks one rule of the state machine, the engine or the pools. Applied to a copy, it must be killed by some unit
-# tests, by the scenarios or by the simulator; a patch that no longer applies fails too, because then nobody knows
-# what it would have shown. Two copies work side by side, one a core.
+# Each patch here breaks one rule of the state machine, the engine, the pools or the reader of HTTP replies. Applied to a copy, it must
+# be killed by some unit tests, by the scenarios or by the simulator; a patch that no longer applies fails too, because then nobody
+# knows what it would have shown. Two copies work side by side, one a core.
 set -u
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d -t holdfast-mutants-XXXXXX)
@@ -12,13 +12,14 @@ cd "$work/1/tree"
 # Only the pure rooms, quickly compiled: the same sources and the same tests.
 meson setup "$work/1/build" . -Dpure_only=true -Dhardening=false --buildtype=plain "-Dcpp_args=-O1 -g0 -w" \
     -Dcpp_link_args=-fuse-ld=gold >"$work/log" || { tail -3 "$work/log"; exit 1; }
-quick=(tests/check/check_test tests/pool/pool_test tests/engine/engine_test tests/scenario/holdfast-scenario)
+quick=(tests/check/check_test tests/pool/pool_test tests/prober/http_reader_test tests/engine/engine_test
+    tests/scenario/holdfast-scenario)
 slow=(tests/sim/holdfast-sim)
 
 compile() { ninja -C ../build "$@" >"$log" 2>&1; }
 # Only these: what else is in the units has its own mutants in the scenarios.
 serve() {
-    ../build/tests/check/check_test && ../build/tests/pool/pool_test &&
+    ../build/tests/check/check_test && ../build/tests/pool/pool_test && ../build/tests/prober/http_reader_test &&
         ../build/tests/engine/engine_test --gtest_filter='Servers.*:Upstreams.*:LinkPlan.*:Extras.*:ManyRouters.*:Of/Restart.*:Guarded.*:Recorded.*:VirtualMac.*'
 } >"$log" 2>&1
 play() { timeout 60 ../build/tests/scenario/holdfast-scenario tests/scenario >"$log" 2>&1; }
