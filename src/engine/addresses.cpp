@@ -19,7 +19,7 @@ constexpr Duration duplicate_retry = 1s;
 // ---- reconciling --------------------------------------------------------------------------------------------------------
 
 void Engine::reconcile() {
-    reconcile_extras();
+    retry_at_ = std::min(retry_at_, extras_.reconcile(extras_turn()));
     sweep_excluded(true);
     std::vector<AddressKey> dirty;
     dirty.swap(dirty_addresses_);
@@ -96,7 +96,7 @@ void Engine::handle(const OperationDone& event) {
         promotions_.erase(promotion);
         return promotion_done(index, event.error);
     }
-    if (extra_done(event) || link_operation_done(event)) return;
+    if (extras_.done(event, extras_turn()) || link_operation_done(event)) return;
     const auto at = operations_.find(event.id.value);
     if (at == operations_.end()) return;
     const auto key = at->second;
@@ -250,11 +250,7 @@ void Engine::handle(const AddressRemoved& event) {
     if (!known) return; // our own removal, or an echo of something older
     const auto before = *known;
     kernel_.remove(key);
-    const auto comes_from_it = [&](const auto& extra) {
-        const auto* route = std::get_if<std::shared_ptr<const model::Route>>(&extra.second.wish);
-        return route && (*route)->source == key.prefix.address;
-    };
-    if (!before.ours || std::ranges::any_of(extras_, comes_from_it)) expect_lost_routes();
+    if (!before.ours || extras_.any_comes_from(key.prefix.address)) expect_lost_routes();
     if (!before.ours) {
         hosts_stale_ = true;
         if (const auto* link = kernel_.link(key.link)) mark(link->name);
@@ -324,7 +320,7 @@ void Engine::renew_round() {
 }
 
 bool Engine::addresses_are_gone() const {
-    if (!operations_.empty() || !extras_are_gone(std::nullopt)) return false; // before the many are looked at
+    if (!operations_.empty() || !extras_.are_gone(kernel_)) return false; // before the many are looked at
     return std::ranges::all_of(addresses_, [this](const auto& entry) {
         const auto* observed = kernel_.address(entry.first);
         return !entry.second.operation && (!observed || !observed->ours || outlives_us(entry.second));

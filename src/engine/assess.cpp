@@ -47,7 +47,7 @@ void Engine::handle(const LinkChanged& event) {
     statics_stale_ = true;
     if (was_up != event.link.up) {
         expect_lost_routes();
-        mark_all_extras();
+        extras_.mark_all(extras_turn());
     }
     observe_interfaces();
 }
@@ -75,9 +75,10 @@ void Engine::handle(const KernelListed& event) {
             gone.push_back(*router->link);
     for (const auto index : gone)
         handle(LinkRemoved{index});
-    const auto extras_before = installed_extras();
+    const auto extras_before = Extras::installed_in(kernel_);
     kernel_.replace(event, now_);
-    kernel_listed_extras(extras_before);
+    extras_.kernel_listed(extras_before, extras_turn());
+    observe_routes();
     for (auto& router : routers_)
         if (router) router->needs_assessment = true;
     for (const auto& [key, slot] : addresses_)

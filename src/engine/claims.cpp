@@ -152,7 +152,7 @@ void Engine::expect_confirmations(Router& router) {
 
 void Engine::mark_addresses(Router& router) {
     dirty_addresses_.insert(dirty_addresses_.end(), router.keys.begin(), router.keys.end());
-    mark_extras(router);
+    extras_.mark(router.slot);
     router.excluded.begin();
     settle_needed_ = links_dirty_ = true;
     router.view_changed = view_changed_ = true;

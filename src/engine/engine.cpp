@@ -230,7 +230,7 @@ void Engine::retry_waiting() {
     for (auto& router : routers_)
         if (router && std::exchange(router->excluded.backs_off, false)) router->excluded.begin();
     finish_released();
-    mark_all_extras();
+    extras_.mark_all(extras_turn());
     settle_needed_ = true;
 }
 

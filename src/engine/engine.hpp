@@ -1,10 +1,10 @@
 // All virtual routers, trackers and addresses of this node together: events in, actions out. Pure: no socket, clock, file,
 // thread or randomness. One invariant above all: what is programmed, sent and shown follows from the state; nothing is kept
 // twice. The files behind this class: engine (dispatch, deadlines), commands, packets, announce, assess (faults, readiness, priority),
-// group (what sync groups decide together), addresses (reconciling), excluded, extras (routes and rules), links (macvlans),
-// static_addresses (the daemon's own), role (the real server's side), filter and guard (the packet filter), balance
-// (virtual servers, whose class is Servers), reload (configuration, trackers), succession (from one process to the
-// next), views (snapshot, record).
+// group (what sync groups decide together), addresses (reconciling), excluded, links (macvlans), static_addresses (the daemon's
+// own), extras_host and static_extras (routes and rules, whose class is Extras), role (the real server's side), filter and guard
+// (the packet filter), balance (virtual servers, whose class is Servers), reload (configuration, trackers), succession (from one
+// process to the next), views (snapshot, record).
 #pragma once
 
 #include "engine/action.hpp"
@@ -30,7 +30,7 @@
 
 namespace holdfast::engine {
 
-class Engine {
+class Engine final : private Extras::Host {
   public:
     /// Appends what is to be done to `out`, in the order in which it must be done.
     void on(const Event& event, Time now, Actions& out);
@@ -237,11 +237,6 @@ class Engine {
     bool addresses_are_gone() const;
     std::string_view address_state(const AddressKey&) const;
 
-    // static_extras.cpp
-    bool is_lost(const ExtraKey&) const;
-    std::optional<FaultCause> find_static_fault(const Router&) const;
-    void mark_group_of(const ExtraSlot&);
-
     // static_addresses.cpp
     void claim_statics();
     std::vector<StaticClaim> wanted_statics() const;
@@ -303,40 +298,19 @@ class Engine {
     static bool is_bulk(const AddressSlot&);
     bool may_issue_bulk() const;
 
-    // extras.cpp: routes and rules
-    void claim_extra(const ExtraKey&, ExtraWish, std::optional<std::uint32_t> router);
-    template <typename Routes, typename Rules>
-    void claim_all_extras(std::optional<std::uint32_t> router, const Routes&, const Rules&,
-                          const std::shared_ptr<const void>& keeper);
-    void claim_extras(Router&);
-    void drop_extras(Router&);
-    void claim_static_extras();
-    void mark_extras(const Router&);
-    void mark_waiting_extras(const Router&);
-    void mark_all_extras();
-    Router* router_of(const ExtraSlot&) const;
-    bool is_installed(const ExtraKey&) const;
-    bool wants_extras(const Router&, bool installed) const;
-    bool can_be_added(const Router*, const model::Route&) const;
-    bool desired(const ExtraKey&, const ExtraSlot&) const;
-    void reconcile_extras();
-    void reconcile_extra(const ExtraKey&, bool removals);
-    OperationBody body_of(const ExtraKey&, const ExtraSlot&, ExtraStep) const;
-    bool extra_done(const OperationDone&);
-    void removed_extra(const ExtraKey&, ExtraSlot&, int error);
-    void installed_extra(const ExtraKey&, ExtraSlot&);
-    void refuse_extra(const ExtraKey&, ExtraSlot&, int error);
-    void warn_of_extra(Router*, const std::string& text);
-
-    // extras_news.cpp
-    void extra_gone(const ExtraKey&, bool told);
+    // extras_host.cpp, static_extras.cpp
+    Extras::Turn extras_turn() { return {now_, *out_, kernel_, next_operation_, *this}; }
     void expect_lost_routes();
-    void kernel_listed_extras(const std::set<ExtraKey>& before);
-    std::set<ExtraKey> installed_extras() const;
-    bool extras_are_gone(const std::optional<std::uint32_t>& router) const;
-    ExtraView view_of(const ExtraKey&, const std::string& text) const;
-    void view_extras(const std::vector<model::Route>&, const std::vector<model::Rule>&, std::vector<ExtraView>&,
-                     std::vector<ExtraView>&) const;
+    void claim_extras(Router&);
+    std::optional<FaultCause> find_static_fault(const Router&) const;
+    bool wants_extras(Extras::Owner, bool installed) const override;
+    bool may_replace_extras(Extras::Owner) const override;
+    bool has_source(std::uint32_t router, const IpAddress&) const override;
+    void extras_changed(Extras::Owner) override;
+    void concern_group(const std::string& group) override;
+    void extra_restored(Extras::Owner, const std::string& text) override;
+    void extra_refused(Extras::Owner, const std::string& text) override;
+    void tracked_extra_refused(std::uint32_t router, int error, const std::string& text) override;
 
     // route_tracker.cpp
     void observe_routes();
@@ -417,6 +391,7 @@ class Engine {
     bool routes_stale_{false};       ///< indexed anew at the end of the turn
     std::map<std::string, TrackerState> trackers_;
     Servers servers_;
+    Extras extras_;
     std::map<AddressKey, AddressSlot> addresses_;
     std::vector<AddressKey> dirty_addresses_;
     std::unordered_map<std::uint64_t, AddressKey> operations_; ///< in flight
@@ -442,9 +417,6 @@ class Engine {
     std::deque<Commanded> commands_;
     std::uint64_t next_operation_{1};
     std::uint64_t next_hook_{1};
-    std::map<ExtraKey, ExtraSlot> extras_;
-    std::vector<ExtraKey> dirty_extras_;
-    std::unordered_map<std::uint64_t, ExtraKey> extra_operations_; ///< in flight
     Time list_at_{never}; ///< when to look for what the kernel took along silently
     std::vector<WatchRoutes::Where> watched_routes_;
     std::size_t bulk_in_flight_{0};

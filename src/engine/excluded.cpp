@@ -34,7 +34,11 @@ void Engine::note_presence(const AddressKey& key, AddressSlot& slot) {
     router->view_changed = view_changed_ = true;
     // The last of the advertised ones makes way for these, and for what needs them.
     if (!slot.excluded && there && count == router->keys.size()) router->excluded.begin();
-    if (slot.excluded || count == router->keys.size()) mark_waiting_extras(*router);
+    const bool has_extras = !router->model->routes.empty() || !router->model->rules.empty();
+    if (has_extras && (slot.excluded || count == router->keys.size())) {
+        extras_.mark_waiting(router->slot, kernel_);
+        settle_needed_ = true;
+    }
 }
 
 /// Those of routers that leave come before the advertised addresses, those of masters behind them.

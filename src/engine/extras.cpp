@@ -1,7 +1,7 @@
 // Routes and rules from states to kernel operations: behind the addresses when a router takes over, before them when it leaves.
 // The same slots carry the static ones, which the daemon itself wants as long as it runs.
 
-#include "engine/engine.hpp"
+#include "engine/extras.hpp"
 
 #include "base/result.hpp"
 
@@ -9,14 +9,11 @@
 #include <cerrno>
 #include <cstring>
 #include <fmt/format.h>
-#include <set>
-#include <span>
 
 namespace holdfast::engine {
 namespace {
 
 constexpr Duration retry_soon = 100ms, retry_later = 5s;
-constexpr Duration refusal_time = 30s; ///< a standby may have better luck, and needs time for it
 
 std::string text_of(const ExtraKey& key) {
     return std::visit(Overloaded{[](const model::RouteId& id) { return "route " + model::to_string(id); },
@@ -40,199 +37,165 @@ std::string explain(int error, const ExtraKey& key) {
     }
 }
 
-bool is_tracked(const ExtraSlot& slot) {
-    if (const auto* route = std::get_if<std::shared_ptr<const model::Route>>(&slot.wish)) return (*route)->track;
-    if (const auto* rule = std::get_if<std::shared_ptr<const model::Rule>>(&slot.wish)) return (*rule)->track;
+} // namespace
+
+const std::string& Extras::Slot::track_group() const {
+    static const std::string none;
+    if (const auto* route = std::get_if<std::shared_ptr<const model::Route>>(&wish)) return (*route)->track_group;
+    if (const auto* rule = std::get_if<std::shared_ptr<const model::Rule>>(&wish)) return (*rule)->track_group;
+    return none;
+}
+
+bool Extras::Slot::is_tracked() const {
+    if (const auto* route = std::get_if<std::shared_ptr<const model::Route>>(&wish)) return (*route)->track;
+    if (const auto* rule = std::get_if<std::shared_ptr<const model::Rule>>(&wish)) return (*rule)->track;
     return false;
 }
 
-bool stands_beside_others(const ExtraSlot& slot) {
-    const auto* route = std::get_if<std::shared_ptr<const model::Route>>(&slot.wish);
+bool Extras::Slot::stands_beside_others() const {
+    const auto* route = std::get_if<std::shared_ptr<const model::Route>>(&wish);
     return route && (*route)->place != model::RoutePlace::alone;
 }
 
-bool same(const ExtraWish& a, const ExtraWish& b) {
+bool Extras::same(const Wish& a, const Wish& b) {
     if (a.index() != b.index()) return false;
     if (const auto* route = std::get_if<std::shared_ptr<const model::Route>>(&a))
         return **route == *std::get<std::shared_ptr<const model::Route>>(b);
     return true; // a rule is its key
 }
 
-} // namespace
-
 // ---- who wants what -----------------------------------------------------------------------------------------------------
 
-void Engine::claim_extra(const ExtraKey& key, ExtraWish wish, std::optional<std::uint32_t> router) {
-    auto& slot = extras_[key];
+void Extras::claim_one(const ExtraKey& key, Wish wish, Owner owner) {
+    auto& slot = slots_[key];
     slot.stale = slot.stale || !same(slot.wish, wish);
     slot.wish = std::move(wish);
-    slot.is_static = !router;
-    slot.router = router.value_or(0);
+    slot.is_static = !owner;
+    slot.router = owner.value_or(0);
     slot.refusals = 0;
     slot.not_before = {};
-    dirty_extras_.push_back(key);
+    dirty_.push_back(key);
 }
 
-/// The slots of this owner follow its model; what it wants no longer is nobody's.
-template <typename Routes, typename Rules>
-void Engine::claim_all_extras(std::optional<std::uint32_t> router, const Routes& routes, const Rules& rules,
-                              const std::shared_ptr<const void>& keeper) {
+void Extras::claim(Owner owner, std::span<const model::Route> routes, std::span<const model::Rule> rules,
+                   const std::shared_ptr<const void>& keeper) {
     std::set<ExtraKey> kept;
     for (const auto& route : routes) {
-        claim_extra(route.id(), std::shared_ptr<const model::Route>{keeper, &route}, router);
+        claim_one(route.id(), std::shared_ptr<const model::Route>{keeper, &route}, owner);
         kept.insert(route.id());
     }
     for (const auto& rule : rules) {
-        claim_extra(rule.id(), std::shared_ptr<const model::Rule>{keeper, &rule}, router);
+        claim_one(rule.id(), std::shared_ptr<const model::Rule>{keeper, &rule}, owner);
         kept.insert(rule.id());
     }
-    for (auto& [key, slot] : extras_) {
-        if (!slot.is_wanted() || slot.is_static == router.has_value() || (router && slot.router != *router)) continue;
-        if (kept.contains(key)) continue;
+    for (auto& [key, slot] : slots_) {
+        if (!slot.is_wanted() || slot.owner() != owner || kept.contains(key)) continue;
         slot.wish = std::monostate{};
-        dirty_extras_.push_back(key);
+        dirty_.push_back(key);
     }
-    settle_needed_ = view_changed_ = true;
 }
 
-void Engine::claim_extras(Router& router) {
-    claim_all_extras(router.slot, router.model->routes, router.model->rules, router.model);
-    router.view_changed = true;
+void Extras::mark(std::uint32_t router) {
+    for (const auto& [key, slot] : slots_)
+        if (slot.is_of(router)) dirty_.push_back(key);
 }
 
-void Engine::drop_extras(Router& router) {
-    claim_all_extras(router.slot, std::span<const model::Route>{}, std::span<const model::Rule>{}, nullptr);
+void Extras::mark_waiting(std::uint32_t router, const KernelView& kernel) {
+    for (const auto& [key, slot] : slots_)
+        if (slot.is_of(router) && !is_installed(key, kernel)) dirty_.push_back(key);
 }
 
-void Engine::claim_static_extras() {
-    claim_all_extras(std::nullopt, config_->static_routes, config_->static_rules, config_);
-    for (auto& router : routers_)
-        if (router) router->needs_assessment = true; // its group may depend on others now
-}
-
-void Engine::mark_extras(const Router& router) {
-    for (const auto& [key, slot] : extras_)
-        if (slot.is_wanted() && !slot.is_static && slot.router == router.slot) dirty_extras_.push_back(key);
-}
-
-/// An address came: those that wait for it.
-void Engine::mark_waiting_extras(const Router& router) {
-    if (router.model->routes.empty() && router.model->rules.empty()) return;
-    for (const auto& [key, slot] : extras_)
-        if (slot.is_wanted() && !slot.is_static && slot.router == router.slot && !is_installed(key))
-            dirty_extras_.push_back(key);
-    settle_needed_ = true;
-}
-
-void Engine::mark_all_extras() {
-    for (const auto& [key, slot] : extras_) {
-        dirty_extras_.push_back(key);
-        mark_group_of(slot);
+void Extras::mark_all(Turn turn) {
+    for (const auto& [key, slot] : slots_) {
+        dirty_.push_back(key);
+        concern_group_of(slot, turn);
     }
-    if (!dirty_extras_.empty()) settle_needed_ = true;
 }
 
-Router* Engine::router_of(const ExtraSlot& slot) const {
-    return slot.is_wanted() && !slot.is_static ? routers_[slot.router].get() : nullptr;
+void Extras::concern_group_of(const Slot& slot, Turn turn) {
+    if (slot.is_static && !slot.track_group().empty()) turn.host.concern_group(slot.track_group());
 }
 
-bool Engine::is_installed(const ExtraKey& key) const {
-    return std::visit(Overloaded{[this](const model::RouteId& id) { return kernel_.route(id) != nullptr; },
-                                 [this](const model::Rule& rule) { return kernel_.has(rule); }},
+bool Extras::is_installed(const ExtraKey& key, const KernelView& kernel) {
+    return std::visit(Overloaded{[&](const model::RouteId& id) { return kernel.route(id) != nullptr; },
+                                 [&](const model::Rule& rule) { return kernel.has(rule); }},
                       key);
 }
 
-/// While the router's addresses are there for good: the first of them that is released takes its routes along.
-bool Engine::wants_extras(const Router& router, bool installed) const {
-    const bool waits = router.hook_until && now_ < *router.hook_until && installed;
-    const bool adopts = may_come_back(router) && installed;
-    if (waits || adopts) return true;
-    if (!vrrp::holds_addresses(router.state)) return false;
-    const auto is_released = [this](const AddressKey& key) {
-        const auto at = addresses_.find(key);
-        return at != addresses_.end() && now_ >= at->second.release_at;
-    };
-    if (std::ranges::any_of(router.keys, is_released)) return false;
-    if (installed) return true;
-    return std::holds_alternative<vrrp::Master>(router.state) && router.keys_there == router.keys.size();
-}
-
-/// A link that a route names must be there and up; a source of its own router must be there.
-bool Engine::can_be_added(const Router* router, const model::Route& route) const {
-    const auto is_up = [this](const std::string& name) {
+bool Extras::are_links_up(const model::Route& route, const KernelView& kernel) {
+    const auto is_up = [&](const std::string& name) {
         if (name.empty()) return true;
-        const auto* link = kernel_.link(name);
+        const auto* link = kernel.link(name);
         return link && link->up;
     };
     const auto ready = [&](const model::Nexthop& hop) { return is_up(hop.interface); };
-    if (!is_up(route.interface) || !std::ranges::all_of(route.nexthops, ready)) return false;
-    if (!router || !route.source) return true;
-    const auto& excluded = router->model->excluded_addresses;
-    const auto at = std::ranges::find(excluded, *route.source, &Prefix::address);
-    if (at == excluded.end()) return true;
-    const auto link = link_of(*router, *at);
-    return link && kernel_.address({*link, at->prefix()});
+    return is_up(route.interface) && std::ranges::all_of(route.nexthops, ready);
 }
 
-bool Engine::desired(const ExtraKey& key, const ExtraSlot& slot) const {
+/// A link that a route names must be there and up; a source of its own router must be there.
+bool Extras::can_be_added(Owner owner, const model::Route& route, Turn turn) {
+    if (!are_links_up(route, turn.kernel)) return false;
+    return !owner || !route.source || turn.host.has_source(*owner, *route.source);
+}
+
+bool Extras::desired(const ExtraKey& key, const Slot& slot, Turn turn) {
     if (!slot.is_wanted()) return false;
-    const bool installed = is_installed(key);
-    const auto* router = router_of(slot);
-    if (slot.is_static ? stopping_ : !router || !wants_extras(*router, installed)) return false;
+    const bool is_there = is_installed(key, turn.kernel);
+    if (!turn.host.wants_extras(slot.owner(), is_there)) return false;
     const auto* route = std::get_if<std::shared_ptr<const model::Route>>(&slot.wish);
-    return installed || !route || can_be_added(router, **route);
+    return is_there || !route || can_be_added(slot.owner(), **route, turn);
 }
 
 // ---- reconciling --------------------------------------------------------------------------------------------------------
 
 /// Removals before those of addresses, rules first; additions in the reverse order. What is neither is done with.
-void Engine::reconcile_extras() {
-    if (dirty_extras_.empty()) return;
+Time Extras::reconcile(Turn turn) {
+    Time again_at = never;
     std::vector<ExtraKey> dirty;
-    dirty.swap(dirty_extras_);
+    dirty.swap(dirty_);
     std::ranges::sort(dirty);
     dirty.erase(std::ranges::unique(dirty).begin(), dirty.end());
     for (const bool removals : {true, false}) {
         if (removals) std::ranges::reverse(dirty);
         for (const auto& key : dirty)
-            reconcile_extra(key, removals);
+            again_at = std::min(again_at, reconcile(key, removals, turn));
         if (removals) std::ranges::reverse(dirty);
     }
     for (const auto& key : dirty) {
-        const auto at = extras_.find(key);
-        if (at != extras_.end() && !at->second.is_wanted() && !at->second.operation && !is_installed(key))
-            extras_.erase(at);
+        const auto at = slots_.find(key);
+        if (at != slots_.end() && !at->second.is_wanted() && !at->second.operation && !is_installed(key, turn.kernel))
+            slots_.erase(at);
     }
+    return again_at;
 }
 
-void Engine::reconcile_extra(const ExtraKey& key, bool removals) {
-    if (!extras_.contains(key) && !is_installed(key)) return;
-    auto& slot = extras_[key];  // perhaps left behind by a process before us
-    if (slot.operation) return; // its answer marks it again
-    const auto* router = router_of(slot);
-    const bool may_replace = slot.is_static || (router && std::holds_alternative<vrrp::Master>(router->state));
-    auto step = plan(is_installed(key), slot.stale && may_replace, desired(key, slot));
+/// When it is to be tried again, if it backs off.
+Time Extras::reconcile(const ExtraKey& key, bool removals, Turn turn) {
+    const bool is_there = is_installed(key, turn.kernel);
+    if (!slots_.contains(key) && !is_there) return never;
+    auto& slot = slots_[key];         // perhaps left behind by a process before us
+    if (slot.operation) return never; // its answer marks it again
+    const bool may_replace = slot.is_wanted() && turn.host.may_replace_extras(slot.owner());
+    auto step = plan(is_there, slot.stale && may_replace, desired(key, slot, turn));
     // The kernel replaces the first one of an identity, which beside others may be theirs.
-    if (step == ExtraStep::replace && stands_beside_others(slot)) step = ExtraStep::remove;
-    if (step == ExtraStep::none || (step == ExtraStep::remove) != removals) return;
-    if (now_ < slot.not_before && (step == ExtraStep::remove) == slot.removing) {
-        retry_at_ = std::min(retry_at_, slot.not_before);
-        return;
-    }
+    if (step == ExtraStep::replace && slot.stands_beside_others()) step = ExtraStep::remove;
+    if (step == ExtraStep::none || (step == ExtraStep::remove) != removals) return never;
+    if (turn.now < slot.not_before && (step == ExtraStep::remove) == slot.removing) return slot.not_before;
     // A rule has nothing that could differ.
     if (step == ExtraStep::replace && std::holds_alternative<model::Rule>(key)) {
         slot.stale = false;
-        return;
+        return never;
     }
     slot.removing = step == ExtraStep::remove;
     slot.gone_meanwhile = false;
-    const Operation operation{OperationId{next_operation_++}, never, body_of(key, slot, step)};
+    const Operation operation{OperationId{turn.next_operation++}, never, body_of(key, slot, step, turn.kernel)};
     slot.operation = operation.id;
-    extra_operations_.emplace(operation.id.value, key);
-    out_->emplace_back(operation);
+    operations_.emplace(operation.id.value, key);
+    turn.out.emplace_back(operation);
+    return never;
 }
 
-OperationBody Engine::body_of(const ExtraKey& key, const ExtraSlot& slot, ExtraStep step) const {
+OperationBody Extras::body_of(const ExtraKey& key, const Slot& slot, ExtraStep step, const KernelView& kernel) {
     if (const auto* rule = std::get_if<model::Rule>(&key)) {
         auto shared = std::make_shared<const model::Rule>(*rule);
         if (step == ExtraStep::remove) return RemoveRule{std::move(shared)};
@@ -240,8 +203,8 @@ OperationBody Engine::body_of(const ExtraKey& key, const ExtraSlot& slot, ExtraS
     }
     if (step == ExtraStep::remove) return RemoveRoute{std::get<model::RouteId>(key)};
     const auto& route = std::get<std::shared_ptr<const model::Route>>(slot.wish);
-    const auto index_of = [this](const std::string& name) {
-        const auto* link = name.empty() ? nullptr : kernel_.link(name);
+    const auto index_of = [&](const std::string& name) {
+        const auto* link = name.empty() ? nullptr : kernel.link(name);
         return link ? link->index : LinkIndex{};
     };
     std::vector<LinkIndex> links;
@@ -251,91 +214,75 @@ OperationBody Engine::body_of(const ExtraKey& key, const ExtraSlot& slot, ExtraS
     return PutRoute{route, std::move(links), step == ExtraStep::replace};
 }
 
-/// True when the operation was one of these.
-bool Engine::extra_done(const OperationDone& event) {
-    const auto at = extra_operations_.find(event.id.value);
-    if (at == extra_operations_.end()) return false;
+bool Extras::done(const OperationDone& event, Turn turn) {
+    const auto at = operations_.find(event.id.value);
+    if (at == operations_.end()) return false;
     const auto key = at->second;
-    extra_operations_.erase(at);
-    auto& slot = extras_[key];
+    operations_.erase(at);
+    auto& slot = slots_[key];
     slot.operation.reset();
-    dirty_extras_.push_back(key);
-    settle_needed_ = view_changed_ = true;
-    if (auto* router = router_of(slot)) router->view_changed = true;
+    dirty_.push_back(key);
+    turn.host.extras_changed(slot.owner());
     if (slot.removing)
-        removed_extra(key, slot, event.error);
+        removed(key, slot, event.error, turn);
     else if (event.error != 0)
-        refuse_extra(key, slot, event.error);
+        refuse(key, slot, event.error, turn);
     else if (slot.gone_meanwhile)
-        out_->push_back(ListKernel{}); // before it or behind it? the kernel knows
+        turn.out.push_back(ListKernel{}); // before it or behind it? the kernel knows
     else
-        installed_extra(key, slot);
+        installed(key, slot, turn);
     return true;
 }
 
-void Engine::removed_extra(const ExtraKey& key, ExtraSlot& slot, int error) {
+void Extras::removed(const ExtraKey& key, Slot& slot, int error, Turn turn) {
     if (error != 0 && error != ESRCH && error != ENOENT && error != ENODEV) {
-        slot.not_before = now_ + 1s;
+        slot.not_before = turn.now + 1s;
         return;
     }
-    std::visit(Overloaded{[this](const model::RouteId& id) { kernel_.forget(id); },
-                          [this](const model::Rule& rule) { kernel_.remove(rule); }},
+    std::visit(Overloaded{[&](const model::RouteId& id) { turn.kernel.forget(id); },
+                          [&](const model::Rule& rule) { turn.kernel.remove(rule); }},
                key);
     slot.stale = true;
 }
 
-void Engine::installed_extra(const ExtraKey& key, ExtraSlot& slot) {
+void Extras::installed(const ExtraKey& key, Slot& slot, Turn turn) {
     if (const auto* id = std::get_if<model::RouteId>(&key)) {
-        if (!kernel_.route(*id)) kernel_.set(KernelRoute{.id = *id, .ours = true}, false);
+        if (!turn.kernel.route(*id)) turn.kernel.set(KernelRoute{.id = *id, .ours = true}, false);
     } else {
-        kernel_.set(std::make_shared<const model::Rule>(std::get<model::Rule>(key)));
+        turn.kernel.set(std::make_shared<const model::Rule>(std::get<model::Rule>(key)));
     }
     slot.stale = slot.foreign = false;
     slot.refusals = 0;
     slot.refused.clear();
-    mark_group_of(slot);
+    concern_group_of(slot, turn);
     if (!std::exchange(slot.was_deleted, false)) return;
-    auto* router = router_of(slot);
-    const auto text = fmt::format("somebody deleted {}: put back; with systemd-networkd set ManageForeignRoutes=no and "
+    turn.host.extra_restored(
+        slot.owner(), fmt::format("somebody deleted {}: put back; with systemd-networkd set ManageForeignRoutes=no and "
                                   "ManageForeignRoutingPolicyRules=no",
-                                  text_of(key));
-    if (!router) return tell(Severity::warning, NoteKind::route_deleted, "", text);
-    ++router->counters.routes_restored;
-    complain(Severity::warning, NoteKind::route_deleted, *router, 0, fmt::format("{}: {}", router->name(), text));
+                                  text_of(key)));
 }
 
-void Engine::refuse_extra(const ExtraKey& key, ExtraSlot& slot, int error) {
-    auto* router = router_of(slot);
+void Extras::refuse(const ExtraKey& key, Slot& slot, int error, Turn turn) {
+    const auto owner = slot.owner();
     ++slot.refusals;
     slot.was_deleted = false;
-    mark_group_of(slot);
+    concern_group_of(slot, turn);
     if (error == EEXIST) {
-        if (!std::exchange(slot.foreign, true)) out_->push_back(ListKernel{}); // or is it ours, and we did not know?
-        slot.not_before = now_ + (slot.refusals > 1 ? retry_later : retry_soon);
+        if (!std::exchange(slot.foreign, true)) turn.out.push_back(ListKernel{}); // or is it ours, and we did not know?
+        slot.not_before = turn.now + (slot.refusals > 1 ? retry_later : retry_soon);
         slot.refused = "one of others is in its place and is left alone";
         if (slot.refusals < 2) return;
-        return warn_of_extra(router, fmt::format("{}: {}; remove that one, or give this one another metric or priority",
-                                                 text_of(key), slot.refused));
+        return turn.host.extra_refused(
+            owner, fmt::format("{}: {}; remove that one, or give this one another metric or priority", text_of(key),
+                               slot.refused));
     }
-    slot.not_before = now_ + (slot.refusals > refusals_at_once ? retry_later : retry_soon);
+    slot.not_before = turn.now + (slot.refusals > refusals_at_once ? retry_later : retry_soon);
     slot.refused = explain(error, key);
     if (slot.refusals < refusals_at_once) return;
     const auto text = fmt::format("the kernel refused {}: {}", text_of(key), slot.refused);
-    if (!router || !is_tracked(slot)) return warn_of_extra(router, text + "; it is tried again");
+    if (!owner || !slot.is_tracked()) return turn.host.extra_refused(owner, text + "; it is tried again");
     slot.refusals = 0;
-    router->refused = text;
-    router->refused_until = now_ + refusal_time;
-    router->needs_assessment = true;
-    complain(
-        Severity::error, NoteKind::route_refused, *router, static_cast<unsigned>(error),
-        fmt::format("{}: {}; this host gives its addresses up for {}", router->name(), text, to_string(refusal_time)));
-}
-
-void Engine::warn_of_extra(Router* router, const std::string& text) {
-    if (!router)
-        return tell_limited(std::hash<std::string>{}(text), Severity::warning, NoteKind::route_refused, "", text);
-    complain(Severity::warning, NoteKind::route_refused, *router, 0, fmt::format("{}: {}", router->name(), text));
-    find(*router, {"route_refused", text});
+    turn.host.tracked_extra_refused(*owner, error, text);
 }
 
 } // namespace holdfast::engine

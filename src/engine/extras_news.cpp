@@ -1,109 +1,114 @@
-// What the kernel tells of routes and rules, or keeps to itself; and what views show of them.
+// What the kernel tells of routes and rules, or keeps to itself; and what others see of them.
 
-#include "engine/engine.hpp"
+#include "engine/extras.hpp"
 
 #include <algorithm>
-#include <set>
 
 namespace holdfast::engine {
-namespace {
 
-constexpr Duration lists_gather = 20ms; ///< what the kernel took along silently is looked for so much later
-
-} // namespace
-
-void Engine::handle(const RouteChanged& event) {
-    if (!event.route.ours && event.replaces && kernel_.route(event.route.id)) extra_gone(event.route.id, true);
-    kernel_.set(event.route, event.replaces);
-    if (event.route.ours) {
-        dirty_extras_.emplace_back(event.route.id);
-        settle_needed_ = true;
-    }
-    observe_routes();
+void Extras::on(const RouteChanged& event, Turn turn) {
+    if (!event.route.ours && event.replaces && turn.kernel.route(event.route.id)) gone(event.route.id, true, turn);
+    turn.kernel.set(event.route, event.replaces);
+    if (event.route.ours) dirty_.emplace_back(event.route.id);
 }
 
-void Engine::handle(const RouteRemoved& event) {
-    const bool known = event.route.ours && kernel_.route(event.route.id);
-    kernel_.remove(event.route);
-    if (known) extra_gone(event.route.id, true);
-    observe_routes();
+void Extras::on(const RouteRemoved& event, Turn turn) {
+    const bool known = event.route.ours && turn.kernel.route(event.route.id);
+    turn.kernel.remove(event.route);
+    if (known) gone(event.route.id, true, turn);
 }
 
-void Engine::handle(const RuleChanged& event) {
-    kernel_.set(event.rule);
-    dirty_extras_.emplace_back(*event.rule);
-    settle_needed_ = true;
+void Extras::on(const RuleChanged& event, Turn turn) {
+    turn.kernel.set(event.rule);
+    dirty_.emplace_back(*event.rule);
 }
 
-void Engine::handle(const RuleRemoved& event) {
-    if (!kernel_.has(*event.rule)) return;
-    kernel_.remove(*event.rule);
-    extra_gone(*event.rule, true);
+void Extras::on(const RuleRemoved& event, Turn turn) {
+    if (!turn.kernel.has(*event.rule)) return;
+    turn.kernel.remove(*event.rule);
+    gone(*event.rule, true, turn);
 }
 
 /// Deleted or replaced by others, or the kernel took it along with a link or an address: back as soon as it can be.
-void Engine::extra_gone(const ExtraKey& key, bool told) {
-    const auto at = extras_.find(key);
-    if (at == extras_.end()) return;
+void Extras::gone(const ExtraKey& key, bool told, Turn turn) {
+    const auto at = slots_.find(key);
+    if (at == slots_.end()) return;
     auto& slot = at->second;
     if (slot.operation) slot.gone_meanwhile = true;
-    dirty_extras_.push_back(key);
-    settle_needed_ = view_changed_ = true;
-    mark_group_of(slot);
-    auto* router = router_of(slot);
-    if (router) router->view_changed = true;
+    dirty_.push_back(key);
+    concern_group_of(slot, turn);
+    turn.host.extras_changed(slot.owner());
     slot.stale = true;
     if (slot.removing && slot.operation) return;
-    if (slot.is_static ? stopping_ : !router || !wants_extras(*router, true)) return;
+    if (!slot.is_static && !slot.is_wanted()) return;
+    if (!turn.host.wants_extras(slot.owner(), true)) return;
     slot.was_deleted = told;
-    if (slot.restores.is_fought_over(now_)) slot.not_before = now_ + RestorePace::pause;
+    if (slot.restores.is_fought_over(turn.now)) slot.not_before = turn.now + RestorePace::pause;
 }
 
-/// IPv4 routes vanish without a word when their link goes down or their source goes.
-void Engine::expect_lost_routes() {
-    if (!kernel_.routes().empty() || !kernel_.other_routes().empty())
-        list_at_ = std::min(list_at_, now_ + lists_gather);
-}
-
-void Engine::kernel_listed_extras(const std::set<ExtraKey>& before) {
+void Extras::kernel_listed(const std::set<ExtraKey>& before, Turn turn) {
     for (const auto& key : before)
-        if (!is_installed(key)) extra_gone(key, false);
-    for (const auto& [id, route] : kernel_.routes())
-        dirty_extras_.emplace_back(id);
-    for (const auto& rule : kernel_.rules())
-        dirty_extras_.emplace_back(rule);
-    mark_all_extras();
-    observe_routes();
+        if (!is_installed(key, turn.kernel)) gone(key, false, turn);
+    const auto there = installed_in(turn.kernel);
+    dirty_.insert(dirty_.end(), there.begin(), there.end());
+    mark_all(turn);
 }
 
-std::set<ExtraKey> Engine::installed_extras() const {
+std::set<ExtraKey> Extras::installed_in(const KernelView& kernel) {
     std::set<ExtraKey> keys;
-    for (const auto& [id, route] : kernel_.routes())
+    for (const auto& [id, route] : kernel.routes())
         keys.emplace(id);
-    for (const auto& rule : kernel_.rules())
+    for (const auto& rule : kernel.rules())
         keys.emplace(rule);
     return keys;
 }
 
-bool Engine::extras_are_gone(const std::optional<std::uint32_t>& router) const {
-    return std::ranges::all_of(extras_, [&](const auto& entry) {
-        const auto& [key, slot] = entry;
-        if (router && (!slot.is_wanted() || slot.is_static || slot.router != *router)) return true;
-        return !slot.operation && !is_installed(key);
+bool Extras::any_comes_from(const IpAddress& source) const {
+    return std::ranges::any_of(slots_, [&](const auto& entry) {
+        const auto* route = std::get_if<std::shared_ptr<const model::Route>>(&entry.second.wish);
+        return route && (*route)->source == source;
     });
 }
 
-ExtraView Engine::view_of(const ExtraKey& key, const std::string& text) const {
-    const auto at = extras_.find(key);
-    return {text, is_installed(key), at == extras_.end() || is_installed(key) ? "" : at->second.refused};
+bool Extras::are_gone(const KernelView& kernel) const {
+    return std::ranges::none_of(
+        slots_, [&](const auto& entry) { return entry.second.operation || is_installed(entry.first, kernel); });
 }
 
-void Engine::view_extras(const std::vector<model::Route>& routes, const std::vector<model::Rule>& rules,
-                         std::vector<ExtraView>& shown_routes, std::vector<ExtraView>& shown_rules) const {
+bool Extras::are_gone(std::uint32_t router, const KernelView& kernel) const {
+    return std::ranges::none_of(slots_, [&](const auto& entry) {
+        const auto& [key, slot] = entry;
+        return slot.is_of(router) && (slot.operation || is_installed(key, kernel));
+    });
+}
+
+std::optional<std::string> Extras::why_lost(const ExtraKey& key, const KernelView& kernel) const {
+    const auto at = slots_.find(key);
+    if (at == slots_.end() || is_installed(key, kernel)) return std::nullopt;
+    const auto& slot = at->second;
+    const auto* route = std::get_if<std::shared_ptr<const model::Route>>(&slot.wish);
+    if (!slot.is_refused() && (!route || are_links_up(**route, kernel))) return std::nullopt;
+    return slot.refused.empty() ? "its link is not up" : slot.refused;
+}
+
+ExtraView Extras::view(const ExtraKey& key, std::string text, const KernelView& kernel) const {
+    const auto at = slots_.find(key);
+    const bool is_there = is_installed(key, kernel);
+    return {std::move(text), is_there, at == slots_.end() || is_there ? "" : at->second.refused};
+}
+
+std::vector<ExtraView> Extras::views(const std::vector<model::Route>& routes, const KernelView& kernel) const {
+    std::vector<ExtraView> shown;
     for (const auto& route : routes)
-        shown_routes.push_back(view_of(route.id(), model::to_string(route)));
+        shown.push_back(view(route.id(), model::to_string(route), kernel));
+    return shown;
+}
+
+std::vector<ExtraView> Extras::views(const std::vector<model::Rule>& rules, const KernelView& kernel) const {
+    std::vector<ExtraView> shown;
     for (const auto& rule : rules)
-        shown_rules.push_back(view_of(rule.id(), model::to_string(rule)));
+        shown.push_back(view(rule.id(), model::to_string(rule), kernel));
+    return shown;
 }
 
 } // namespace holdfast::engine

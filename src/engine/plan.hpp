@@ -3,9 +3,9 @@
 #pragma once
 
 #include "engine/action.hpp"
-#include "engine/extras.hpp"
 #include "engine/kernel_view.hpp"
 
+#include <cstdint>
 #include <optional>
 
 namespace holdfast::engine {
@@ -19,6 +19,9 @@ struct DesiredAddress {
 };
 
 using OperationBody = decltype(Operation::what);
+
+/// Which step brings a route or a rule from what the kernel has to what is wanted.
+enum class ExtraStep : std::uint8_t { none, add, replace, remove };
 
 /// The same for a route or a rule. `stale`: what the kernel has may be another form of it.
 ExtraStep plan(bool installed, bool stale, bool desired);

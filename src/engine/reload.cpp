@@ -43,7 +43,9 @@ void Engine::handle(const ConfigLoaded& event) {
             add_router(std::move(model));
     }
     recovered_.clear();
-    claim_static_extras();
+    extras_.claim(std::nullopt, config_->static_routes, config_->static_rules, config_);
+    for (auto& router : routers_)
+        if (router) router->needs_assessment = true; // its group may depend on others now
     find_role();
     with_servers([&](Servers::Turn turn) { servers_.configure(*config_, trackers_, turn); });
     if (!lanes_.empty()) regroup_lanes();
@@ -105,14 +107,14 @@ void Engine::sweep_retired() {
             const auto* observed = kernel_.address(key);
             return at != addresses_.end() && (at->second.operation || (observed && observed->ours));
         };
-        if (std::ranges::any_of(router->keys, is_left) || !extras_are_gone(router->slot)) continue;
+        if (std::ranges::any_of(router->keys, is_left) || !extras_.are_gone(router->slot, kernel_)) continue;
         // The many are looked at when they have been through, from their end: the last ones go last.
         if (!router->excluded.looked_at() || std::ranges::any_of(router->excluded.keys | std::views::reverse, is_left))
             continue;
         auto next = router->replacement;
         if (next) remember_for_replacement(*router);
         detach(*router);
-        drop_extras(*router);
+        extras_.drop(router->slot);
         instance_views_[router->slot].reset();
         deadlines_[router->slot] = never;
         router.reset();

@@ -2,34 +2,25 @@
 
 #include "engine/engine.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
 
 namespace holdfast::engine {
 
-/// One that was deleted and is just being put back is not lost yet.
-bool Engine::is_lost(const ExtraKey& key) const {
-    const auto at = extras_.find(key);
-    if (stopping_ || at == extras_.end() || is_installed(key)) return false;
-    const auto& slot = at->second;
-    if (slot.is_refused()) return true;
-    const auto* route = std::get_if<std::shared_ptr<const model::Route>>(&slot.wish);
-    return route && !can_be_added(nullptr, **route);
-}
-
 std::optional<FaultCause> Engine::find_static_fault(const Router& router) const {
-    if (router.group.empty()) return std::nullopt;
-    const auto fault = [&](const ExtraKey& key, const std::string& text) {
-        const auto& refused = extras_.at(key).refused;
-        return FaultCause{"static_route", fmt::format("{}, which sync group {} tracks, can't be there: {}", text,
-                                                      router.group, refused.empty() ? "its link is not up" : refused)};
+    if (router.group.empty() || stopping_) return std::nullopt;
+    const auto fault = [&](const std::string& text, const std::string& why) {
+        return FaultCause{"static_route",
+                          fmt::format("{}, which sync group {} tracks, can't be there: {}", text, router.group, why)};
     };
-    for (const auto& route : config_->static_routes)
-        if (route.track_group == router.group && is_lost(route.id()))
-            return fault(route.id(), "route " + model::to_string(route.id()));
-    for (const auto& rule : config_->static_rules)
-        if (rule.track_group == router.group && is_lost(rule.id()))
-            return fault(rule.id(), "rule " + model::to_string(rule));
+    for (const auto& route : config_->static_routes) {
+        if (route.track_group != router.group) continue;
+        if (const auto why = extras_.why_lost(route.id(), kernel_))
+            return fault("route " + model::to_string(route.id()), *why);
+    }
+    for (const auto& rule : config_->static_rules) {
+        if (rule.track_group != router.group) continue;
+        if (const auto why = extras_.why_lost(rule.id(), kernel_)) return fault("rule " + model::to_string(rule), *why);
+    }
     for (const auto& address : config_->static_addresses)
         if (address.track_group == router.group && is_lost(address))
             return FaultCause{"static_route",
@@ -38,9 +29,8 @@ std::optional<FaultCause> Engine::find_static_fault(const Router& router) const 
     return std::nullopt;
 }
 
-void Engine::mark_group_of(const ExtraSlot& slot) {
-    if (!slot.is_static || slot.track_group().empty()) return;
-    const auto members = group_members_.find(slot.track_group());
+void Engine::concern_group(const std::string& group) {
+    const auto members = group_members_.find(group);
     if (members == group_members_.end()) return;
     for (auto* router : members->second)
         router->needs_assessment = true;

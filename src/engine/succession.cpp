@@ -88,7 +88,7 @@ void Engine::handle(const StopRequested& event) {
     tell(Severity::notice, NoteKind::stopping, "", "stopping: every address is handed over before it is removed");
     for (auto& router : routers_)
         if (router) router->needs_assessment = true;
-    mark_all_extras();
+    extras_.mark_all(extras_turn());
     settle_needed_ = view_changed_ = links_dirty_ = true;
 }
 

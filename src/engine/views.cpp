@@ -56,7 +56,8 @@ std::shared_ptr<const InstanceView> Engine::view(const Router& router) const {
         v.addresses.push_back({address.prefix(), link ? address_state({*link, address.prefix()}) : "absent",
                                address.interface.empty() ? router.model->address_interface() : address.interface});
     }
-    view_extras(router.model->routes, router.model->rules, v.routes, v.rules);
+    v.routes = extras_.views(router.model->routes, kernel_);
+    v.rules = extras_.views(router.model->rules, kernel_);
     v.excluded = {router.model->excluded_addresses.size(), router.excluded.there};
     v.peers = router.peers;
     const auto* backup = std::get_if<vrrp::Backup>(&router.state);
@@ -120,7 +121,8 @@ std::shared_ptr<const Snapshot> Engine::snapshot() {
         router->view_changed = false;
         next->instances.push_back(cached);
     }
-    view_extras(config_->static_routes, config_->static_rules, next->static_routes, next->static_rules);
+    next->static_routes = extras_.views(config_->static_routes, kernel_);
+    next->static_rules = extras_.views(config_->static_rules, kernel_);
     if (!statics_view_) statics_view_ = std::make_shared<const std::vector<AddressView>>(view_statics());
     next->static_addresses = statics_view_;
     std::ranges::sort(next->instances, {}, [](const auto& instance) { return instance->model->name; });
