@@ -184,9 +184,8 @@ def suite_boot():
 
 
 # Two machines at a time, one a core: an emulated processor is one thread, and by its clock (-icount) nobody notices the other.
-# The flagship with two addresses takes one virtual processor too long: `./dev lab ipvs` plays it.
-MACHINES = [["tests/netns/test_balancer.py", "tests/netns/test_ipvs_traffic.py"],
-            ["tests/netns", "--ignore=tests/netns/test_balancer.py", "--ignore=tests/netns/test_ipvs_traffic.py", "-k", "not two_addresses"]]
+MACHINES = [["tests/netns/test_balancer.py", "tests/netns/test_ipvs_traffic.py", "tests/netns/test_flagship.py"]]
+MACHINES.append(["tests/netns", *(f"--ignore={file}" for file in MACHINES[0])])
 
 
 def suite_container():

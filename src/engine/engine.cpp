@@ -42,6 +42,7 @@ void Engine::settle() {
         reconcile_filter();
         claim_statics();
         find_unnamed_hosts();
+        leave_guarded_services();
         if (!servers_.followed().empty()) follow_masters(); // the table before the addresses that clients come to
         reconcile_links(); // before the addresses: a macvlan is raised before them, and lowered before they go
         reconcile();

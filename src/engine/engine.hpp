@@ -259,6 +259,8 @@ class Engine final : private Extras::Host {
     void role_refused(const Link&, int error);
 
     // guard.cpp
+    const Router* router_with(const IpAddress&) const;
+    void leave_guarded_services();
     Guard guard() const;
     Time director_known_at() const;
     bool knows_director() const;

@@ -12,15 +12,33 @@
 
 namespace holdfast::engine {
 
+/// Whose the address is, on whichever host; none: everybody has it.
+const Router* Engine::router_with(const IpAddress& address) const {
+    for (const auto& router : routers_)
+        if (router && std::ranges::find(router->model->addresses, address, &model::VirtualAddress::address) !=
+                          router->model->addresses.end())
+            return router.get();
+    return nullptr;
+}
+
+/// What a host remembers of a connection that it directed sends the packets of another one, of the same client and port, to and
+/// fro, when the next director has sent that one here. It forgets with the service (expire_nodest_conn), so that goes with the
+/// address: decision 0021.
+void Engine::leave_guarded_services() {
+    std::vector<model::ServiceKey> services;
+    for (const auto& server : config_->virtual_servers) {
+        if (!server.guard) continue;
+        for (const auto& key : server.services)
+            if (const auto* const router = router_with(key.address);
+                router && !vrrp::holds_addresses(router->state) && !may_come_back(*router))
+                services.push_back(kernel_key(key));
+    }
+    std::ranges::sort(services);
+    with_servers([&](Servers::Turn turn) { servers_.leave_to_others(std::move(services), turn); });
+}
+
 Guard Engine::guard() const {
     Guard result;
-    const auto holder = [this](const IpAddress& address) -> const Router* {
-        for (const auto& router : routers_)
-            if (router && std::ranges::find(router->model->addresses, address, &model::VirtualAddress::address) !=
-                              router->model->addresses.end())
-                return router.get();
-        return nullptr;
-    };
     for (const auto& server : config_->virtual_servers) {
         if (!server.guard) continue;
         for (const auto& real : server.real_servers)
@@ -28,7 +46,7 @@ Guard Engine::guard() const {
                 real.forwarding.method == model::Forwarding::Method::dr) // a tunnel's other end may be behind a router
                 result.peers.push_back(real.address);
         for (const auto& key : server.services) {
-            const auto* const router = holder(key.address);
+            const auto* const router = router_with(key.address);
             if (!router) continue;
             result.vrids.push_back(router->model->vrid);
             if (vrrp::holds_addresses(router->state) && knows_director())

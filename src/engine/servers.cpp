@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <iterator>
 
 namespace holdfast::engine {
 namespace {
@@ -216,6 +217,13 @@ void Servers::follow(const std::string& name, bool wanted, Turn turn) {
         server.wanted = wanted;
         touch(server, turn);
     }
+    program(turn);
+}
+
+void Servers::leave_to_others(std::vector<model::ServiceKey> services, Turn turn) {
+    if (services == left_to_others_) return;
+    std::ranges::set_symmetric_difference(services, left_to_others_, std::inserter(dirty_, dirty_.end()));
+    left_to_others_ = std::move(services);
     program(turn);
 }
 

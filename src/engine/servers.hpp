@@ -52,6 +52,8 @@ class Servers {
     bool serves_all_of(const std::string& followed) const { return served_here_.contains(followed); }
     /// It is master, or still has addresses: its services are to be there.
     void follow(const std::string& name, bool wanted, Turn);
+    /// Guarded services whose addresses another host holds: their connections are its own. Sorted.
+    void leave_to_others(std::vector<model::ServiceKey>, Turn);
     /// `follow` has been called for each. Until then nothing is programmed: the table may have been read before the addresses,
     /// and what follows a master that is back would be taken away.
     void masters_are_known(Turn);
@@ -170,8 +172,9 @@ class Servers {
     std::map<std::uint64_t, CheckHome> checks_;
     std::uint64_t next_check_{1};
     std::vector<std::string> followed_;
-    std::set<std::string> masters_;     ///< of followed_
-    std::set<std::string> served_here_; ///< likewise
+    std::set<std::string> masters_;                 ///< of followed_
+    std::vector<model::ServiceKey> left_to_others_; ///< as the kernel compares them; sorted
+    std::set<std::string> served_here_;             ///< likewise
 
     std::map<model::ServiceKey, std::string> claims_; ///< a server's name
     std::set<model::ServiceKey> owned_;               ///< what this daemon has in the kernel, or had

@@ -200,7 +200,7 @@ void Servers::program_table(Turn turn) {
         const auto there = table_.find(key);
         const auto* const observed = there == table_.end() ? nullptr : &there->second;
         auto* const server = claimant(key);
-        if (!server || !server->wanted || stopping_) {
+        if (!server || !server->wanted || stopping_ || std::ranges::binary_search(left_to_others_, key)) {
             plan(observed ? observed->service.key : key, observed, nullptr, batch.steps);
             refused_.erase(key);
             continue;

@@ -57,6 +57,16 @@ TEST_F(Guarded, LearnsWhoElseDirectsBeforeItMarks) {
     EXPECT_TRUE(marks()) << "it became master behind an advert that the table has seen";
 }
 
+TEST_F(Guarded, TheServiceIsInTheTableOfWhoHoldsItsAddressAlone) {
+    node.run(100ms);
+    EXPECT_EQ(node.shown(), "");
+    node.run(5s);
+    EXPECT_EQ(node.table.size(), 1U);
+    hear(Priority{250}); // it yields
+    node.run(100ms);
+    EXPECT_EQ(node.shown(), "") << "what it remembers of its connections goes with the service";
+}
+
 TEST_F(Guarded, AMasterWhoseTableIsNewWaitsForAnAdvert) {
     node.run(5s); // master before the packet filter has answered
     answer();

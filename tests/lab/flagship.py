@@ -132,10 +132,10 @@ class Flagship:
         """The guard is in force there."""
         return f"ip daddr {address} " in host.run("nft", "list", "table", "inet", "holdfast-guard", check=False)
 
-    def settled(self, where: dict[str, str], both: bool = False):
+    def settled(self, where: dict[str, str], guarded: bool = False):
         """Each address on its host, and two servers in the table of whoever directs."""
-        whole = lambda: (all(len(self.tables()[name]) == 2 for name in (NAMES if both else set(where.values()))) and
-                         (not both or all(self.marks(self.hosts[name], address) for address, name in where.items())))
+        whole = lambda: (all(len(self.tables()[name]) == 2 for name in set(where.values())) and
+                         (not guarded or all(self.marks(self.hosts[name], address) for address, name in where.items())))
         wait_for(lambda: all(self.holders(a) == [name] for a, name in where.items()) and whole(), 20,
                  f"{where} with whole tables, not {[self.holders(a) for a in where]} {self.tables()}", every=0.05)
 
