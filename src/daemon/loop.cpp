@@ -141,7 +141,7 @@ int Loop::run() {
     if (parts_.heartbeat > Duration::zero()) next_heartbeat_ = now_;
     keep_record();
     end_turn();
-    while (!finished_ || !notified())
+    while (!end_told_ || !notified())
         if (!events_.run_once()) return 1;
     return 0;
 }
@@ -253,6 +253,7 @@ void Loop::end_turn() {
     for (auto& answer : std::exchange(answers_, {}))
         parts_.tell_bus(std::move(answer)); // whoever asked finds what came of it
     arm_timer();
+    end_told_ = finished_;
 }
 
 void Loop::arm_timer() {

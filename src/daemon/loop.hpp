@@ -124,6 +124,7 @@ class Loop {
     Time restart_until_{never}; ///< a restart begins when everybody has heard the news, or now
     StopMark stop_mark_{parts_.options.runtime_directory};
     bool finished_{false};
+    bool end_told_{false}; ///< the turn that finished is over: its notes, its edges and the record are out
     Time lines_until_{never}, scripts_until_{never}; ///< how long a finished loop waits for notifications
     bool notified() const;
     Time last_deadline() const;
