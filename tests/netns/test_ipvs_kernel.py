@@ -242,12 +242,12 @@ only_in_the_machine = pytest.mark.skipif(not os.environ.get("HOLDFAST_VM"), reas
 
 
 def unload():
-    """The services of namespaces that go hold their schedulers a little longer."""
+    """The services and connections of namespaces that go hold it a little longer."""
     def gone():
         loaded = [line.split()[0] for line in pathlib.Path("/proc/modules").read_text().splitlines()]
         mine = sorted((name for name in loaded if name.startswith("ip_vs")), reverse=True)
         return not mine or bool(run("sh", "-c", f"modprobe -r {' '.join(mine)} 2>&1 || true") and None)
-    wait_for(gone, 20, "ip_vs to go", every=0.2)
+    wait_for(gone, 90, "ip_vs to go", every=0.2)
 
 
 @only_in_the_machine
