@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import termios
 import time
 import urllib.request
 
@@ -107,6 +108,8 @@ def type_at_terminal(uid: int, typed: str, *command: str) -> list:
         except OSError:  # it has ended
             break
         if typed and text.rstrip().endswith("Password:"):
+            # Who asks switches the echo off behind the question, and forgets what was typed before that (TCSAFLUSH).
+            wait_for(lambda: not termios.tcgetattr(terminal)[3] & termios.ECHO, 5, "the terminal without echo")
             os.write(terminal, typed.encode() + b"\n")
             typed = ""
     else:
