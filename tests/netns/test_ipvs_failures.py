@@ -148,6 +148,12 @@ class RealServer:
         self.configure_nginx(**what)
         self.host.processes["nginx"].kill(signal.SIGHUP)
 
+    def mend_nginx(self):
+        """Started anew: at a reload the worker of before still takes a connection, after a check has met the next one."""
+        self.host.kill_nginx()
+        self.configure_nginx()
+        self.start_nginx()
+
     def signal_nginx(self, number: int):
         for pid in self.host._nginx_pids():
             os.kill(pid, number)
@@ -222,15 +228,15 @@ FAILURES = {
                                     "cannot connect: No route to host"),
     "the host is gone": Failure(ALL, lambda s: s.host.cable(False), lambda s: s.host.cable(True),
                                 "no (complete answer|answer|banner|connection) within|No route to host"),
-    "the certificate has expired": Failure(["tls"], lambda s: s.reload_nginx(certificate="expired"), RealServer.reload_nginx,
+    "the certificate has expired": Failure(["tls"], lambda s: s.reload_nginx(certificate="expired"), RealServer.mend_nginx,
                                            "the server's certificate: certificate has expired"),
-    "the certificate is another host's": Failure(["tls"], lambda s: s.reload_nginx(certificate="other"), RealServer.reload_nginx,
+    "the certificate is another host's": Failure(["tls"], lambda s: s.reload_nginx(certificate="other"), RealServer.mend_nginx,
                                                  "the server's certificate: it is not for this name"),
-    "the page is an error": Failure(WEB, lambda s: s.reload_nginx(page="return 503;"), RealServer.reload_nginx, "status 503"),
-    "the page is the wrong one": Failure(["web"], lambda s: s.reload_nginx(page="return 200 'no database';"), RealServer.reload_nginx,
+    "the page is an error": Failure(WEB, lambda s: s.reload_nginx(page="return 503;"), RealServer.mend_nginx, "status 503"),
+    "the page is the wrong one": Failure(["web"], lambda s: s.reload_nginx(page="return 200 'no database';"), RealServer.mend_nginx,
                                          "the pattern is not in the body"),
     "the page stops in its middle": Failure(["web"], lambda s: s.reload_nginx(extra="limit_rate_after 300; limit_rate 1;"),
-                                            RealServer.reload_nginx, LATE),
+                                            RealServer.mend_nginx, LATE),
     "the mail server is killed": Failure(["mail"], lambda s: s.kill("mail"), RealServer.start_mail, REFUSED),
     "the mail server is too busy": Failure(["mail"], RealServer.refuse_mail, RealServer.mend_mail, "the banner is 421", REFUSED),
     "the DNS server is killed": Failure(["dns", "dns-tcp"], lambda s: s.kill("nsd"), RealServer.start_dns,
