@@ -224,6 +224,8 @@ void Servers::leave_to_others(std::vector<model::ServiceKey> services, Turn turn
     if (services == left_to_others_) return;
     std::ranges::set_symmetric_difference(services, left_to_others_, std::inserter(dirty_, dirty_.end()));
     left_to_others_ = std::move(services);
+    for (auto& [name, server] : servers_)
+        if (server.pool.model->guard) touch(server, turn);
     program(turn);
 }
 

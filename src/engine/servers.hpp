@@ -150,6 +150,7 @@ class Servers {
     void refused(const IpvsStep&, int error, Time now);
     void tell_problem(Server&, const std::string& before, Turn);
     void note_table_problem(int error, Turn);
+    bool is_here(const Server&) const;
     bool glance_will_do(Time now) const;
     void read_again(const IpvsRead&, Time now);
     void own(const model::ServiceKey&);

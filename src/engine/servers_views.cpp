@@ -22,6 +22,15 @@ std::string_view state_of(const pool::Pool& pool, bool wanted, bool degraded) {
 
 } // namespace
 
+/// Not all of its services are others' just now; one of nginx has none.
+bool Servers::is_here(const Server& server) const {
+    const auto& services = server.pool.model->services;
+    const auto is_left = [this](const auto& key) {
+        return std::ranges::binary_search(left_to_others_, kernel_key(key));
+    };
+    return server.wanted && (services.empty() || !std::ranges::all_of(services, is_left));
+}
+
 std::vector<std::shared_ptr<const VirtualServerView>> Servers::views(Time now) {
     std::vector<std::shared_ptr<const VirtualServerView>> result;
     for (auto& [name, server] : servers_) {
@@ -40,8 +49,9 @@ std::shared_ptr<const VirtualServerView> Servers::view(Server& server, Time now)
     result->problem = problem(server);
     result->warning = server.warning;
     result->since = server.since;
-    result->state = state_of(pool, server.wanted, !result->problem.empty());
-    const bool there = server.wanted && result->problem.empty();
+    const bool here = is_here(server);
+    result->state = state_of(pool, here, !result->problem.empty());
+    const bool there = here && result->problem.empty();
     const auto wanted = pool::wanted(pool, now); // in the members' order
     auto next = wanted.begin();
     for (std::size_t i = 0; i < pool.members.size(); ++i) {

@@ -60,8 +60,10 @@ TEST_F(Guarded, LearnsWhoElseDirectsBeforeItMarks) {
 TEST_F(Guarded, TheServiceIsInTheTableOfWhoHoldsItsAddressAlone) {
     node.run(100ms);
     EXPECT_EQ(node.shown(), "");
+    EXPECT_EQ(node.state("http"), "standby");
     node.run(5s);
     EXPECT_EQ(node.table.size(), 1U);
+    EXPECT_EQ(node.state("http"), "serving");
     hear(Priority{250}); // it yields
     node.run(100ms);
     EXPECT_EQ(node.shown(), "") << "what it remembers of its connections goes with the service";
